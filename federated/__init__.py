@@ -1,0 +1,1 @@
+"""Federated training with Flower: plans, sites, strategies, the retraining job."""

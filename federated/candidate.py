@@ -1,0 +1,145 @@
+"""From the results of a run to a candidate bundle: files, manifest, model card, per-site metrics."""
+
+import json
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+
+import numpy as np
+
+from federated.image_site import ERROR_BINS, conformal_quantile, network_of
+from federated.plan import Plan
+from federated.run_folder import RunFolder
+from federated.server_app import final_trees
+from federated.simulated_sites import Site, provenance
+from federated.summaries import macro_f1, specificity_cut
+from models.bundle import CARD, SEGMENTER, WEIGHTS, Bundle, FusionSettings, save
+from models.card import licence, model_card
+from models.ctg.features import FEATURE_NAMES
+from models.ctg.pattern import VIEWS, Decision, View, booster_from
+from models.ultrasound.export import to_onnx, to_safetensors
+
+CTG_FILES = ("ctg.json", "fusion.json", *(f"ctg_{view}.ubj" for view in VIEWS))
+ULTRASOUND_FILES = ("ultrasound.json", SEGMENTER, WEIGHTS)
+
+
+def build(
+    run: RunFolder, plan: Plan, sites: list[Site], results: Mapping[str, Any], incumbent: Bundle | None
+) -> Bundle:
+    """Write the candidate; a modality that was not trained is taken over from the bundle in service."""
+    contents: dict[str, bytes] = {}
+    manifest: dict[str, Any] = {
+        "name": plan.name,
+        "created": datetime.now(UTC).isoformat(timespec="seconds"),
+        "code_version": _code_version(),
+        "plan": plan.model_dump(mode="json"),
+        "parent": incumbent.identifier if incumbent else None,
+        "data": provenance(sites),
+        "metrics": {},
+        "sites": {},
+    }
+    for modality, names, make in (("ctg", CTG_FILES, _ctg), ("ultrasound", ULTRASOUND_FILES, _ultrasound)):
+        if modality in results:
+            files, metrics, site_metrics = make(run, plan, results[modality])
+            contents |= files
+            manifest["metrics"][modality] = metrics
+            manifest["sites"][modality] = site_metrics
+        elif incumbent is not None:
+            contents |= {name: (incumbent.folder / name).read_bytes() for name in names}
+            manifest["metrics"][modality] = incumbent.manifest["metrics"][modality]
+            manifest["sites"][modality] = incumbent.manifest["sites"][modality]
+            manifest["data"] += [entry for entry in incumbent.manifest["data"] if entry["modality"] == modality]
+        else:
+            raise ValueError(f"the plan has no [{modality}] and there is no bundle in service to take it from")
+    manifest["synthetic"] = any(entry["name"].startswith("synthetic") for entry in manifest["data"])
+    contents[CARD] = model_card(manifest).encode()
+    contents["LICENSE"] = licence(manifest, sorted(contents)).encode()
+    return save(run.candidate, contents, manifest)
+
+
+def _code_version() -> str:
+    try:
+        return version("fetal-health")
+    except PackageNotFoundError:
+        return "unknown"
+
+
+def _json(value: Any) -> bytes:
+    return (json.dumps(value, indent=1, sort_keys=True) + "\n").encode()
+
+
+Made = tuple[dict[str, bytes], dict[str, Any], dict[str, Any]]
+
+
+def _ctg(run: RunFolder, plan: Plan, results: Mapping[str, Any]) -> Made:
+    sites = results["sites"]
+    trees = final_trees(run, plan)
+    files = {f"ctg_{view}.ubj": bytes(booster_from(trees[view]).save_raw("ubj")) for view in VIEWS}
+    settings: dict[str, Any] = {
+        view: {"calibration": results["calibration"][view], "decision": list(Decision().weights)} for view in VIEWS
+    }
+    low = np.min([site["low"] for site in sites.values()], axis=0)
+    high = np.max([site["high"] for site in sites.values()], axis=0)
+    settings["training_range"] = [low.tolist(), high.tolist()]
+    settings["features"] = list(FEATURE_NAMES)
+    files["ctg.json"] = _json(settings)
+
+    def total(key: str) -> Any:
+        return np.sum([site[key] for site in sites.values()], axis=0)
+
+    cuts: dict[View, tuple[float, float]] = {}
+    for view in VIEWS:
+        negatives = total(f"{view}-negatives")
+        cuts[view] = (specificity_cut(negatives, 0.80), specificity_cut(negatives, 0.95))
+    count, first, second = total("table-logits")
+    calibration = results["calibration"]["table"]
+    prior = calibration["events"] / calibration["rows"]
+    fusion = FusionSettings(prior, float((second / count - (first / count) ** 2) ** 0.5), cuts)
+    files["fusion.json"] = _json(fusion.as_dict())
+    metrics = {
+        "basis": "out of fold at the sites: women whom no tree of the lane saw; calibration fitted on the same margins",
+        "rows": calibration["rows"],
+        "events": calibration["events"],
+        "women": calibration["women"],
+        "cuts": {view: list(cuts[view]) for view in VIEWS},
+        **{f"macro_f1_{view}": _f1(total(f"{view}-confusion")) for view in VIEWS},
+    }
+    per_site = {
+        name: {**results["nodes"][name], **{f"macro_f1_{view}": _f1(site[f"{view}-confusion"]) for view in VIEWS}}
+        for name, site in sites.items()
+    }
+    return files, metrics, per_site
+
+
+def _f1(confusion: Any) -> float:
+    return round(macro_f1(np.asarray(confusion, dtype=np.int64).reshape(3, 3)), 4)
+
+
+def _ultrasound(run: RunFolder, plan: Plan, results: Mapping[str, Any]) -> Made:
+    kept = run.weights()
+    assert kept is not None
+    network = network_of(kept[1])
+    sites = results["sites"]
+    counts = np.sum([site["counts"] for site in sites.values()], axis=0).astype(np.int64)
+    assert len(counts) == ERROR_BINS
+    images = int(counts.sum())
+    mae = sum(site["absolute-mm"] for site in sites.values()) / images
+    quantile = conformal_quantile(counts)
+    settings = {"error_quantile": quantile, "coverage": 0.9, "calibration_images": images}
+    files = {SEGMENTER: to_onnx(network), WEIGHTS: to_safetensors(network), "ultrasound.json": _json(settings)}
+    metrics = {
+        "basis": "examinations set aside at every site, seen by no weight; the interval is fitted on the same images",
+        "images": images,
+        "mae_mm": round(mae, 3),
+        "error_quantile": quantile,
+    }
+    per_site = {
+        name: {
+            **results["nodes"][name],
+            "images_set_aside": site["images"],
+            "mae_mm": round(site["absolute-mm"] / site["images"], 3) if site["images"] else None,
+        }
+        for name, site in sites.items()
+    }
+    return files, metrics, per_site

@@ -1,0 +1,154 @@
+"""The Flower ClientApp: what a hospital answers. Each handler hands over to a site object.
+
+Messages carry trees as deflated JSON and weights as named arrays; a site answers with sums, counts,
+trees and weights, never with rows.
+"""
+
+import json
+import os
+import zlib
+from functools import lru_cache
+from typing import cast
+
+import numpy as np
+from flwr.app import Array, ArrayRecord, ConfigRecord, Context, Message, MetricRecord, RecordDict
+from flwr.clientapp import ClientApp
+
+from federated.plan import Plan
+from federated.simulated_sites import ctg_rows, head_rows, mine
+from federated.strategies.weighted_bagging import Document
+from federated.tree_site import TreeSite
+from models.ctg.pattern import VIEWS, Calibration
+
+app = ClientApp()
+
+
+def encode(document: Document) -> Array:
+    """A tree document as one array of deflated JSON bytes."""
+    return Array(np.frombuffer(zlib.compress(json.dumps(document, separators=(",", ":")).encode(), 6), dtype=np.uint8))
+
+
+def decode(array: Array) -> Document:
+    """Inverse of `encode`."""
+    return cast(Document, json.loads(zlib.decompress(array.numpy().tobytes())))
+
+
+def _plan(message: Message) -> Plan:
+    return Plan.model_validate_json(str(message.content["config"]["plan"]))
+
+
+def _partition(context: Context) -> int:
+    return int(context.node_config["partition-id"])
+
+
+@lru_cache(maxsize=32)
+def _tree_site(partition: int, plan_json: str, folder: str) -> TreeSite:
+    plan = Plan.model_validate_json(plan_json)
+    site = mine(partition)
+    assert plan.ctg is not None
+    return TreeSite(site.name, ctg_rows(site), plan.ctg, VIEWS, seed=plan.seed)
+
+
+def _trees(message: Message, context: Context) -> TreeSite:
+    """The site with its margins up to date: restored from the node's state, new trees absorbed."""
+    folder = os.environ["FETAL_HEALTH_SITES"]
+    site = _tree_site(_partition(context), _plan(message).model_dump_json(), folder)
+    if message.content["config"]["fresh"]:
+        site.restore([np.zeros_like(margin) for margin in site.margins()])
+    else:
+        kept = context.state["margins"]
+        site.restore([kept[f"{position:03d}"].numpy() for position in range(len(kept))])
+    for name, array in message.content["model"].items():
+        site.absorb(int(name), decode(array))
+    context.state["margins"] = ArrayRecord(
+        {f"{position:03d}": Array(margin) for position, margin in enumerate(site.margins())}
+    )
+    return site
+
+
+@app.query("describe")
+def describe(message: Message, context: Context) -> Message:
+    """Name, modality and rows."""
+    site = mine(_partition(context))
+    record = ConfigRecord({"name": site.name, "modality": site.modality, "rows": site.rows, "groups": len(site.groups)})
+    return Message(RecordDict({"site": record}), reply_to=message)
+
+
+@app.train("ctg")
+def train_ctg(message: Message, context: Context) -> Message:
+    """Grow the round's trees on every lane."""
+    site = _trees(message, context)
+    round_number = int(message.content["config"]["round"])
+    arrays = {}
+    for lane in range(len(site.lanes)):
+        reply = site.step(lane, round_number)
+        arrays[str(lane)] = encode({"trees": reply.trees, "tree_class": reply.tree_class})
+    metrics = MetricRecord({"num-examples": len(site.table)})
+    return Message(RecordDict({"model": ArrayRecord(arrays), "metrics": metrics}), reply_to=message)
+
+
+@app.query("calibrate")
+def calibrate(message: Message, context: Context) -> Message:
+    """Sums for one Newton step of every view's calibration."""
+    site = _trees(message, context)
+    metrics: dict[str, int | float | list[int] | list[float]] = {}
+    for view in VIEWS:
+        calibration = Calibration.from_dict(json.loads(str(message.content["config"][view])))
+        sums = site.calibration_sums(view, calibration)
+        metrics[f"{view}-gradient"] = sums.gradient.tolist()
+        metrics[f"{view}-hessian"] = sums.hessian.ravel().tolist()
+        metrics[f"{view}-counts"] = [sums.rows, sums.events, sums.women]
+    return Message(RecordDict({"metrics": MetricRecord(metrics)}), reply_to=message)
+
+
+@app.query("summarise")
+def summarise(message: Message, context: Context) -> Message:
+    """Out-of-fold summaries under the final calibration, and the range of the features."""
+    from federated.summaries import summarise_ctg
+
+    site = _trees(message, context)
+    metrics: dict[str, int | float | list[int] | list[float]] = {}
+    for view in VIEWS:
+        calibration = Calibration.from_dict(json.loads(str(message.content["config"][view])))
+        for name, value in summarise_ctg(site, view, calibration).items():
+            metrics[f"{view}-{name}"] = value
+    metrics["low"] = np.percentile(site.table.features, 0.5, axis=0).tolist()
+    metrics["high"] = np.percentile(site.table.features, 99.5, axis=0).tolist()
+    return Message(RecordDict({"metrics": MetricRecord(metrics)}), reply_to=message)
+
+
+@lru_cache(maxsize=8)
+def _image_site(partition: int, plan_json: str, folder: str) -> object:
+    from federated.image_site import ImageSite
+
+    plan = Plan.model_validate_json(plan_json)
+    site = mine(partition)
+    assert plan.ultrasound is not None
+    return ImageSite(site.name, head_rows(site), plan.ultrasound, seed=plan.seed)
+
+
+@app.train("ultrasound")
+def train_ultrasound(message: Message, context: Context) -> Message:
+    """Local epochs from the global weights."""
+    from federated.image_site import ImageSite
+
+    folder = os.environ["FETAL_HEALTH_SITES"]
+    site = cast(ImageSite, _image_site(_partition(context), _plan(message).model_dump_json(), folder))
+    arrays = {name: array.numpy() for name, array in message.content["model"].items()}
+    reply, loss = site.train(arrays, int(message.content["config"]["round"]))
+    record = ArrayRecord({name: Array(values) for name, values in reply.arrays.items()})
+    metrics = MetricRecord({"num-examples": int(reply.weight), "loss": loss})
+    return Message(RecordDict({"model": record, "metrics": metrics}), reply_to=message)
+
+
+@app.query("measure")
+def measure(message: Message, context: Context) -> Message:
+    """Errors of the given weights on the examinations set aside."""
+    from federated.image_site import ImageSite
+
+    folder = os.environ["FETAL_HEALTH_SITES"]
+    site = cast(ImageSite, _image_site(_partition(context), _plan(message).model_dump_json(), folder))
+    arrays = {name: array.numpy() for name, array in message.content["model"].items()}
+    counts, absolute_mm = site.errors(arrays)
+    metrics = MetricRecord({"counts": counts.tolist(), "images": len(site.aside), "absolute-mm": absolute_mm})
+    return Message(RecordDict({"metrics": metrics}), reply_to=message)

@@ -1,0 +1,48 @@
+"""The gate: a candidate may not be worse than the bundle in service by more than the plan allows.
+
+Both bundles are judged by what their own manifests say of rows that their models did not learn from:
+out-of-fold women (CTG) and examinations set aside (ultrasound; the same ones in every training). A site
+is compared with itself where both bundles know it by name.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from federated.plan import GatePlan
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """One line of the gate."""
+
+    what: str
+    candidate: float
+    incumbent: float
+    allowed: float
+    passed: bool
+
+    def words(self) -> str:
+        """For terminal and page."""
+        sign = "passed" if self.passed else "FAILED"
+        return f"{self.what}: {self.candidate:g} against {self.incumbent:g} (may be worse by {self.allowed:g}) {sign}"
+
+
+def judge(candidate: Mapping[str, Any], incumbent: Mapping[str, Any], gate: GatePlan) -> list[Verdict]:
+    """Compare two manifests; an empty list means there was nothing to compare."""
+    verdicts = []
+    specifications = (
+        ("ctg", "macro_f1_table", +1, gate.max_macro_f1_loss, gate.max_site_macro_f1_loss),
+        ("ctg", "macro_f1_trace", +1, gate.max_macro_f1_loss, gate.max_site_macro_f1_loss),
+        ("ultrasound", "mae_mm", -1, gate.max_mae_mm_increase, gate.max_site_mae_mm_increase),
+    )
+    for modality, metric, sign, allowed, site_allowed in specifications:
+        pairs = [("all sites", candidate["metrics"][modality], incumbent["metrics"][modality], allowed)]
+        ours, theirs = candidate["sites"][modality], incumbent["sites"][modality]
+        pairs += [(name, ours[name], theirs[name], site_allowed) for name in ours if name in theirs]
+        for where, new, old, limit in pairs:
+            if new.get(metric) is None or old.get(metric) is None:
+                continue
+            passed = sign * (old[metric] - new[metric]) <= limit
+            verdicts.append(Verdict(f"{metric}, {where}", new[metric], old[metric], limit, passed))
+    return verdicts

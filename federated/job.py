@@ -1,0 +1,134 @@
+"""A retraining in a process of its own: plan, Flower run, candidate bundle, gate.
+
+``python -m federated.job RUN_FOLDER --data DATA [--incumbent BUNDLE]``. The run folder holds ``plan.toml``.
+Started again on the same folder it goes on at the last whole round. Exit code 0: candidate ready and
+the gate passed; 3: candidate ready, the gate refused it; 1: failed.
+"""
+
+import argparse
+import json
+import os
+import signal
+import sys
+from dataclasses import asdict
+from pathlib import Path
+from types import FrameType
+
+os.environ.setdefault("FLWR_TELEMETRY_ENABLED", "0")
+os.environ.setdefault("FLWR_DISABLE_UPDATE_CHECK", "1")
+os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+os.environ.setdefault("RAY_DISABLE_DOCKER_CPU_WARNING", "1")
+os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
+
+from federated.plan import Plan, load
+from federated.run_folder import RunFolder
+from federated.simulated_sites import SITES_VARIABLE, cut
+from models.bundle import Bundle
+from models.datasets import synthetic
+from models.errors import FetalHealthError
+
+GATE_REFUSED = 3
+
+
+class Stopped(BaseException):
+    """The job was asked to stop."""
+
+
+def run(folder: RunFolder, plan: Plan, data: Path | None, incumbent: Bundle | None) -> int:
+    """Run a plan to its end and return the exit code."""
+    if plan.synthetic:
+        data = folder.path / "data"
+        if not (data / synthetic.MARK).exists():
+            synthetic.write(data, seed=plan.seed)
+    if data is None:
+        raise FetalHealthError("no data folder given: use --data or set FETAL_HEALTH_DATA")
+    sites = cut(plan, data, folder.sites)
+    folder.event("started", plan=plan.name, sites=len(sites), pid=os.getpid())
+    simulate(folder, len(sites))
+    from federated.candidate import build
+    from federated.gate import judge
+
+    results = json.loads((folder.path / "results.json").read_text(encoding="utf-8"))
+    candidate = (
+        Bundle(folder.candidate) if folder.candidate.exists() else build(folder, plan, sites, results, incumbent)
+    )
+    candidate.warm()
+    verdicts = judge(candidate.manifest, incumbent.manifest, plan.gate) if incumbent else []
+    passed = all(verdict.passed for verdict in verdicts)
+    (folder.path / "gate.json").write_text(json.dumps([asdict(v) for v in verdicts], indent=1), encoding="utf-8")
+    for verdict in verdicts:
+        folder.event("gate", verdict=verdict.words())
+    folder.event("finished", candidate=candidate.identifier, gate="passed" if passed else "refused")
+    return 0 if passed else GATE_REFUSED
+
+
+def simulate(folder: RunFolder, sites: int) -> None:
+    """Flower's simulation in this process, one site at a time on all cores.
+
+    Raises
+    ------
+    FetalHealthError
+        The run ended without a result.
+    """
+    import logging
+
+    from federated.server_app import RUN_VARIABLE
+
+    results = folder.path / "results.json"
+    results.unlink(missing_ok=True)
+    os.environ[RUN_VARIABLE] = str(folder.path)
+    os.environ[SITES_VARIABLE] = str(folder.sites)
+    cores = os.cpu_count() or 1
+    os.environ["OMP_NUM_THREADS"] = str(cores)
+    # Threads that sleep while they wait: on a busy machine spinning ones starve each other.
+    os.environ["OMP_WAIT_POLICY"] = "PASSIVE"
+    from flwr.simulation import run_simulation
+
+    from federated import client_app, server_app
+
+    logging.getLogger("flwr").setLevel(logging.ERROR)
+    run_simulation(
+        server_app.app,
+        client_app.app,
+        num_supernodes=sites,
+        backend_config={
+            "init_args": {"num_cpus": cores, "num_gpus": 0, "include_dashboard": False, "log_to_driver": False},
+            "client_resources": {"num_cpus": cores, "num_gpus": 0.0},
+        },
+    )
+    if not results.exists():
+        raise FetalHealthError("the federation ended without a result; the lines above say where")
+
+
+def _stop(signum: int, frame: FrameType | None) -> None:
+    raise Stopped
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Entry point of the process."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--data", type=Path)
+    parser.add_argument("--incumbent", type=Path)
+    options = parser.parse_args(arguments)
+    signal.signal(signal.SIGTERM, _stop)
+    signal.signal(signal.SIGINT, _stop)
+    folder = RunFolder(options.folder.resolve())
+    try:
+        plan = load(folder.path / "plan.toml")
+        incumbent = Bundle(options.incumbent) if options.incumbent else None
+        return run(folder, plan, options.data, incumbent)
+    except (Stopped, KeyboardInterrupt):
+        folder.event("stopped", next="run the same command again to go on from the last whole round")
+        return 130
+    except FetalHealthError as error:
+        folder.event("failed", reason=str(error))
+        return 1
+    except Exception as error:
+        folder.event("failed", reason=f"{type(error).__name__}: {error}")
+        print(f"details: {folder.path}", file=sys.stderr)
+        raise
+
+
+if __name__ == "__main__":
+    sys.exit(main())

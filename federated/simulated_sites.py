@@ -1,0 +1,150 @@
+"""Simulated hospitals on one machine: a folder a site, saying which women or examinations it holds.
+
+A site's folder holds ``site.json``: name, modality, the data set's folder, and the groups that stand
+there. A site reads its own groups and nothing else; a group never stands at two sites.
+"""
+
+import json
+import os
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+
+from federated.plan import Plan
+from federated.sites import ctg_sites, head_sites
+from models.bundle import file_hash
+from models.datasets import hc18, uci_ctg
+from models.datasets.synthetic import is_synthetic
+from models.errors import DataSetError
+
+Modality = Literal["ctg", "ultrasound"]
+SITES_VARIABLE = "FETAL_HEALTH_SITES"
+
+
+@dataclass(frozen=True)
+class Site:
+    """One simulated hospital.
+
+    Attributes
+    ----------
+    name : str
+    modality : {"ctg", "ultrasound"}
+    data : str
+        Folder of the data set.
+    groups : list of str
+        Women (CTG) or examinations (ultrasound).
+    rows : int
+    """
+
+    name: str
+    modality: Modality
+    data: str
+    groups: list[str]
+    rows: int
+
+
+def cut(plan: Plan, data: Path, folder: Path) -> list[Site]:
+    """Cut the data sets into the plan's sites and write a folder for each, CTG first.
+
+    Raises
+    ------
+    DataSetError
+        A data set that the plan needs is not below `data`.
+    """
+    sites: list[Site] = []
+    if plan.ctg:
+        where = _find(uci_ctg.find(data), "UCI cardiotocography", data)
+        table = read_ctg(str(where))
+        site_of = ctg_sites(table, plan.ctg, plan.seed)
+        sites += _sites("ctg", where, site_of, table.woman)
+    if plan.ultrasound:
+        where = _find(hc18.find(data), "HC18", data)
+        records = read_heads(str(where))
+        site_of = head_sites(records, plan.ultrasound, plan.seed)
+        sites += _sites("ultrasound", where, site_of, np.array([record.examination for record in records]))
+    for position, site in enumerate(sites):
+        target = folder / str(position)
+        target.mkdir(parents=True, exist_ok=True)
+        (target / "site.json").write_text(json.dumps(asdict(site)), encoding="utf-8")
+    return sites
+
+
+def _find(found: Path | None, name: str, data: Path) -> Path:
+    if found is None:
+        raise DataSetError(f"{data}: no {name} data set below this folder; see `fetal-health data fetch`")
+    return found.resolve()
+
+
+def _sites(
+    modality: Modality, where: Path, site_of: Iterable[int], groups: "np.ndarray[tuple[int], np.dtype[np.str_]]"
+) -> list[Site]:
+    index = np.asarray(site_of)
+    label = "ctg-hospital" if modality == "ctg" else "scan-hospital"
+    return [
+        Site(
+            f"{label}-{k + 1}", modality, str(where), sorted(set(groups[index == k].tolist())), int((index == k).sum())
+        )
+        for k in np.unique(index)
+    ]
+
+
+def mine(partition: int) -> Site:
+    """The site of a simulated node."""
+    folder = Path(os.environ[SITES_VARIABLE]) / str(partition)
+    return Site(**json.loads((folder / "site.json").read_text(encoding="utf-8")))
+
+
+@lru_cache(maxsize=2)
+def read_ctg(folder: str) -> uci_ctg.CtgTable:
+    """The whole table, read once a process."""
+    return uci_ctg.read(Path(folder))
+
+
+@lru_cache(maxsize=1)
+def read_heads(folder: str) -> list[hc18.HeadImage]:
+    """All images, read once a process."""
+    return hc18.read(Path(folder))
+
+
+def ctg_rows(site: Site) -> uci_ctg.CtgTable:
+    """The site's own rows."""
+    table = read_ctg(site.data)
+    return table.rows(np.flatnonzero(np.isin(table.woman, site.groups)))
+
+
+def head_rows(site: Site) -> list[hc18.HeadImage]:
+    """The site's own images."""
+    groups = set(site.groups)
+    return [record for record in read_heads(site.data) if record.examination in groups]
+
+
+def provenance(sites: list[Site]) -> list[dict[str, object]]:
+    """For the manifest: each data set with the hashes of the files it was read from."""
+    entries: list[dict[str, object]] = []
+    known = {
+        "ctg": ("UCI Cardiotocography", "CC BY 4.0", "doi:10.24432/C51S4N", uci_ctg.input_files),
+        "ultrasound": ("HC18", "CC BY 4.0", "doi:10.5281/zenodo.1327317", hc18.input_files),
+    }
+    for modality, (name, licence, citation, input_files) in known.items():
+        held = [site for site in sites if site.modality == modality]
+        if not held:
+            continue
+        folder = Path(held[0].data)
+        synthetic = is_synthetic(folder)
+        hashed = [{"name": path.name, "sha256": file_hash(path)} for path in input_files(folder)]
+        entries.append(
+            {
+                "name": f"synthetic, in the layout of {name}" if synthetic else name,
+                "modality": modality,
+                "licence": "none needed" if synthetic else licence,
+                "citation": "generated" if synthetic else citation,
+                "rows": sum(site.rows for site in held),
+                "groups": sum(len(site.groups) for site in held),
+                "files": hashed,
+            }
+        )
+    return entries

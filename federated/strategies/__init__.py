@@ -1,0 +1,1 @@
+"""One file a strategy. Each aggregates a list of replies by a pure function."""

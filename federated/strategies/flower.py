@@ -1,0 +1,190 @@
+"""Flower strategies: fixed sites, every reply needed, aggregation by the pure functions beside this."""
+
+from abc import abstractmethod
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from flwr.app import Array, ArrayRecord, ConfigRecord, Message, MetricRecord, RecordDict
+from flwr.serverapp import Grid
+from flwr.serverapp.strategy import Strategy
+
+from federated.client_app import decode, encode
+from federated.plan import Plan
+from federated.strategies.averaging import WeightReply, average
+from federated.strategies.weighted_bagging import Document, TreeReply, merge
+
+Progress = Callable[[int, dict[str, float]], None]
+
+
+class SiteFailure(RuntimeError):
+    """A site did not answer, or answered with an error: the round is not aggregated from the others."""
+
+
+@dataclass(frozen=True)
+class Node:
+    """A Flower node and the site behind it."""
+
+    node: int
+    name: str
+    modality: str
+    rows: int
+    groups: int
+
+
+def ask(grid: Grid, nodes: list[Node], kind: str, content: RecordDict, timeout_s: float = 3600.0) -> dict[str, Message]:
+    """Send the same content to all nodes and wait for every reply, by site name in sorted order.
+
+    Raises
+    ------
+    SiteFailure
+        Naming the sites that failed.
+    """
+    messages = [Message(content, message_type=kind, dst_node_id=node.node) for node in nodes]
+    return checked(grid.send_and_receive(messages, timeout=timeout_s), nodes)
+
+
+def checked(replies: Iterable[Message], nodes: list[Node]) -> dict[str, Message]:
+    """Replies by site name; raises SiteFailure unless every site gave one without error."""
+    names = {node.node: node.name for node in nodes}
+    good = {names[reply.metadata.src_node_id]: reply for reply in replies if not reply.has_error()}
+    lost = sorted(set(names.values()) - set(good))
+    if lost:
+        raise SiteFailure(f"no usable answer from {', '.join(lost)}")
+    return dict(sorted(good.items()))
+
+
+def bytes_of(messages: Iterable[Message]) -> int:
+    """Payload of the arrays in the messages."""
+    records = [record for message in messages for record in message.content.array_records.values()]
+    return sum(len(array.data) for record in records for array in record.values())
+
+
+class SiteStrategy(Strategy):
+    """Train at a fixed set of nodes; evaluation is asked for by the job, not in every round.
+
+    Parameters
+    ----------
+    kind : str
+        Message type, e.g. ``train.ctg``.
+    nodes : list of Node
+    plan : Plan
+        Sent along, so that a site knows what it takes part in.
+    first_round : int
+        1, or one more than the rounds already done when a run is resumed.
+    progress : callable
+        Told of every aggregated round.
+    """
+
+    kind: str
+
+    def __init__(self, nodes: list[Node], plan: Plan, first_round: int, progress: Progress) -> None:
+        self.nodes = nodes
+        self.plan = plan
+        self.first_round = first_round
+        self.progress = progress
+
+    def configure_train(
+        self, server_round: int, arrays: ArrayRecord, config: ConfigRecord, grid: Grid
+    ) -> Iterable[Message]:
+        """One message a node; ``fresh`` in the first round of a run, when nodes keep nothing yet."""
+        details = {"round": self.first_round + server_round - 1, "fresh": server_round == 1}
+        config = ConfigRecord({**details, "plan": self.plan.model_dump_json()})
+        content = RecordDict({"model": arrays, "config": config})
+        return [Message(content, message_type=self.kind, dst_node_id=node.node) for node in self.nodes]
+
+    def aggregate_train(
+        self, server_round: int, replies: Iterable[Message]
+    ) -> tuple[ArrayRecord | None, MetricRecord | None]:
+        """All replies or SiteFailure."""
+        good = checked(replies, self.nodes)
+        arrays = self.combine(self.first_round + server_round - 1, good)
+        self.progress(
+            self.first_round + server_round - 1, {"bytes": float(bytes_of(good.values())), **self.metrics(good)}
+        )
+        return arrays, None
+
+    @abstractmethod
+    def combine(self, round_number: int, replies: dict[str, Message]) -> ArrayRecord:
+        """Aggregate one round."""
+
+    def metrics(self, replies: dict[str, Message]) -> dict[str, float]:
+        """What to report of a round, beside its bytes."""
+        return {"sites": float(len(replies))}
+
+    def configure_evaluate(self, *_: Any) -> Iterable[Message]:
+        """No message: the job evaluates."""
+        return []
+
+    def aggregate_evaluate(self, *_: Any) -> MetricRecord | None:
+        """Nothing to aggregate."""
+        return None
+
+    def summary(self) -> None:
+        """Nothing to log: the job writes events."""
+
+
+class WeightedBagging(SiteStrategy):
+    """`federated.strategies.weighted_bagging` over Flower; arrays are the round's merged trees a lane."""
+
+    kind = "train.ctg"
+
+    def __init__(
+        self,
+        nodes: list[Node],
+        plan: Plan,
+        first_round: int,
+        progress: Progress,
+        frame: Document,
+        keep: Callable[[int, dict[int, Document]], None],
+    ) -> None:
+        super().__init__(nodes, plan, first_round, progress)
+        self.frame = frame
+        self.keep = keep
+
+    def combine(self, round_number: int, replies: dict[str, Message]) -> ArrayRecord:
+        """Merge every lane."""
+        merged: dict[int, Document] = {}
+        for lane in range(len(next(iter(replies.values())).content["model"])):
+            parts = []
+            for name, reply in replies.items():
+                part = decode(reply.content["model"][str(lane)])
+                weight = float(reply.content["metrics"]["num-examples"])
+                parts.append(TreeReply(name, weight, part["trees"], part["tree_class"]))
+            merged[lane] = merge(self.frame, parts)
+        self.keep(round_number, merged)
+        return ArrayRecord({str(lane): encode(document) for lane, document in merged.items()})
+
+
+class Averaging(SiteStrategy):
+    """`federated.strategies.averaging` over Flower."""
+
+    kind = "train.ultrasound"
+
+    def __init__(
+        self,
+        nodes: list[Node],
+        plan: Plan,
+        first_round: int,
+        progress: Progress,
+        keep: Callable[[int, dict[str, Any]], None],
+    ) -> None:
+        super().__init__(nodes, plan, first_round, progress)
+        self.keep = keep
+
+    def combine(self, round_number: int, replies: dict[str, Message]) -> ArrayRecord:
+        """Mean of the weights."""
+        parts = []
+        for name, reply in replies.items():
+            arrays = {key: array.numpy() for key, array in reply.content["model"].items()}
+            parts.append(WeightReply(name, float(reply.content["metrics"]["num-examples"]), arrays))
+        mean = average(parts)
+        self.keep(round_number, mean)
+        return ArrayRecord({key: Array(values) for key, values in mean.items()})
+
+    def metrics(self, replies: dict[str, Message]) -> dict[str, float]:
+        """Mean training loss, weighted by rows."""
+        rows = [float(reply.content["metrics"]["num-examples"]) for reply in replies.values()]
+        losses = [float(reply.content["metrics"]["loss"]) for reply in replies.values()]
+        loss = sum(n * value for n, value in zip(rows, losses, strict=True)) / sum(rows)
+        return {"sites": float(len(replies)), "loss": loss}

@@ -1,0 +1,196 @@
+"""A bundle: a versioned, hashed set of model files. Load, verify, save.
+
+Trees are UBJSON, the network ONNX (and safetensors for further training), the rest JSON. No pickle.
+A bundle is written into a temporary folder and renamed when it is whole, so a half-written one is
+never found under its name; every file is compared with the manifest's SHA-256 at load.
+"""
+
+import json
+import os
+import shutil
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from hashlib import sha256
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import xgboost
+from numpy.typing import NDArray
+
+from models.ctg.pattern import VIEWS, Calibration, Decision, PatternModel, View
+from models.errors import BundleError
+from models.ultrasound.segmentation import Segmenter
+
+FORMAT = 1
+MANIFEST = "manifest.json"
+SEGMENTER = "head_segmenter.onnx"
+WEIGHTS = "head_segmenter.safetensors"
+CARD = "MODEL_CARD.md"
+
+
+@dataclass(frozen=True)
+class FusionSettings:
+    """What fusion needs from the training.
+
+    Attributes
+    ----------
+    prior : float
+        Share of pathological rows in the calibration set: distress when no CTG can be assessed.
+    distress_logit_sd : float
+        Spread of the out-of-fold log-odds over the calibration rows.
+    cuts : dict of view to (float, float)
+        Raised and high: 80 % and 95 % out-of-fold specificity.
+    """
+
+    prior: float
+    distress_logit_sd: float
+    cuts: dict[View, tuple[float, float]]
+
+    def as_dict(self) -> dict[str, Any]:
+        """For JSON."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> "FusionSettings":
+        """Inverse of `as_dict`."""
+        cuts: dict[View, tuple[float, float]] = {view: tuple(values["cuts"][view]) for view in VIEWS}  # type: ignore[misc]
+        return cls(float(values["prior"]), float(values["distress_logit_sd"]), cuts)
+
+
+class Bundle:
+    """A verified bundle on disk; models are loaded when first used.
+
+    Parameters
+    ----------
+    folder : Path
+
+    Raises
+    ------
+    BundleError
+        The manifest is missing or malformed, or a file is missing or differs from it.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        try:
+            self.manifest: dict[str, Any] = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+        except OSError:
+            raise BundleError(f"{folder.name}: no bundle here ({MANIFEST} is missing)") from None
+        except ValueError:
+            raise BundleError(f"{folder.name}: {MANIFEST} is not valid JSON") from None
+        if self.manifest.get("format") != FORMAT:
+            raise BundleError(f"{folder.name}: format {self.manifest.get('format')!r}; this version reads {FORMAT}")
+        self.identifier = manifest_identifier(self.manifest)
+        for name, expected in self.manifest["files"].items():
+            path = folder / name
+            if not path.is_file():
+                raise BundleError(f"{folder.name}: {name} is missing")
+            if file_hash(path) != expected:
+                raise BundleError(f"{folder.name}: {name} differs from the manifest; the bundle is not used")
+        try:
+            self._ctg = json.loads((folder / "ctg.json").read_text(encoding="utf-8"))
+            self._ultrasound = json.loads((folder / "ultrasound.json").read_text(encoding="utf-8"))
+            self.fusion = FusionSettings.from_dict(json.loads((folder / "fusion.json").read_text(encoding="utf-8")))
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise BundleError(f"{folder.name}: settings cannot be read ({error})") from None
+
+    @cached_property
+    def pattern(self) -> dict[View, PatternModel]:
+        """The pattern model of each view."""
+        models = {}
+        for view in VIEWS:
+            booster = xgboost.Booster({"nthread": 1})
+            try:
+                booster.load_model(self.folder / f"ctg_{view}.ubj")
+            except xgboost.core.XGBoostError as error:
+                raise BundleError(f"ctg_{view}.ubj: {str(error).splitlines()[0]}") from None
+            settings = self._ctg[view]
+            weights = settings["decision"]
+            models[view] = PatternModel(
+                booster, Calibration.from_dict(settings["calibration"]), Decision(tuple(weights))
+            )
+        return models
+
+    @cached_property
+    def segmenter(self) -> Segmenter:
+        """The head segmenter."""
+        return Segmenter(self.folder / SEGMENTER)
+
+    @cached_property
+    def training_range(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Lowest and highest of the sites' 0.5th and 99.5th centiles of each CTG feature."""
+        low, high = self._ctg["training_range"]
+        return np.array(low), np.array(high)
+
+    @property
+    def error_quantile(self) -> float:
+        """Conformal 90 % quantile of |HC error| / HC."""
+        return float(self._ultrasound["error_quantile"])
+
+    @property
+    def synthetic(self) -> bool:
+        """True when trained on generated data: not for any statement about patients."""
+        return bool(self.manifest["synthetic"])
+
+    def trained_on(self, hashes: set[str]) -> bool:
+        """True when any of these file hashes is among the training inputs."""
+        known = {entry["sha256"] for data in self.manifest["data"] for entry in data["files"]}
+        return bool(known & hashes)
+
+    def warm(self) -> "Bundle":
+        """Load all models now."""
+        _ = self.pattern, self.segmenter
+        return self
+
+
+def manifest_identifier(manifest: Mapping[str, Any]) -> str:
+    """First 12 hexadecimal digits of the SHA-256 of the canonical manifest."""
+    return sha256(json.dumps(manifest, sort_keys=True, separators=(",", ":")).encode()).hexdigest()[:12]
+
+
+def file_hash(path: Path) -> str:
+    """SHA-256 of a file, hexadecimal."""
+    digest = sha256()
+    with path.open("rb") as handle:
+        while block := handle.read(1 << 20):
+            digest.update(block)
+    return digest.hexdigest()
+
+
+def save(folder: Path, contents: Mapping[str, bytes], manifest: Mapping[str, Any]) -> Bundle:
+    """Write a bundle as a whole: into a temporary folder beside `folder`, then renamed.
+
+    Parameters
+    ----------
+    folder : Path
+        Must not exist.
+    contents : mapping of str to bytes
+        Every file but the manifest.
+    manifest : mapping
+        Without ``format`` and ``files``, which are added here.
+
+    Raises
+    ------
+    BundleError
+        The folder exists already.
+    """
+    if folder.exists():
+        raise BundleError(f"{folder} exists already")
+    partial = folder.with_name(folder.name + ".part")
+    shutil.rmtree(partial, ignore_errors=True)
+    partial.mkdir(parents=True)
+    for name, content in contents.items():
+        (partial / name).write_bytes(content)
+    hashes = {name: sha256(content).hexdigest() for name, content in sorted(contents.items())}
+    whole = {"format": FORMAT, **manifest, "files": hashes}
+    (partial / MANIFEST).write_text(json.dumps(whole, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+    os.replace(partial, folder)
+    return Bundle(folder)
+
+
+def shipped() -> Path:
+    """Folder of the bundle that comes with the package."""
+    return Path(str(files("models.pretrained")))

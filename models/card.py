@@ -1,0 +1,76 @@
+"""The model card and the licence file of a bundle, written from its manifest."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+CITATIONS = {
+    "UCI Cardiotocography": (
+        "Campos D, Bernardes J. Cardiotocography. UCI Machine Learning Repository 2000. doi:10.24432/C51S4N; "
+        "Ayres-de-Campos D et al. SisPorto 2.0. J Matern Fetal Med 2000;9:311-318."
+    ),
+    "HC18": (
+        "van den Heuvel TLA et al. Automated measurement of fetal head circumference using 2D ultrasound images. "
+        "Zenodo 2018. doi:10.5281/zenodo.1327317; PLoS ONE 2018;13(8):e0200412."
+    ),
+}
+
+LIMITS = """\
+- Research prototype. Not a medical device; not CE marked, not FDA cleared. Not for diagnosis, treatment or monitoring.
+- The hospitals of the federation are simulated: public, single-centre data cut into sites.
+- Distress is the probability that experts would call the *pattern* pathological. It is no outcome probability.
+- The pattern model was trained on SisPorto tables (Portugal, 1995-98). Its transfer to raw traces is not validated.
+- HC18 holds no growth-restricted fetus, no gestational age and no outcome: the network measures heads; it detects no
+  growth restriction. The same woman may stand under several examination numbers.
+- No woman in the data has both examinations. The fused score was not validated on patients.
+- Women (CTG) are inferred from file names."""
+
+
+def model_card(manifest: Mapping[str, Any]) -> str:
+    """Markdown: what it is, data, figures, sites, limits."""
+    lines = [f"# Model card: {manifest['name']}", ""]
+    if manifest["synthetic"]:
+        lines += ["**Trained on synthetic data: for trying the machinery, evidence of nothing.**", ""]
+    lines += [
+        f"Made {manifest['created']} by `fetal-health federate run`, version {manifest['code_version']}, with Flower's",
+        "simulation: weighted bagging of XGBoost trees (CTG) and federated averaging of a U-Net (fetal head).",
+        "",
+        "## Data",
+        "",
+        "| data | rows | women or examinations | licence |",
+        "|---|---|---|---|",
+    ]
+    for entry in manifest["data"]:
+        lines.append(f"| {entry['name']} | {entry['rows']} | {entry['groups']} | {entry['licence']} |")
+    lines += ["", *[f"- {CITATIONS[e['name']]}" for e in manifest["data"] if e["name"] in CITATIONS]]
+    lines += ["", "## Figures of this training", ""]
+    for modality, metrics in manifest["metrics"].items():
+        lines.append(f"**{modality}**: {metrics['basis']}.")
+        lines.append("")
+        for name, value in metrics.items():
+            if name != "basis":
+                lines.append(f"- {name.replace('_', ' ')}: {value}")
+        lines.append("")
+    lines += ["The recipe's nested out-of-fold figures with intervals are in `docs/evidence/`.", "", "## Sites", ""]
+    for modality, sites in manifest["sites"].items():
+        keys = list(next(iter(sites.values())))
+        lines += [f"| {modality} | " + " | ".join(key.replace("_", " ") for key in keys) + " |"]
+        lines += ["|---" * (len(keys) + 1) + "|"]
+        for name, values in sites.items():
+            lines.append(f"| {name} | " + " | ".join(str(values[key]) for key in keys) + " |")
+        lines.append("")
+    lines += ["## Limits", "", LIMITS, ""]
+    return "\n".join(lines)
+
+
+def licence(manifest: Mapping[str, Any], names: Iterable[str]) -> str:
+    """Sources and terms, file by file."""
+    sources = {entry["modality"]: entry for entry in manifest["data"]}
+    lines = ["Terms of the files in this bundle. The code that made them is Apache-2.0.", ""]
+    for name in names:
+        modality = "ctg" if name.startswith(("ctg", "fusion")) else "ultrasound"
+        if name.endswith(".md"):
+            lines.append(f"{name}: Apache-2.0")
+            continue
+        entry = sources[modality]
+        lines.append(f"{name}: Apache-2.0; derived from {entry['name']} ({entry['licence']}), {entry['citation']}")
+    return "\n".join(lines) + "\n"

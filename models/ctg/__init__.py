@@ -1,0 +1,1 @@
+"""Cardiotocography: recordings, their morphology, and the gradient-boosted pattern model."""

@@ -1,0 +1,1 @@
+"""Metrics, grouped splits and the evaluation report of a bundle."""

@@ -1,0 +1,1 @@
+"""Late fusion of acute distress and abnormal growth into one risk."""

@@ -1,0 +1,1 @@
+"""Ultrasound of the fetal head: image, segmentation, biometry and growth."""

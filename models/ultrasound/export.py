@@ -1,0 +1,45 @@
+"""The trained segmenter as ONNX (for serving) and safetensors (for further training)."""
+
+import contextlib
+import io
+import tempfile
+import warnings
+from pathlib import Path
+
+import safetensors.torch
+import torch
+
+from models.ultrasound.image import NETWORK_HEIGHT, NETWORK_WIDTH
+from models.ultrasound.network import HeadSegmenter
+
+
+def to_onnx(network: HeadSegmenter) -> bytes:
+    """ONNX bytes with input ``images`` (batch, 1, 128, 192) in [0, 1] and output ``logits``."""
+    network.eval()
+    example = torch.zeros(2, 1, NETWORK_HEIGHT, NETWORK_WIDTH)
+    with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
+        warnings.simplefilter("ignore")
+        path = Path(folder) / "network.onnx"
+        torch.onnx.export(
+            network,
+            (example,),
+            path,
+            input_names=["images"],
+            output_names=["logits"],
+            dynamic_shapes={"images": {0: torch.export.Dim("batch", min=1, max=64)}},
+            external_data=False,
+            verbose=False,
+        )
+        return path.read_bytes()
+
+
+def to_safetensors(network: HeadSegmenter) -> bytes:
+    """Weights by name."""
+    return safetensors.torch.save(network.state_dict())
+
+
+def from_safetensors(content: bytes) -> HeadSegmenter:
+    """The network with these weights."""
+    network = HeadSegmenter()
+    network.load_state_dict(safetensors.torch.load(content))
+    return network

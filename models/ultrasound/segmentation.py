@@ -1,0 +1,48 @@
+"""Serving of the segmenter through ONNX Runtime, without torch."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.errors import BundleError
+from models.ultrasound.biometry import HeadEllipse, head_ellipse
+from models.ultrasound.image import letterbox
+
+
+class Segmenter:
+    """An ONNX session of the head network.
+
+    Parameters
+    ----------
+    path : Path
+        ``head_segmenter.onnx`` of a bundle.
+
+    Raises
+    ------
+    BundleError
+        The file is not a network of this kind.
+    """
+
+    def __init__(self, path: Path) -> None:
+        import onnxruntime
+
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = 1
+        options.enable_cpu_mem_arena = False
+        try:
+            self._session: Any = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+        except Exception as error:  # onnxruntime raises its own family without a common base
+            raise BundleError(f"{path.name}: not a network ONNX Runtime can load ({type(error).__name__})") from None
+
+    def logits(self, framed: NDArray[np.uint8]) -> NDArray[np.float64]:
+        """Log-odds of a letterboxed image, averaged with its mirror image, shape (128, 192)."""
+        images = np.stack([framed, framed[:, ::-1]])[:, None].astype(np.float32) / 255.0
+        outputs = self._session.run(None, {"images": images})[0][:, 0]
+        return np.asarray((outputs[0] + outputs[1][:, ::-1]) / 2.0, dtype=np.float64)
+
+    def head(self, pixels: NDArray[np.uint8]) -> HeadEllipse:
+        """Find the head in a grey image of any size."""
+        framed, geometry = letterbox(pixels)
+        return head_ellipse(self.logits(framed), geometry, *pixels.shape)
