@@ -1,0 +1,114 @@
+"""The guard of every route: who may call it, with a CSRF check for what a browser's session changes."""
+
+import secrets
+from collections.abc import Awaitable, Callable, Iterator
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+from fastapi import Depends, Request
+from sqlalchemy.orm import Session
+
+from app.accounts.service import account_of_token, resume
+from app.accounts.store import Account, Role
+from app.database import unit_of_work
+from app.errors import Problem, SignInNeededError
+
+COOKIE = "fetal_health_session"
+SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
+
+
+@dataclass(frozen=True)
+class User:
+    """Who is asking.
+
+    Attributes
+    ----------
+    csrf_token : str
+        Empty for an API token, which needs none.
+    """
+
+    id: int
+    name: str
+    role: Role
+    csrf_token: str = ""
+
+    def may(self, role: Role) -> bool:
+        """True when the user has the role or is an administrator."""
+        return self.role in (role, Role.ADMINISTRATOR)
+
+
+def database(request: Request) -> Iterator[Session]:
+    """One transaction a request, committed when the handler is done."""
+    with unit_of_work(request.app.state.sessions) as session:
+        yield session
+
+
+# Closed, and so committed, before the answer is sent: an answer never speaks of what was not stored.
+Database = Annotated[Session, Depends(database, scope="function")]
+
+
+def _user(account: Account, csrf_token: str = "") -> User:
+    return User(account.id, account.name, Role(account.role), csrf_token)
+
+
+def identify(request: Request, session: Session) -> User | None:
+    """The user behind a bearer token or a session cookie."""
+    scheme, _, token = request.headers.get("authorization", "").partition(" ")
+    if scheme.lower() == "bearer":
+        account = account_of_token(session, token.strip())
+        return _user(account) if account else None
+    secret = request.cookies.get(COOKIE)
+    opened = resume(session, secret, request.app.state.settings) if secret else None
+    return _user(opened.account, opened.csrf_token) if opened else None
+
+
+async def check_csrf(request: Request, user: User) -> None:
+    """For unsafe methods of a cookie session: the token in a header or form field must match."""
+    if request.method in SAFE or not user.csrf_token:
+        return
+    given = request.headers.get("x-csrf-token")
+    if given is None and "form" in request.headers.get("content-type", ""):
+        given = str((await request.form()).get("csrf_token", ""))
+    if not secrets.compare_digest(given or "", user.csrf_token):
+        raise Problem(403, "This form is out of date (its security token does not match). Reload the page and try again.")
+
+
+def _resolve(request: Request) -> User | None:
+    with unit_of_work(request.app.state.sessions) as session:
+        return identify(request, session)
+
+
+def guard(*roles: Role) -> Callable[[Request], Awaitable[User]]:
+    """A dependency that lets in users of one of `roles` (and administrators); none means any user."""
+
+    async def guarded(request: Request) -> User:
+        from starlette.concurrency import run_in_threadpool
+
+        user = await run_in_threadpool(_resolve, request)
+        if user is None:
+            raise SignInNeededError
+        request.state.user = user
+        if roles and not any(user.may(role) for role in roles):
+            raise Problem(403, f"This needs the role {' or '.join(roles)}.")
+        await check_csrf(request, user)
+        return user
+
+    guarded.is_guard = True  # type: ignore[attr-defined]
+    return guarded
+
+
+def public(request: Request) -> None:
+    """Marks a route that anyone may call."""
+
+
+public.is_guard = True  # type: ignore[attr-defined]
+
+_clinician: Any = guard(Role.CLINICIAN)
+_operator: Any = guard(Role.OPERATOR)
+_administrator: Any = guard(Role.ADMINISTRATOR)
+_anyone: Any = guard()
+Clinician = Annotated[User, Depends(_clinician)]
+Operator = Annotated[User, Depends(_operator)]
+Administrator = Annotated[User, Depends(_administrator)]
+AnyUser = Annotated[User, Depends(_anyone)]
+Public = Depends(public)

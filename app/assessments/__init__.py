@@ -1,0 +1,1 @@
+"""Assessments: made, shown, reviewed, signed."""

@@ -1,0 +1,71 @@
+"""The audit table: one row a request, committed with what it records."""
+
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import JSON, ForeignKey, Select, String, select
+from sqlalchemy.orm import Mapped, Session, mapped_column
+
+from app.database import Base, now
+
+FOLD_WITHIN = timedelta(minutes=15)
+
+
+class AuditRow(Base):
+    """One request, or several unchanged refreshes of the same page by the same user.
+
+    `subject` names the woman, or is empty for a list, whose filter and identifiers stand in `detail`.
+    """
+
+    __tablename__ = "audit"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    at: Mapped[datetime] = mapped_column(index=True)
+    last_at: Mapped[datetime]
+    times: Mapped[int] = mapped_column(default=1)
+    user_id: Mapped[int | None] = mapped_column(ForeignKey("account.id"))
+    user_name: Mapped[str] = mapped_column(String(80))
+    action: Mapped[str] = mapped_column(String(60), index=True)
+    subject: Mapped[str] = mapped_column(String(80), index=True, default="")
+    detail: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)
+
+
+def record(
+    session: Session, user: Any, action: str, *, subject: str = "", fold: bool = False, **detail: Any
+) -> None:
+    """Write a row, or count it into the same user's last row when `fold` and nothing changed.
+
+    Parameters
+    ----------
+    user : object or None
+        With ``id`` and ``name``; None before sign-in.
+    action : str
+        For example ``assessment.read``.
+    subject : str
+        The woman's pseudonym.
+    """
+    moment = now()
+    name = user.name if user is not None else str(detail.pop("name", ""))
+    user_id = user.id if user is not None else None
+    if fold:
+        last = session.scalar(
+            select(AuditRow).where(AuditRow.user_name == name).order_by(AuditRow.id.desc()).limit(1)
+        )
+        same = last is not None and (last.action, last.subject, last.detail) == (action, subject, detail)
+        if last is not None and same and moment - last.last_at < FOLD_WITHIN:
+            last.times += 1
+            last.last_at = moment
+            return
+    session.add(
+        AuditRow(at=moment, last_at=moment, user_id=user_id, user_name=name, action=action, subject=subject, detail=detail)
+    )
+
+
+def search(subject: str = "", user: str = "") -> Select[tuple[AuditRow]]:
+    """Rows, newest first, by woman and user."""
+    query = select(AuditRow).order_by(AuditRow.id.desc())
+    if subject:
+        query = query.where(AuditRow.subject == subject)
+    if user:
+        query = query.where(AuditRow.user_name == user)
+    return query

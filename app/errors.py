@@ -1,0 +1,79 @@
+"""One error shape: RFC 9457 problem details for the API, the same words as a page for people."""
+
+from http import HTTPStatus
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.responses import JSONResponse, RedirectResponse, Response
+
+from models.errors import BundleError, FetalHealthError, InputError
+
+
+class Problem(HTTPException):
+    """An error with a title and one plain line of detail."""
+
+    def __init__(self, status: int, detail: str, *, headers: dict[str, str] | None = None) -> None:
+        super().__init__(status, detail, headers)
+
+
+class NotFoundError(Problem):
+    """There is no such thing, or it is not for this user."""
+
+    def __init__(self, what: str) -> None:
+        super().__init__(404, f"{what} was not found")
+
+
+class SignInNeededError(Problem):
+    """No live session and no valid token."""
+
+    def __init__(self) -> None:
+        super().__init__(401, "Sign in, or send a valid API token.", headers={"WWW-Authenticate": "Bearer"})
+
+
+def wants_json(request: Request) -> bool:
+    """True for the API, the probes, and whoever does not ask for HTML."""
+    return request.url.path.startswith("/api/") or "text/html" not in request.headers.get("accept", "")
+
+
+def problem(request: Request, status: int, detail: str, headers: dict[str, str] | None = None) -> Response:
+    """The answer for one error."""
+    title = HTTPStatus(status).phrase
+    if wants_json(request):
+        body = {"type": "about:blank", "title": title, "status": status, "detail": detail, "instance": request.url.path}
+        return JSONResponse(body, status, headers, media_type="application/problem+json")
+    from app.pages import render
+
+    return render(request, "error.html", {"title": title, "status": status, "detail": detail}, status)
+
+
+def install(app: FastAPI) -> None:
+    """Register the handlers."""
+
+    @app.exception_handler(HTTPException)
+    def _http(request: Request, error: HTTPException) -> Response:
+        if error.status_code == 401 and not wants_json(request):
+            return RedirectResponse(f"/sign-in?next={request.url.path}", 303)
+        return problem(request, error.status_code, str(error.detail), dict(error.headers or {}))
+
+    @app.exception_handler(RequestValidationError)
+    def _validation(request: Request, error: RequestValidationError) -> Response:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"] if part not in {"body", "query", "path"})
+        return problem(request, 422, f"{where}: {first['msg']}" if where else str(first["msg"]))
+
+    @app.exception_handler(InputError)
+    def _input(request: Request, error: InputError) -> Response:
+        return problem(request, 422, str(error))
+
+    @app.exception_handler(BundleError)
+    def _bundle(request: Request, error: BundleError) -> Response:
+        return problem(request, 503, f"No model can be used: {error}")
+
+    @app.exception_handler(FetalHealthError)
+    def _other(request: Request, error: FetalHealthError) -> Response:
+        return problem(request, 409, str(error))
+
+    @app.exception_handler(Exception)
+    def _unexpected(request: Request, error: Exception) -> Response:
+        return problem(request, 500, "Something went wrong here; nothing was stored. The log has the details.")

@@ -1,0 +1,1 @@
+"""Retraining runs: started, watched, stopped."""

@@ -1,0 +1,1 @@
+"""Women, pregnancies, fetuses and their examinations."""

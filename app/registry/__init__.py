@@ -1,0 +1,1 @@
+"""Bundles: registered, in service, promoted, rolled back."""
