@@ -67,7 +67,9 @@ def make_engine(address: str) -> Engine:
 
 
 def _with_driver(address: str) -> str:
-    return address.replace("postgresql://", "postgresql+psycopg://", 1).replace("postgres://", "postgresql+psycopg://", 1)
+    return address.replace("postgresql://", "postgresql+psycopg://", 1).replace(
+        "postgres://", "postgresql+psycopg://", 1
+    )
 
 
 def migrate(engine: Engine, revision: str = "head") -> None:

@@ -13,11 +13,11 @@ from federated.plan import Plan
 from federated.run_folder import RunFolder
 from federated.server_app import final_trees
 from federated.simulated_sites import Site, provenance
-from federated.summaries import macro_f1, specificity_cut
+from federated.summaries import DECISIONS, best_decision, macro_f1, specificity_cut
 from models.bundle import CARD, SEGMENTER, WEIGHTS, Bundle, FusionSettings, save
 from models.card import licence, model_card
 from models.ctg.features import FEATURE_NAMES
-from models.ctg.pattern import VIEWS, Decision, View, booster_from
+from models.ctg.pattern import VIEWS, View, booster_from
 from models.ultrasound.export import to_onnx, to_safetensors
 
 CTG_FILES = ("ctg.json", "fusion.json", *(f"ctg_{view}.ubj" for view in VIEWS))
@@ -76,8 +76,12 @@ def _ctg(run: RunFolder, plan: Plan, results: Mapping[str, Any]) -> Made:
     sites = results["sites"]
     trees = final_trees(run, plan)
     files = {f"ctg_{view}.ubj": bytes(booster_from(trees[view]).save_raw("ubj")) for view in VIEWS}
+    counts = {view: np.array([site[f"{view}-confusions"] for site in sites.values()]) for view in VIEWS}
+    counts = {view: values.reshape(len(sites), len(DECISIONS), 3, 3) for view, values in counts.items()}
+    rule = {view: best_decision(counts[view].sum(axis=0)) for view in VIEWS}
     settings: dict[str, Any] = {
-        view: {"calibration": results["calibration"][view], "decision": list(Decision().weights)} for view in VIEWS
+        view: {"calibration": results["calibration"][view], "decision": list(DECISIONS[rule[view]].weights)}
+        for view in VIEWS
     }
     low = np.min([site["low"] for site in sites.values()], axis=0)
     high = np.max([site["high"] for site in sites.values()], axis=0)
@@ -98,22 +102,25 @@ def _ctg(run: RunFolder, plan: Plan, results: Mapping[str, Any]) -> Made:
     fusion = FusionSettings(prior, float((second / count - (first / count) ** 2) ** 0.5), cuts)
     files["fusion.json"] = _json(fusion.as_dict())
     metrics = {
-        "basis": "out of fold at the sites: women whom no tree of the lane saw; calibration fitted on the same margins",
+        "basis": "out of fold at the sites: women whom no tree of the lane saw; calibration and decision rule fitted on the same margins",
         "rows": calibration["rows"],
         "events": calibration["events"],
         "women": calibration["women"],
         "cuts": {view: list(cuts[view]) for view in VIEWS},
-        **{f"macro_f1_{view}": _f1(total(f"{view}-confusion")) for view in VIEWS},
+        **{f"macro_f1_{view}": _f1(counts[view][:, rule[view]].sum(axis=0)) for view in VIEWS},
     }
     per_site = {
-        name: {**results["nodes"][name], **{f"macro_f1_{view}": _f1(site[f"{view}-confusion"]) for view in VIEWS}}
-        for name, site in sites.items()
+        name: {
+            **results["nodes"][name],
+            **{f"macro_f1_{view}": _f1(counts[view][position, rule[view]]) for view in VIEWS},
+        }
+        for position, name in enumerate(sites)
     }
     return files, metrics, per_site
 
 
 def _f1(confusion: Any) -> float:
-    return round(macro_f1(np.asarray(confusion, dtype=np.int64).reshape(3, 3)), 4)
+    return round(macro_f1(confusion), 4)
 
 
 def _ultrasound(run: RunFolder, plan: Plan, results: Mapping[str, Any]) -> Made:

@@ -49,6 +49,11 @@ def _tree_site(partition: int, plan_json: str, folder: str) -> TreeSite:
     return TreeSite(site.name, ctg_rows(site), plan.ctg, VIEWS, seed=plan.seed)
 
 
+def _restore(site: TreeSite, context: Context) -> None:
+    kept = context.state["margins"]
+    site.restore([kept[f"{position:03d}"].numpy() for position in range(len(kept))])
+
+
 def _trees(message: Message, context: Context) -> TreeSite:
     """The site with its margins up to date: restored from the node's state, new trees absorbed."""
     folder = os.environ["FETAL_HEALTH_SITES"]
@@ -56,8 +61,7 @@ def _trees(message: Message, context: Context) -> TreeSite:
     if message.content["config"]["fresh"]:
         site.restore([np.zeros_like(margin) for margin in site.margins()])
     else:
-        kept = context.state["margins"]
-        site.restore([kept[f"{position:03d}"].numpy() for position in range(len(kept))])
+        _restore(site, context)
     for name, array in message.content["model"].items():
         site.absorb(int(name), decode(array))
     context.state["margins"] = ArrayRecord(
@@ -85,6 +89,18 @@ def train_ctg(message: Message, context: Context) -> Message:
         arrays[str(lane)] = encode({"trees": reply.trees, "tree_class": reply.tree_class})
     metrics = MetricRecord({"num-examples": len(site.table)})
     return Message(RecordDict({"model": ArrayRecord(arrays), "metrics": metrics}), reply_to=message)
+
+
+@app.query("leaves")
+def leaves(message: Message, context: Context) -> Message:
+    """Gradient and Hessian sums in every leaf of the round's proposals, all lanes."""
+    folder = os.environ["FETAL_HEALTH_SITES"]
+    site = _tree_site(_partition(context), _plan(message).model_dump_json(), folder)
+    _restore(site, context)
+    arrays = {}
+    for name, array in message.content["model"].items():
+        arrays[name] = Array(np.concatenate(site.leaf_sums(int(name), decode(array))))
+    return Message(RecordDict({"sums": ArrayRecord(arrays)}), reply_to=message)
 
 
 @app.query("calibrate")

@@ -114,6 +114,7 @@ def _head_row(part: str, record: hc18.HeadImage, head: Any, quantile: float) -> 
 
 def uci_out_of_fold(folder: Path, plan: Plan, output: Path) -> None:
     """Write one row a segment, view, training (two federations and central) and seed."""
+    from federated.summaries import DECISIONS, best_decision, confusions
     from federated.tree_site import TreeSite
     from federated.tree_training import train_sites
 
@@ -125,6 +126,11 @@ def uci_out_of_fold(folder: Path, plan: Plan, output: Path) -> None:
         view: View = "trace" if view_name == "trace" else "table"
         seed = int(seed_text)
         probability = np.zeros((len(table), 3))
+        chosen = np.zeros(len(table), dtype=np.int64)
+
+        def left_out(site: TreeSite) -> tuple[Any, Any]:
+            return site.left_out(view)
+
         split = StratifiedGroupKFold(FOLDS, shuffle=True, random_state=seed)
         fold_of = np.zeros(len(table), dtype=np.int64)
         for fold, (train, test) in enumerate(split.split(table.features, table.state, table.woman)):
@@ -144,7 +150,10 @@ def uci_out_of_fold(folder: Path, plan: Plan, output: Path) -> None:
             ]
             model = train_sites(sites, section, (view,))[view]
             features = table.features[test]
+            counts = sum(confusions(model.calibration.probabilities(m), state) for m, state in map(left_out, sites))
+            rule = DECISIONS[best_decision(np.asarray(counts))]
             probability[test] = model.probabilities(as_trace_would(features) if view == "trace" else features)
+            chosen[test] = rule.states(probability[test])
             fold_of[test] = fold
         return [
             {
@@ -153,6 +162,7 @@ def uci_out_of_fold(folder: Path, plan: Plan, output: Path) -> None:
                 "woman": table.woman[row],
                 "fold": fold_of[row],
                 "state": table.state[row],
+                "chosen": chosen[row],
                 **{f"p{k}": round(float(probability[row, k]), 4) for k in range(3)},
             }
             for row in range(len(table))

@@ -33,6 +33,7 @@ class BoostingPlan(_Section):
 class CtgPlan(_Section):
     """Federated boosting of the pattern model."""
 
+    strategy: Literal["refitted-trees", "weighted-bagging"] = "refitted-trees"
     sites: int = Field(5, ge=2, le=100)
     partition: Literal["dirichlet", "family"] = "dirichlet"
     alpha: float = Field(0.5, gt=0)

@@ -13,7 +13,7 @@ from flwr.serverapp import Grid, ServerApp
 from federated.client_app import encode
 from federated.plan import Plan, load
 from federated.run_folder import RunFolder
-from federated.strategies.flower import Averaging, Node, Progress, SiteFailure, WeightedBagging, ask
+from federated.strategies.flower import Averaging, Node, Progress, SiteFailureError, Trees, ask
 from federated.strategies.weighted_bagging import Document, concatenate
 from federated.tree_training import NEWTON_STEPS, combine, empty_frame, is_final
 from models.ctg.pattern import VIEWS, Calibration, CalibrationSums, View
@@ -44,7 +44,7 @@ def _who_is_there(grid: Grid, expected: int) -> list[Node]:
     deadline = time.monotonic() + CONNECT_TIMEOUT_S
     while len(ids := sorted(grid.get_node_ids())) < expected:
         if time.monotonic() > deadline:
-            raise SiteFailure(f"only {len(ids)} of {expected} sites connected within {CONNECT_TIMEOUT_S:.0f} s")
+            raise SiteFailureError(f"only {len(ids)} of {expected} sites connected within {CONNECT_TIMEOUT_S:.0f} s")
         time.sleep(0.2)
     unknown = [Node(node, str(node), "", 0, 0) for node in ids]
     replies = ask(grid, unknown, "query.describe", RecordDict())
@@ -83,7 +83,7 @@ def _train_ctg(grid: Grid, run: RunFolder, plan: Plan, nodes: list[Node]) -> dic
     if len(kept) < rounds:
         first = len(kept) + 1
         progress = _progress(run, "ctg", rounds, first)
-        strategy = WeightedBagging(nodes, plan, first, progress, frame, run.keep_trees)
+        strategy = Trees(nodes, plan, first, progress, frame, run.keep_trees)
         # A resumed run sends everything it has once; after that only each round's new trees travel.
         so_far = strategy.start(grid, so_far, num_rounds=rounds - len(kept)).arrays
     return _calibrate(grid, run, plan, nodes, so_far, fresh=len(kept) == rounds)

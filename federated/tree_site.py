@@ -22,6 +22,7 @@ from models.ctg.pattern import (
     booster_from,
     calibration_sums,
     margins,
+    softmax_gradients,
     tree_json,
     view_matrix,
 )
@@ -48,6 +49,18 @@ class _Lane:
         self.margin = np.zeros((self.training.num_row(), 3))
         self.out_features = as_trace_would(table.features[out]) if view == "trace" else table.features[out]
         self.out_margin = np.zeros((int(out.sum()), 3))
+
+    def leaf_sums(self, document: Document) -> list[Array]:
+        trees, tree_class = new_trees(document)
+        self.training.set_base_margin(np.zeros(3 * self.training.num_row()))
+        leaves = booster_from(document).predict(self.training, pred_leaf=True).reshape(-1, len(trees)).astype(np.int64)
+        gradient, hessian = softmax_gradients(self.margin, self.training.get_label(), self.training.get_weight())
+        sums = []
+        for position, (tree, column) in enumerate(zip(trees, tree_class, strict=True)):
+            size = len(tree["left_children"])
+            values = (gradient[:, column], hessian[:, column])
+            sums.append(np.column_stack([np.bincount(leaves[:, position], v, minlength=size) for v in values]))
+        return sums
 
     def absorb(self, booster: xgboost.Booster) -> None:
         self.training.set_base_margin(np.zeros(3 * self.training.num_row()))
@@ -97,6 +110,16 @@ class TreeSite:
         booster = boost(here.training, here.margin, rounds, self.settings, seed)
         trees, tree_class = new_trees(tree_json(booster))
         return TreeReply(self.name, float(len(self.table)), trees, tree_class)
+
+    def leaf_sums(self, lane: int, document: Document) -> list[Array]:
+        """Gradient and Hessian summed over the lane's rows in each node of each proposed tree.
+
+        Returns
+        -------
+        list of ndarray, shape (nodes, 2)
+            One a tree; zero at nodes that are no leaves. They add over sites.
+        """
+        return self.lanes[lane].leaf_sums(document)
 
     def absorb(self, lane: int, document: Document) -> None:
         """Add the margin of trees that the server has merged since the last call."""

@@ -11,6 +11,7 @@ import numpy as np
 import xgboost
 
 from federated.plan import CtgPlan
+from federated.strategies.refitted_trees import Sums, propose, refit
 from federated.strategies.weighted_bagging import Document, concatenate, merge
 from federated.tree_site import TreeSite
 from models.ctg.pattern import (
@@ -44,6 +45,13 @@ def is_final(lane: int, plan: CtgPlan) -> bool:
     return lane % (plan.calibration_folds + 1) == 0
 
 
+def refit_lane(plan: CtgPlan, proposal: Document, by_site: Sequence[Sequence[Sums]]) -> Document:
+    """Add the sites' sums, in their order, and keep the best trees."""
+    totals = [np.sum(parts, axis=0) for parts in zip(*by_site, strict=True)]
+    settings = plan.boosting
+    return refit(proposal, totals, learning_rate=settings.learning_rate, reg_lambda=settings.reg_lambda)
+
+
 def combine(sums: Sequence[CalibrationSums], calibration: Calibration) -> Calibration:
     """One Newton step on the sites' sums."""
     return newton_step(calibration, reduce(add, sums))
@@ -55,7 +63,12 @@ def train_sites(sites: Sequence[TreeSite], plan: CtgPlan, views: tuple[View, ...
     kept: dict[int, list[Document]] = {}
     for round_number in range(1, plan.rounds + 1):
         for lane in range(lane_count(plan, views)):
-            merged = merge(frame, [site.step(lane, round_number) for site in sites])
+            replies = [site.step(lane, round_number) for site in sites]
+            if plan.strategy == "weighted-bagging":
+                merged = merge(frame, replies)
+            else:
+                proposal = propose(frame, replies)
+                merged = refit_lane(plan, proposal, [site.leaf_sums(lane, proposal) for site in sites])
             for site in sites:
                 site.absorb(lane, merged)
             if is_final(lane, plan):

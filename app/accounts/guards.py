@@ -70,7 +70,9 @@ async def check_csrf(request: Request, user: User) -> None:
     if given is None and "form" in request.headers.get("content-type", ""):
         given = str((await request.form()).get("csrf_token", ""))
     if not secrets.compare_digest(given or "", user.csrf_token):
-        raise Problem(403, "This form is out of date (its security token does not match). Reload the page and try again.")
+        raise Problem(
+            403, "This form is out of date (its security token does not match). Reload the page and try again."
+        )
 
 
 def _resolve(request: Request) -> User | None:

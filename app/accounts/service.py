@@ -21,7 +21,7 @@ _passwords = PasswordHash.recommended()  # Argon2id
 _ABSENT = _passwords.hash(secrets.token_urlsafe(24))
 
 
-class SignInRefused(Exception):
+class SignInRefusedError(Exception):
     """Wrong name or password, or a locked account; the message is for the user."""
 
 
@@ -63,21 +63,23 @@ def sign_in(session: Session, name: str, password: str) -> tuple[str, SignedIn]:
 
     Raises
     ------
-    SignInRefused
+    SignInRefusedError
         The same words whether the name exists or not. The failed attempt is left in `session`: commit it.
     """
     account = by_name(session, name.strip())
     moment = now()
     if account is not None and account.locked_until is not None and account.locked_until > moment:
         minutes = int((account.locked_until - moment).total_seconds() // 60) + 1
-        raise SignInRefused(f"This account is locked after {MAX_ATTEMPTS} failed attempts. Try again in {minutes} min.")
+        raise SignInRefusedError(
+            f"This account is locked after {MAX_ATTEMPTS} failed attempts. Try again in {minutes} min."
+        )
     good = _passwords.verify(password, account.password_hash if account else _ABSENT)
     if account is None or not good or not account.active:
         if account is not None:
             account.failed_attempts += 1
             if account.failed_attempts >= MAX_ATTEMPTS:
                 account.locked_until, account.failed_attempts = moment + LOCK, 0
-        raise SignInRefused("User name or password is wrong.")
+        raise SignInRefusedError("User name or password is wrong.")
     account.failed_attempts, account.locked_until = 0, None
     secret = secrets.token_urlsafe(32)
     opened = SignedIn(

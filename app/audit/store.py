@@ -30,9 +30,7 @@ class AuditRow(Base):
     detail: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)
 
 
-def record(
-    session: Session, user: Any, action: str, *, subject: str = "", fold: bool = False, **detail: Any
-) -> None:
+def record(session: Session, user: Any, action: str, *, subject: str = "", fold: bool = False, **detail: Any) -> None:
     """Write a row, or count it into the same user's last row when `fold` and nothing changed.
 
     Parameters
@@ -48,16 +46,16 @@ def record(
     name = user.name if user is not None else str(detail.pop("name", ""))
     user_id = user.id if user is not None else None
     if fold:
-        last = session.scalar(
-            select(AuditRow).where(AuditRow.user_name == name).order_by(AuditRow.id.desc()).limit(1)
-        )
+        last = session.scalar(select(AuditRow).where(AuditRow.user_name == name).order_by(AuditRow.id.desc()).limit(1))
         same = last is not None and (last.action, last.subject, last.detail) == (action, subject, detail)
         if last is not None and same and moment - last.last_at < FOLD_WITHIN:
             last.times += 1
             last.last_at = moment
             return
     session.add(
-        AuditRow(at=moment, last_at=moment, user_id=user_id, user_name=name, action=action, subject=subject, detail=detail)
+        AuditRow(
+            at=moment, last_at=moment, user_id=user_id, user_name=name, action=action, subject=subject, detail=detail
+        )
     )
 
 

@@ -5,19 +5,22 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 from flwr.app import Array, ArrayRecord, ConfigRecord, Message, MetricRecord, RecordDict
 from flwr.serverapp import Grid
 from flwr.serverapp.strategy import Strategy
 
 from federated.client_app import decode, encode
-from federated.plan import Plan
+from federated.plan import CtgPlan, Plan
 from federated.strategies.averaging import WeightReply, average
-from federated.strategies.weighted_bagging import Document, TreeReply, merge
+from federated.strategies.refitted_trees import propose
+from federated.strategies.weighted_bagging import Document, TreeReply, merge, new_trees
+from federated.tree_training import refit_lane
 
 Progress = Callable[[int, dict[str, float]], None]
 
 
-class SiteFailure(RuntimeError):
+class SiteFailureError(RuntimeError):
     """A site did not answer, or answered with an error: the round is not aggregated from the others."""
 
 
@@ -37,7 +40,7 @@ def ask(grid: Grid, nodes: list[Node], kind: str, content: RecordDict, timeout_s
 
     Raises
     ------
-    SiteFailure
+    SiteFailureError
         Naming the sites that failed.
     """
     messages = [Message(content, message_type=kind, dst_node_id=node.node) for node in nodes]
@@ -45,12 +48,12 @@ def ask(grid: Grid, nodes: list[Node], kind: str, content: RecordDict, timeout_s
 
 
 def checked(replies: Iterable[Message], nodes: list[Node]) -> dict[str, Message]:
-    """Replies by site name; raises SiteFailure unless every site gave one without error."""
+    """Replies by site name; raises SiteFailureError unless every site gave one without error."""
     names = {node.node: node.name for node in nodes}
     good = {names[reply.metadata.src_node_id]: reply for reply in replies if not reply.has_error()}
     lost = sorted(set(names.values()) - set(good))
     if lost:
-        raise SiteFailure(f"no usable answer from {', '.join(lost)}")
+        raise SiteFailureError(f"no usable answer from {', '.join(lost)}")
     return dict(sorted(good.items()))
 
 
@@ -96,7 +99,7 @@ class SiteStrategy(Strategy):
     def aggregate_train(
         self, server_round: int, replies: Iterable[Message]
     ) -> tuple[ArrayRecord | None, MetricRecord | None]:
-        """All replies or SiteFailure."""
+        """All replies or SiteFailureError."""
         good = checked(replies, self.nodes)
         arrays = self.combine(self.first_round + server_round - 1, good)
         self.progress(
@@ -124,8 +127,12 @@ class SiteStrategy(Strategy):
         """Nothing to log: the job writes events."""
 
 
-class WeightedBagging(SiteStrategy):
-    """`federated.strategies.weighted_bagging` over Flower; arrays are the round's merged trees a lane."""
+class Trees(SiteStrategy):
+    """Boosted trees over Flower; the arrays are the round's new trees of every lane.
+
+    With "weighted-bagging" a round is one exchange; with "refitted-trees" a second one asks all sites
+    for their sums in the leaves of all proposals.
+    """
 
     kind = "train.ctg"
 
@@ -141,19 +148,44 @@ class WeightedBagging(SiteStrategy):
         super().__init__(nodes, plan, first_round, progress)
         self.frame = frame
         self.keep = keep
+        self._grid: Grid | None = None
+
+    def configure_train(
+        self, server_round: int, arrays: ArrayRecord, config: ConfigRecord, grid: Grid
+    ) -> Iterable[Message]:
+        """Remember the grid for the second exchange."""
+        self._grid = grid
+        return super().configure_train(server_round, arrays, config, grid)
 
     def combine(self, round_number: int, replies: dict[str, Message]) -> ArrayRecord:
         """Merge every lane."""
-        merged: dict[int, Document] = {}
-        for lane in range(len(next(iter(replies.values())).content["model"])):
-            parts = []
-            for name, reply in replies.items():
-                part = decode(reply.content["model"][str(lane)])
-                weight = float(reply.content["metrics"]["num-examples"])
-                parts.append(TreeReply(name, weight, part["trees"], part["tree_class"]))
-            merged[lane] = merge(self.frame, parts)
+        plan = self.plan.ctg
+        assert plan is not None
+        lanes = range(len(next(iter(replies.values())).content["model"]))
+        parts = {lane: [_tree_reply(name, reply, lane) for name, reply in replies.items()] for lane in lanes}
+        if plan.strategy == "weighted-bagging":
+            merged = {lane: merge(self.frame, parts[lane]) for lane in lanes}
+        else:
+            merged = self._refit(plan, {lane: propose(self.frame, parts[lane]) for lane in lanes})
         self.keep(round_number, merged)
         return ArrayRecord({str(lane): encode(document) for lane, document in merged.items()})
+
+    def _refit(self, plan: CtgPlan, proposals: dict[int, Document]) -> dict[int, Document]:
+        assert self._grid is not None
+        record = ArrayRecord({str(lane): encode(document) for lane, document in proposals.items()})
+        config = ConfigRecord({"plan": self.plan.model_dump_json()})
+        answers = ask(self._grid, self.nodes, "query.leaves", RecordDict({"model": record, "config": config}))
+        merged = {}
+        for lane, proposal in proposals.items():
+            sizes = np.cumsum([len(tree["left_children"]) for tree in new_trees(proposal)[0]])[:-1]
+            by_site = [np.split(reply.content["sums"][str(lane)].numpy(), sizes) for reply in answers.values()]
+            merged[lane] = refit_lane(plan, proposal, by_site)
+        return merged
+
+
+def _tree_reply(name: str, reply: Message, lane: int) -> TreeReply:
+    part = decode(reply.content["model"][str(lane)])
+    return TreeReply(name, float(reply.content["metrics"]["num-examples"]), part["trees"], part["tree_class"])
 
 
 class Averaging(SiteStrategy):

@@ -40,7 +40,7 @@ class Event:
 
 def _excursions(distance: Array) -> list[Event]:
     """Runs where `distance` exceeds 0 that stay above the amplitude for more than 15 s."""
-    labels, count = ndimage.label(np.nan_to_num(distance, nan=-1.0) > 0)
+    labels, _ = ndimage.label(np.nan_to_num(distance, nan=-1.0) > 0)
     events = []
     for number, (where,) in enumerate(ndimage.find_objects(labels), start=1):
         inside = distance[where][labels[where] == number]
@@ -76,9 +76,8 @@ def contractions(toco_grid: Array) -> list[Event]:
     prominence = max(0.2 * spread, 5.0)
     peaks, found = signal.find_peaks(smooth, prominence=prominence, width=(20, 240), distance=60, rel_height=0.5)
     events = []
-    for position, peak in enumerate(peaks):
+    for position in range(len(peaks)):
         start, end = found["left_ips"][position], found["right_ips"][position]
         if present[int(start) : int(end) + 1].mean() >= 0.5:
             events.append(Event(float(start), float(end), float(found["prominences"][position])))
-        del peak
     return events

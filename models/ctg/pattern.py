@@ -76,6 +76,14 @@ def boost(
     return xgboost.train(settings.parameters(seed), matrix, num_boost_round=rounds)
 
 
+def softmax_gradients(margin: Array, label: Array, weight: Array) -> tuple[Array, Array]:
+    """First and second derivative of XGBoost's ``multi:softprob`` loss, each of shape (n, 3)."""
+    probability = softmax(margin, axis=1)
+    target = np.eye(len(STATES))[label.astype(np.int64)]
+    hessian = np.maximum(2.0 * probability * (1.0 - probability), 1e-16)
+    return (probability - target) * weight[:, None], hessian * weight[:, None]
+
+
 def margins(booster: xgboost.Booster, features: Array) -> Array:
     """Raw class scores, shape (n, 3)."""
     matrix = xgboost.DMatrix(features, feature_names=list(FEATURE_NAMES), nthread=1)

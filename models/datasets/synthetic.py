@@ -14,7 +14,48 @@ from models.ultrasound.ellipse import Ellipse
 from models.ultrasound.synthetic import phantom, random_ellipse
 
 MARK = "SYNTHETIC"
-_RAW_HEADER = ["FileName", "Date", "SegFile", "b", "e", "LBE", "LB", "AC", "FM", "UC", "ASTV", "MSTV", "ALTV", "MLTV", "DL", "DS", "DP", "DR", "Width", "Min", "Max", "Nmax", "Nzeros", "Mode", "Mean", "Median", "Variance", "Tendency", "A", "B", "C", "D", "E", "AD", "DE", "LD", "FS", "SUSP", "CLASS", "NSP"]
+_RAW_HEADER = [
+    "FileName",
+    "Date",
+    "SegFile",
+    "b",
+    "e",
+    "LBE",
+    "LB",
+    "AC",
+    "FM",
+    "UC",
+    "ASTV",
+    "MSTV",
+    "ALTV",
+    "MLTV",
+    "DL",
+    "DS",
+    "DP",
+    "DR",
+    "Width",
+    "Min",
+    "Max",
+    "Nmax",
+    "Nzeros",
+    "Mode",
+    "Mean",
+    "Median",
+    "Variance",
+    "Tendency",
+    "A",
+    "B",
+    "C",
+    "D",
+    "E",
+    "AD",
+    "DE",
+    "LD",
+    "FS",
+    "SUSP",
+    "CLASS",
+    "NSP",
+]
 
 
 def is_synthetic(folder: Path) -> bool:

@@ -4,6 +4,8 @@ Group normalisation keeps no running statistics, so nothing but weights crosses 
 (Wu Y, He K. Group Normalization. ECCV 2018; U-Net: Ronneberger O et al. MICCAI 2015).
 """
 
+from itertools import pairwise
+
 import torch
 from torch import Tensor, nn
 
@@ -42,7 +44,7 @@ class HeadSegmenter(nn.Module):
         self.stem = nn.Sequential(nn.Conv2d(1, first, 5, stride=2, padding=2, bias=False), nn.GroupNorm(8, first))
         self.first = ConvolutionBlock(first, first)
         widths = (first, *deeper)
-        self.down = nn.ModuleList(ConvolutionBlock(a, b) for a, b in zip(widths, widths[1:], strict=False))
+        self.down = nn.ModuleList(ConvolutionBlock(a, b) for a, b in pairwise(widths))
         self.up = nn.ModuleList(ConvolutionBlock(a + b, b) for a, b in zip(widths[:0:-1], widths[-2::-1], strict=True))
         self.pool = nn.MaxPool2d(2)
         self.head = nn.Conv2d(first, 4, 3, padding=1)

@@ -1,0 +1,81 @@
+# `make help` lists the targets. Everything is made below this folder: .venv, node_modules, var.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+EXTRAS := $(if $(SERVE_ONLY),assets$(comma)postgres,federation$(comma)assets$(comma)postgres)
+comma := ,
+VENDOR := app/static/vendor
+STAMP := $(VENV)/.installed$(if $(SERVE_ONLY),-serve)
+
+.DEFAULT_GOAL := help
+.PHONY: help install dev assets run test check bench evidence wheel serve-image federation-image clean
+
+help: ## This list
+	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@echo
+	@echo "  SERVE_ONLY=1       leave training and federation out"
+	@echo "  TORCH_INDEX=URL    take torch from an index of CPU wheels (0.2 GB instead of up to 5 GB)"
+
+install: $(STAMP) assets ## The environment in .venv with training, federation and browser assets
+
+$(VENV)/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed (PYTHON=...)"; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+
+$(STAMP): pyproject.toml constraints.txt | $(VENV)/bin/python
+ifndef SERVE_ONLY
+	@echo "Installing Python packages. With training included this downloads about 1 GB with a CPU torch,"
+	@echo "up to 5 GB with the CUDA build that Linux gets by default. SERVE_ONLY=1 or TORCH_INDEX=URL avoid that."
+ifdef TORCH_INDEX
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt --index-url $(TORCH_INDEX) torch
+endif
+endif
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[$(EXTRAS)]"
+	@touch $@
+
+dev: install $(VENV)/.dev ## The environment plus test tools
+
+$(VENV)/.dev: pyproject.toml constraints.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[dev]"
+	@touch $@
+
+assets: $(VENDOR)/.done ## Browser assets from package-lock.json into app/static/vendor
+
+$(VENDOR)/.done: package.json package-lock.json | $(STAMP)
+	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/npm ci --ignore-scripts --silent
+	@mkdir -p $(VENDOR)
+	cp node_modules/htmx.org/dist/htmx.min.js node_modules/uplot/dist/uPlot.iife.min.js node_modules/uplot/dist/uPlot.min.css node_modules/@picocss/pico/css/pico.min.css $(VENDOR)/
+	@touch $@
+
+run: install ## Set everything up and serve on http://127.0.0.1:8080
+	$(BIN)/fetal-health serve --prepare
+
+test: dev ## Set everything up and pass the tests
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/python -m pytest
+
+check: dev ## Only lint and types
+	$(BIN)/ruff format --check . && $(BIN)/ruff check . && $(BIN)/mypy
+
+bench: dev ## Latency, memory, start-up and federation speed, as ratios side by side
+	$(BIN)/python -m benchmarks
+
+evidence: dev ## Write docs/evidence from the stored out-of-fold predictions (seconds)
+	$(BIN)/python -m models.evaluation.evidence docs/evidence
+
+wheel: $(STAMP) assets ## A wheel with pages, assets and the shipped bundle
+	$(BIN)/python -m pip wheel --quiet --disable-pip-version-check --no-deps -w dist .
+
+serve-image: ## The serving image's steps into IMAGE_ROOT (the Dockerfile runs this)
+	$(PYTHON) -m venv $(IMAGE_ROOT)/venv
+	$(IMAGE_ROOT)/venv/bin/pip install --quiet --disable-pip-version-check -c constraints.txt "$(WHEEL)[postgres]"
+
+federation-image: ## The federation image's steps into IMAGE_ROOT
+	$(PYTHON) -m venv $(IMAGE_ROOT)/venv
+	$(if $(TORCH_INDEX),$(IMAGE_ROOT)/venv/bin/pip install --quiet -c constraints.txt --index-url $(TORCH_INDEX) torch)
+	$(IMAGE_ROOT)/venv/bin/pip install --quiet --disable-pip-version-check -c constraints.txt "$(WHEEL)[postgres,federation]"
+
+clean: ## Remove what make has made (not var/, which holds your records)
+	rm -rf $(VENV) node_modules $(VENDOR) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache

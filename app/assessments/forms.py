@@ -1,0 +1,102 @@
+"""From an HTML form or a multipart or JSON call to one `AssessmentRequest` with its files."""
+
+import json
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from fastapi import Request
+from pydantic import ValidationError
+from starlette.datastructures import FormData, UploadFile
+
+from app.assessments.schemas import AssessmentRequest
+from app.assessments.service import Uploads
+from models.errors import InputError
+
+# Flat field name of a form -> place in the request.
+FIELDS: dict[str, tuple[str, ...]] = {
+    "patient": ("patient", "pseudonym"),
+    "due_date": ("patient", "due_date"),
+    "dating_method": ("patient", "dating_method"),
+    "parity": ("patient", "parity"),
+    "fetus": ("fetus",),
+    "ctg_features": ("ctg", "features"),
+    "ctg_sampling_rate_hz": ("ctg", "sampling_rate_hz"),
+    "ctg_stage": ("ctg", "stage"),
+    "ctg_performed_at": ("ctg", "performed_at"),
+    "ctg_gestational_age": ("ctg", "gestational_age"),
+    "pixel_size_mm": ("scan", "pixel_size_mm"),
+    "head_circumference_mm": ("scan", "head_circumference_mm"),
+    "scan_performed_at": ("scan", "performed_at"),
+    "scan_gestational_age": ("scan", "gestational_age"),
+}
+FILE_FIELDS = ("ctg", "image")
+
+
+async def read_request(request: Request) -> tuple[AssessmentRequest, Uploads]:
+    """Read a call of either content type.
+
+    Raises
+    ------
+    InputError
+        With the field at fault and what is wrong with it.
+    """
+    kind = request.headers.get("content-type", "").partition(";")[0]
+    if kind == "application/json":
+        try:
+            return _validate(await request.json()), Uploads({}, {})
+        except json.JSONDecodeError as error:
+            raise InputError(f"the body is not valid JSON ({error.msg} at position {error.pos})") from None
+    if kind != "multipart/form-data":
+        raise InputError("send application/json or multipart/form-data")
+    form = await request.form()
+    return _validate(_nested(form)), Uploads(await _files(form, "ctg"), await _files(form, "image"))
+
+
+async def _files(form: FormData, field: str) -> Mapping[str, bytes]:
+    files = {}
+    for entry in form.getlist(field):
+        if isinstance(entry, UploadFile) and entry.filename:
+            files[entry.filename.replace("\\", "/").rsplit("/", 1)[-1]] = await entry.read()
+    return files
+
+
+def _nested(form: FormData) -> dict[str, Any]:
+    known = {*FIELDS, *FILE_FIELDS, "csrf_token"}
+    unknown = sorted(set(form) - known)
+    if unknown:
+        raise InputError(f"unknown field {unknown[0]!r}; known are {', '.join([*FIELDS, *FILE_FIELDS])}")
+    values: dict[str, Any] = {}
+    for name, place in FIELDS.items():
+        value: Any = form.get(name)
+        if value is None or value == "":
+            continue
+        if name == "ctg_features":
+            try:
+                value = json.loads(value)
+            except (json.JSONDecodeError, TypeError):
+                raise InputError("ctg_features: not valid JSON") from None
+        if name.endswith("performed_at"):
+            value = _moment(name, str(value))
+        target = values
+        for step in place[:-1]:
+            target = target.setdefault(step, {})
+        target[place[-1]] = value
+    return values
+
+
+def _moment(name: str, text: str) -> datetime:
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        raise InputError(f"{name}: {text!r} is not a date and time") from None
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+def _validate(values: Any) -> AssessmentRequest:
+    try:
+        return AssessmentRequest.model_validate(values)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise InputError(f"{where}: {first['msg']}" if where else first["msg"]) from None

@@ -1,0 +1,236 @@
+"""Pages of assessments: worklist, new, result, and what a clinician does with it."""
+
+import io
+from typing import Annotated, Any
+
+import numpy as np
+from fastapi import APIRouter, Form, Query, Request
+from PIL import Image
+from sqlalchemy.orm import Session
+from starlette.concurrency import run_in_threadpool
+from starlette.responses import JSONResponse, RedirectResponse, Response
+
+from app.accounts.guards import Clinician, Database, User
+from app.assessments import service, store
+from app.assessments.drawing import thin, trace_svg
+from app.assessments.forms import read_request
+from app.assessments.view import SHAPES, context, recording_of, summary
+from app.audit.store import record
+from app.database import unit_of_work
+from app.errors import NotFoundError, Problem
+from app.pages import render
+from app.patients.schemas import DatingMethod
+from models.ctg import formats as ctg_formats
+from models.ctg.analysis import analyse
+from models.errors import FetalHealthError
+from models.fusion.risk import trace_detail
+from models.ultrasound import formats as image_formats
+
+router = APIRouter(include_in_schema=False)
+DATING_METHODS = DatingMethod.__args__  # type: ignore[attr-defined]
+
+
+def find(session: Session, identifier: int) -> store.Assessment:
+    """The assessment, or 404."""
+    found = session.get(store.Assessment, identifier)
+    if found is None:
+        raise NotFoundError(f"assessment {identifier}")
+    return found
+
+
+@router.get("/")
+def worklist(
+    request: Request,
+    user: Clinician,
+    session: Database,
+    state: Annotated[str, Query(max_length=20)] = "",
+    search: Annotated[str, Query(max_length=80)] = "",
+    mine: bool = False,
+) -> Response:
+    """The worklist; htmx asks for its table alone."""
+    rows = store.worklist(session, state=state, search=search, mine=user.name if mine else "")
+    shown = [row.id for row in rows]
+    record(session, user, "worklist.read", fold=True, state=state, search=search, mine=mine, shown=shown)
+    values = {"rows": rows, "shapes": SHAPES, "state": state, "search": search, "mine": mine, "states": store.STATES}
+    partial = request.headers.get("hx-request") == "true"
+    return render(request, "worklist_table.html" if partial else "worklist.html", values)
+
+
+@router.get("/assessments/new")
+def new(request: Request, user: Clinician, patient: Annotated[str, Query(max_length=80)] = "") -> Response:
+    """The form."""
+    return render(
+        request, "new_assessment.html", {"patient": patient, "methods": DATING_METHODS, "error": None, "form": {}}
+    )
+
+
+@router.post("/assessments/new")
+async def create(request: Request, user: Clinician) -> Response:
+    """Assess what the form sends; a refusal shows the form again with what was typed."""
+
+    def make(parsed: Any) -> int:
+        with unit_of_work(request.app.state.sessions) as session:
+            bundle = request.app.state.bundle.get(session)
+            days = request.app.state.settings.scan_valid_days
+            made = service.create(session, bundle, parsed[0], parsed[1], user, days)
+            record(
+                session, user, "assessment.create", subject=made.woman.pseudonym, assessment=made.id, state=made.state
+            )
+            return made.id
+
+    try:
+        parsed = await read_request(request)
+        identifier = await run_in_threadpool(make, parsed)
+    except FetalHealthError as error:
+        form = await request.form()
+        typed = {name: value for name, value in form.items() if isinstance(value, str)}
+        values = {"patient": typed.get("patient", ""), "methods": DATING_METHODS, "error": str(error), "form": typed}
+        return render(request, "new_assessment.html", values, 422)
+    return RedirectResponse(f"/assessments/{identifier}", 303)
+
+
+@router.post("/check/ctg")
+async def check_ctg(request: Request, user: Clinician) -> Response:
+    """Duration, loss and a thumbnail of a chosen CTG; nothing is stored."""
+    form = await request.form()
+    files = {f.filename or "": await f.read() for f in form.getlist("ctg") if not isinstance(f, str)}
+    rate = str(form.get("ctg_sampling_rate_hz") or "")
+
+    def look() -> dict[str, Any]:
+        try:
+            recording = ctg_formats.read(files, float(rate) if rate else None)
+        except (FetalHealthError, ValueError) as error:
+            return {"error": str(error), "svg": None, "text": None}
+        analysis = analyse(recording)
+        text = f"{recording.source}, {recording.duration_s / 60:.0f} min at {recording.sampling_rate_hz:g} Hz. "
+        return {
+            "error": analysis.quality.refusal,
+            "text": text + summary(trace_detail(analysis)),
+            "svg": trace_svg(recording, analysis, compact=True),
+        }
+
+    return render(request, "check.html", await run_in_threadpool(look))
+
+
+@router.post("/check/image")
+async def check_image(request: Request, user: Clinician) -> Response:
+    """Size of a chosen image and whether a head is found; nothing is stored."""
+    form = await request.form()
+    chosen = [(f.filename or "", await f.read()) for f in form.getlist("image") if not isinstance(f, str)]
+
+    def look() -> dict[str, Any]:
+        try:
+            if not chosen:
+                return {"error": "no image was chosen", "svg": None, "text": None}
+            image = image_formats.read(*chosen[0])
+            with unit_of_work(request.app.state.sessions) as session:
+                head = request.app.state.bundle.get(session).segmenter.head(image.pixels)
+        except FetalHealthError as error:
+            return {"error": str(error), "svg": None, "text": None}
+        text = f"{image.width} x {image.height} pixels" + ("" if head.refusal else ", a fetal head was found.")
+        return {"error": head.refusal, "text": text, "svg": None}
+
+    return render(request, "check.html", await run_in_threadpool(look))
+
+
+@router.get("/assessments/{identifier}")
+def show(request: Request, identifier: int, user: Clinician, session: Database) -> Response:
+    """The result page."""
+    found = find(session, identifier)
+    record(session, user, "assessment.read", subject=found.woman.pseudonym, fold=True, assessment=identifier)
+    return render(request, "assessment.html", context(session, found))
+
+
+@router.get("/assessments/{identifier}/trace")
+def trace(identifier: int, user: Clinician, session: Database) -> Response:
+    """The trace as arrays, for the browser to draw; lost samples are null."""
+    found = find(session, identifier)
+    recording = recording_of(found.ctg)
+    if recording is None:
+        raise NotFoundError(f"a raw trace of assessment {identifier}")
+    record(session, user, "trace.read", subject=found.woman.pseudonym, fold=True, assessment=identifier)
+    seconds, heart, toco = thin(recording, 2.0)
+    detail = found.result["distress"]["detail"]
+    body = {
+        "seconds": np.round(seconds, 2).tolist(),
+        "fhr": _with_null(heart),
+        "toco": _with_null(toco) if toco is not None else None,
+        "baseline": _with_null(analyse(recording).baseline_trace_bpm[::15]),
+        "events": {kind: detail.get(kind) or [] for kind in ("accelerations", "decelerations", "contractions")},
+    }
+    return JSONResponse(body)
+
+
+def _with_null(values: Any) -> list[float | None]:
+    return [None if not np.isfinite(value) else round(float(value), 1) for value in values]
+
+
+@router.get("/assessments/{identifier}/image")
+def image(identifier: int, user: Clinician, session: Database) -> Response:
+    """The scan as a grey PNG without any metadata."""
+    found = find(session, identifier)
+    if found.scan is None or not found.scan.files:
+        raise NotFoundError(f"an image of assessment {identifier}")
+    record(session, user, "image.read", subject=found.woman.pseudonym, fold=True, assessment=identifier)
+    file = found.scan.files[0]
+    stream = io.BytesIO()
+    Image.fromarray(image_formats.read(file.name, file.content).pixels).save(stream, "PNG")
+    return Response(stream.getvalue(), media_type="image/png")
+
+
+def _changed(session: Session, user: User, found: store.Assessment, action: str, **detail: Any) -> Response:
+    record(session, user, action, subject=found.woman.pseudonym, assessment=found.id, **detail)
+    return RedirectResponse(f"/assessments/{found.id}", 303)
+
+
+@router.post("/assessments/{identifier}/review")
+def review(
+    identifier: int,
+    user: Clinician,
+    session: Database,
+    verdict: Annotated[str, Form(max_length=12)],
+    reason: Annotated[str, Form(max_length=80)] = "",
+    text: Annotated[str, Form(max_length=4000)] = "",
+) -> Response:
+    """Agree, disagree with a reason, or cannot tell."""
+    found = find(session, identifier)
+    service.review(session, found, verdict, reason, text, user)
+    return _changed(session, user, found, "assessment.review", verdict=verdict)
+
+
+@router.post("/assessments/{identifier}/sign")
+def sign(identifier: int, user: Clinician, session: Database) -> Response:
+    """Sign off."""
+    found = find(session, identifier)
+    service.sign(session, found, user)
+    return _changed(session, user, found, "assessment.sign")
+
+
+@router.post("/assessments/{identifier}/notes")
+def add_note(
+    identifier: int, user: Clinician, session: Database, text: Annotated[str, Form(max_length=4000)] = ""
+) -> Response:
+    """Add a note."""
+    found = find(session, identifier)
+    service.note(session, found, text, user)
+    return _changed(session, user, found, "assessment.note")
+
+
+@router.post("/assessments/{identifier}/head-circumference")
+def correct(
+    request: Request,
+    identifier: int,
+    user: Clinician,
+    session: Database,
+    head_circumference_mm: Annotated[str, Form(max_length=12)],
+    reason: Annotated[str, Form(max_length=400)] = "",
+) -> Response:
+    """Replace the model's measurement by a typed one; both are kept."""
+    found = find(session, identifier)
+    try:
+        typed = float(head_circumference_mm.replace(",", "."))
+    except ValueError:
+        raise Problem(422, f"head circumference {head_circumference_mm!r} is not a number") from None
+    bundle = request.app.state.bundle.get(session)
+    made = service.correct(session, bundle, found, typed, reason, user, request.app.state.settings.scan_valid_days)
+    return _changed(session, user, made, "assessment.correct", replaces=identifier)

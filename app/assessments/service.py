@@ -1,0 +1,263 @@
+"""From an upload to a stored assessment: parse, measure, fuse, keep."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from hashlib import sha256
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+
+from sqlalchemy.orm import Session
+
+from app.accounts.guards import User
+from app.assessments.schemas import AssessmentRequest, CtgRequest, ScanRequest
+from app.assessments.store import Assessment, Note, Review, superseded_by
+from app.database import now
+from app.patients.service import age_at, fetus_of
+from app.patients.store import Examination, Fetus, StoredFile
+from models.bundle import Bundle
+from models.ctg import formats as ctg_formats
+from models.ctg.analysis import analyse
+from models.ctg.features import vector
+from models.errors import FetalHealthError, InputError
+from models.fusion.risk import CtgInput, RiskAssessment, ScanInput, assess
+from models.ultrasound import formats as image_formats
+
+Files = Mapping[str, bytes]
+VERDICTS = ("agree", "disagree", "cannot tell")
+DISAGREE_REASONS = ("trace misread", "measurement wrong", "clinical context", "image not suitable", "other")
+
+
+@dataclass(frozen=True)
+class Uploads:
+    """Files of one request, by kind and name."""
+
+    ctg: Files
+    image: Files
+
+
+def code_version() -> str:
+    """Version of this code."""
+    try:
+        return version("fetal-health")
+    except PackageNotFoundError:
+        return "unknown"
+
+
+def create(
+    session: Session, bundle: Bundle, request: AssessmentRequest, uploads: Uploads, user: User, scan_valid_days: int
+) -> Assessment:
+    """Assess and store.
+
+    Raises
+    ------
+    InputError, FetalHealthError
+        The request or a file cannot be used; nothing is stored then, for the caller's transaction ends.
+    """
+    ctg_request = request.ctg or (CtgRequest() if uploads.ctg else None)
+    scan_request = request.scan or (ScanRequest() if uploads.image else None)
+    if ctg_request is not None and not uploads.ctg and ctg_request.features is None:
+        ctg_request = None
+    if scan_request is not None and not uploads.image and scan_request.head_circumference_mm is None:
+        scan_request = None
+    if ctg_request is None and scan_request is None:
+        raise InputError(
+            "nothing to assess: send a CTG (file or features), an ultrasound image, or a head circumference"
+        )
+    if ctg_request is not None and uploads.ctg and ctg_request.features is not None:
+        raise InputError("send either a CTG file or CTG features, not both")
+    fetus = fetus_of(session, request.patient, request.fetus)
+    ctg = scan = None
+    if ctg_request is not None:
+        parameters = ctg_request.model_dump(mode="json", include={"features", "sampling_rate_hz", "stage"})
+        ctg = _examination(fetus, "ctg", ctg_request.performed_at, ctg_request.gestational_age, parameters, uploads.ctg)
+    if scan_request is not None:
+        parameters = scan_request.model_dump(mode="json", include={"pixel_size_mm", "head_circumference_mm"})
+        scan = _examination(
+            fetus, "scan", scan_request.performed_at, scan_request.gestational_age, parameters, uploads.image
+        )
+    return _store(session, bundle, fetus, ctg, scan, user, scan_valid_days)
+
+
+def correct(
+    session: Session,
+    bundle: Bundle,
+    assessment: Assessment,
+    head_circumference_mm: float,
+    reason: str,
+    user: User,
+    scan_valid_days: int,
+) -> Assessment:
+    """A new assessment with a typed head circumference; the old one stays and is marked as replaced."""
+    _still_open(session, assessment)
+    old = assessment.scan
+    if old is None:
+        raise FetalHealthError("this assessment has no scan to correct")
+    if not reason.strip():
+        raise InputError("say why the measurement is replaced")
+    scan = Examination(
+        fetus=assessment.fetus,
+        kind="scan",
+        performed_at=old.performed_at,
+        gestational_age_days=old.gestational_age_days,
+        age_source=old.age_source,
+        parameters={**old.parameters, "head_circumference_mm": head_circumference_mm},
+        files=[StoredFile(name=f.name, sha256=f.sha256, content=f.content) for f in old.files],
+    )
+    made = _store(session, bundle, assessment.fetus, assessment.ctg, scan, user, scan_valid_days)
+    made.supersedes_id, made.correction_reason = assessment.id, reason.strip()[:400]
+    session.flush()
+    return made
+
+
+def review(session: Session, assessment: Assessment, verdict: str, reason: str, text: str, user: User) -> Review:
+    """Record agree, disagree (with a reason) or cannot tell."""
+    _still_open(session, assessment)
+    if verdict not in VERDICTS:
+        raise InputError(f"a verdict is one of {', '.join(VERDICTS)}")
+    if verdict == "disagree" and reason not in DISAGREE_REASONS:
+        raise InputError(f"to disagree, give a reason: {', '.join(DISAGREE_REASONS)}")
+    row = Review(
+        assessment_id=assessment.id,
+        verdict=verdict,
+        reason=reason if verdict == "disagree" else "",
+        text=text.strip(),
+        at=now(),
+        by=user.name,
+    )
+    session.add(row)
+    session.flush()
+    return row
+
+
+def note(session: Session, assessment: Assessment, text: str, user: User) -> Note:
+    """Add a note; also after signing."""
+    if not text.strip():
+        raise InputError("the note is empty")
+    row = Note(assessment_id=assessment.id, text=text.strip(), at=now(), by=user.name)
+    session.add(row)
+    session.flush()
+    return row
+
+
+def sign(session: Session, assessment: Assessment, user: User) -> None:
+    """Sign off: reviews and corrections are closed then."""
+    _still_open(session, assessment)
+    if not assessment.reviews:
+        raise FetalHealthError("agree, disagree or say that you cannot tell before you sign")
+    assessment.signed_at, assessment.signed_by = now(), user.name
+
+
+def _still_open(session: Session, assessment: Assessment) -> None:
+    if assessment.signed_at is not None:
+        raise FetalHealthError(f"signed by {assessment.signed_by}; it can no longer be changed")
+    later = superseded_by(session, assessment)
+    if later is not None:
+        raise FetalHealthError(f"replaced by assessment {later.id}; work on that one")
+
+
+def _examination(
+    fetus: Fetus, kind: str, performed_at: datetime | None, age: str | None, parameters: dict[str, Any], files: Files
+) -> Examination:
+    moment = performed_at or now()
+    days, source = age_at(fetus.pregnancy, moment, age)
+    stored = [StoredFile(name=n[:120], sha256=sha256(c).hexdigest(), content=c) for n, c in files.items()]
+    return Examination(
+        fetus=fetus,
+        kind=kind,
+        performed_at=moment,
+        gestational_age_days=days,
+        age_source=source,
+        parameters=parameters,
+        files=stored,
+    )
+
+
+def _store(
+    session: Session,
+    bundle: Bundle,
+    fetus: Fetus,
+    ctg: Examination | None,
+    scan: Examination | None,
+    user: User,
+    scan_valid_days: int,
+) -> Assessment:
+    result = run(bundle, ctg, scan, scan_valid_days)
+    for examination in (ctg, scan):
+        if examination is not None:
+            session.add(examination)
+    session.flush()
+    hashes = {file.name: file.sha256 for examination in (ctg, scan) if examination for file in examination.files}
+    made = Assessment(
+        fetus_id=fetus.id,
+        ctg_id=ctg.id if ctg else None,
+        scan_id=scan.id if scan else None,
+        bundle=bundle.identifier,
+        code_version=code_version(),
+        input_hashes=hashes,
+        state=result.state,
+        score=result.score,
+        result=result.as_dict(),
+        created_at=now(),
+        created_by=user.name,
+    )
+    session.add(made)
+    session.flush()
+    return made
+
+
+def run(bundle: Bundle, ctg: Examination | None, scan: Examination | None, scan_valid_days: int) -> RiskAssessment:
+    """The assessment of examinations: the same inputs and bundle give the same answer.
+
+    A scan more than `scan_valid_days` older than the CTG keeps its own growth result, but does not enter
+    fusion, because it says how the fetus grew until then.
+    """
+    ctg_input = ctg_input_of(ctg) if ctg else None
+    scan_input = scan_input_of(bundle, scan) if scan else None
+    if ctg is None or scan is None or abs((ctg.performed_at - scan.performed_at).days) <= scan_valid_days:
+        return assess(bundle, ctg_input, scan_input)
+    apart = abs((ctg.performed_at - scan.performed_at).days)
+    alone, together = assess(bundle, None, scan_input), assess(bundle, ctg_input, None)
+    reason = f"the scan is {apart} days from the CTG (at most {scan_valid_days}); growth stands for itself"
+    growth = alone.growth
+    return RiskAssessment(
+        together.state,
+        together.score,
+        together.interval,
+        together.meaning,
+        together.distress,
+        growth,
+        together.reasons,
+        [*[line for line in together.missing if not line.startswith("Ultrasound")], f"Ultrasound: {reason}"],
+        [*together.warnings, *alone.warnings],
+        bundle.identifier,
+    )
+
+
+def ctg_input_of(examination: Examination) -> CtgInput:
+    """Features as typed, or the analysed trace."""
+    features = examination.parameters.get("features")
+    if features is not None:
+        vector(features)
+        return CtgInput(features=features)
+    files = {file.name: file.content for file in examination.files}
+    recording = ctg_formats.read(files, examination.parameters.get("sampling_rate_hz"))
+    stage = examination.parameters.get("stage", "unknown")
+    return CtgInput(analysis=analyse(recording), stage=recording.stage if stage == "unknown" else stage)
+
+
+def scan_input_of(bundle: Bundle, examination: Examination) -> ScanInput:
+    """The image with the head found in it, and what was typed."""
+    parameters = examination.parameters
+    image = head = None
+    if examination.files:
+        file = examination.files[0]
+        image = image_formats.read(file.name, file.content, parameters.get("pixel_size_mm"))
+        head = bundle.segmenter.head(image.pixels)
+    return ScanInput(
+        image=image,
+        head=head,
+        typed_head_circumference_mm=parameters.get("head_circumference_mm"),
+        age_days=examination.gestational_age_days,
+        age_source=examination.age_source,
+    )

@@ -1,0 +1,137 @@
+"""Assessments, reviews and notes."""
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import JSON, Float, ForeignKey, String, Text, UniqueConstraint, case, select
+from sqlalchemy.orm import Mapped, Session, mapped_column, relationship
+
+from app.database import Base
+from app.patients.store import Examination, Fetus, Pregnancy, Woman
+
+STATES = ("high", "raised", "cannot assess", "low")
+
+
+class Assessment(Base):
+    """One result: which examinations, which bundle, what came out. Never changed after it is stored.
+
+    `supersedes_id` is the assessment that a correction (a typed head circumference) replaces.
+    """
+
+    __tablename__ = "assessment"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    fetus_id: Mapped[int] = mapped_column(ForeignKey("fetus.id"), index=True)
+    ctg_id: Mapped[int | None] = mapped_column(ForeignKey("examination.id"))
+    scan_id: Mapped[int | None] = mapped_column(ForeignKey("examination.id"))
+    supersedes_id: Mapped[int | None] = mapped_column(ForeignKey("assessment.id"))
+    correction_reason: Mapped[str | None] = mapped_column(String(400))
+    bundle: Mapped[str] = mapped_column(String(12))
+    code_version: Mapped[str] = mapped_column(String(40))
+    input_hashes: Mapped[dict[str, str]] = mapped_column(JSON)
+    state: Mapped[str] = mapped_column(String(15), index=True)
+    score: Mapped[float | None] = mapped_column(Float)
+    result: Mapped[dict[str, Any]] = mapped_column(JSON)
+    created_at: Mapped[datetime] = mapped_column(index=True)
+    created_by: Mapped[str] = mapped_column(String(80))
+    signed_at: Mapped[datetime | None]
+    signed_by: Mapped[str | None] = mapped_column(String(80))
+    fetus: Mapped[Fetus] = relationship(lazy="joined")
+    ctg: Mapped[Examination | None] = relationship(foreign_keys=[ctg_id])
+    scan: Mapped[Examination | None] = relationship(foreign_keys=[scan_id])
+    reviews: Mapped[list["Review"]] = relationship(back_populates="assessment", order_by="Review.id")
+    notes: Mapped[list["Note"]] = relationship(back_populates="assessment", order_by="Note.id")
+
+    @property
+    def woman(self) -> Woman:
+        """Whose it is."""
+        return self.fetus.pregnancy.woman
+
+
+class Review(Base):
+    """A clinician's verdict on an assessment."""
+
+    __tablename__ = "review"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    assessment_id: Mapped[int] = mapped_column(ForeignKey("assessment.id"), index=True)
+    verdict: Mapped[str] = mapped_column(String(12))
+    reason: Mapped[str] = mapped_column(String(80), default="")
+    text: Mapped[str] = mapped_column(Text, default="")
+    at: Mapped[datetime]
+    by: Mapped[str] = mapped_column(String(80))
+    assessment: Mapped[Assessment] = relationship(back_populates="reviews")
+
+
+class Note(Base):
+    """A free note on an assessment."""
+
+    __tablename__ = "note"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    assessment_id: Mapped[int] = mapped_column(ForeignKey("assessment.id"), index=True)
+    text: Mapped[str] = mapped_column(Text)
+    at: Mapped[datetime]
+    by: Mapped[str] = mapped_column(String(80))
+    assessment: Mapped[Assessment] = relationship(back_populates="notes")
+
+
+class IdempotencyKey(Base):
+    """A creation that was asked for with an ``Idempotency-Key``, so that a repeat finds it."""
+
+    __tablename__ = "idempotency_key"
+    __table_args__ = (UniqueConstraint("account_id", "key"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    account_id: Mapped[int] = mapped_column(ForeignKey("account.id"))
+    key: Mapped[str] = mapped_column(String(120))
+    request_hash: Mapped[str] = mapped_column(String(64))
+    resource: Mapped[str] = mapped_column(String(120))
+    at: Mapped[datetime]
+
+
+def worklist(
+    session: Session, *, state: str = "", search: str = "", mine: str = "", limit: int = 100
+) -> list[Assessment]:
+    """Current assessments: unreviewed first, then by state, score and age of the result."""
+    replaced = select(Assessment.supersedes_id).where(Assessment.supersedes_id.is_not(None))
+    reviewed = select(Review.assessment_id)
+    order = case({name: rank for rank, name in enumerate(STATES)}, value=Assessment.state, else_=9)
+    query = (
+        select(Assessment)
+        .join(Assessment.fetus)
+        .join(Fetus.pregnancy)
+        .join(Pregnancy.woman)
+        .where(Assessment.id.not_in(replaced))
+        .order_by(
+            case((Assessment.id.in_(reviewed), 1), else_=0),
+            order,
+            Assessment.score.desc().nulls_last(),
+            Assessment.created_at.desc(),
+        )
+        .limit(limit)
+    )
+    if state:
+        query = query.where(Assessment.state == state)
+    if mine:
+        query = query.where(Assessment.created_by == mine)
+    if search:
+        query = query.where(Woman.pseudonym.icontains(search, autoescape=True))
+    return list(session.scalars(query))
+
+
+def of_woman(session: Session, woman: Woman) -> list[Assessment]:
+    """All assessments of a woman, newest first."""
+    query = (
+        select(Assessment)
+        .join(Assessment.fetus)
+        .join(Fetus.pregnancy)
+        .where(Pregnancy.woman_id == woman.id)
+        .order_by(Assessment.created_at.desc(), Assessment.id.desc())
+    )
+    return list(session.scalars(query))
+
+
+def superseded_by(session: Session, assessment: Assessment) -> Assessment | None:
+    """The correction that replaces this assessment, if any."""
+    return session.scalar(select(Assessment).where(Assessment.supersedes_id == assessment.id))

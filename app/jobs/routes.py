@@ -1,0 +1,116 @@
+"""Pages for operators: runs and bundles."""
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Form, Request
+from starlette.responses import RedirectResponse, Response
+
+from app.accounts.guards import Database, Operator
+from app.audit.store import record
+from app.errors import NotFoundError
+from app.jobs import service
+from app.pages import render
+from app.registry import service as registry
+from app.registry.store import BundleRow, bundles, history, latest
+from federated import runs
+from federated.gate import judge
+from federated.plan import GatePlan
+from models.bundle import Bundle
+
+router = APIRouter(include_in_schema=False)
+
+
+@router.get("/federation")
+def federation(request: Request, user: Operator, session: Database) -> Response:
+    """Runs, bundles, history."""
+    found = service.collect(session, request.app.state.settings)
+    current = latest(session)
+    values = {
+        "runs": found,
+        "plans": list(runs.shipped_plans()),
+        "bundles": bundles(session),
+        "current": current,
+        "history": history(session),
+        "going": any(status.state in {"running", "starting"} for status in found),
+    }
+    partial = request.headers.get("hx-request") == "true"
+    return render(request, "federation_runs.html" if partial else "federation.html", values)
+
+
+@router.post("/federation/runs")
+def start(request: Request, user: Operator, session: Database, plan: Annotated[str, Form(max_length=80)]) -> Response:
+    """Start a plan."""
+    name = service.start(session, request.app.state.settings, plan)
+    record(session, user, "run.start", plan=plan, run=name)
+    return RedirectResponse(f"/federation/runs/{name}", 303)
+
+
+@router.get("/federation/runs/{name}")
+def run(request: Request, name: str, user: Operator, session: Database) -> Response:
+    """One run, live."""
+    settings = request.app.state.settings
+    status = runs.status(service.find(settings, name))
+    service.collect(session, settings)
+    partial = request.headers.get("hx-request") == "true"
+    values = {"run": status, "charts": {m: spark(h) for m, h in status.history.items()}}
+    return render(request, "run_progress.html" if partial else "run.html", values)
+
+
+def spark(history_: list[dict[str, Any]]) -> dict[str, Any]:
+    """Points of a small line: the loss where there is one, else the bytes of each round."""
+    key = "loss" if "loss" in history_[-1] else "bytes"
+    values = [float(event.get(key, 0.0)) for event in history_]
+    top = max(values) or 1.0
+    step = 200 / max(len(values) - 1, 1)
+    points = " ".join(f"{i * step:.1f},{50 - 46 * v / top:.1f}" for i, v in enumerate(values))
+    return {"points": points, "what": "training loss" if key == "loss" else "bytes up a round", "last": values[-1]}
+
+
+@router.post("/federation/runs/{name}/stop")
+def stop(request: Request, name: str, user: Operator, session: Database) -> Response:
+    """Stop a run."""
+    runs.stop(service.find(request.app.state.settings, name))
+    record(session, user, "run.stop", run=name)
+    return RedirectResponse(f"/federation/runs/{name}", 303)
+
+
+@router.post("/federation/runs/{name}/resume")
+def resume(request: Request, name: str, user: Operator, session: Database) -> Response:
+    """Go on with a stopped run."""
+    service.resume(session, request.app.state.settings, name)
+    record(session, user, "run.resume", run=name)
+    return RedirectResponse(f"/federation/runs/{name}", 303)
+
+
+@router.get("/bundles/{identifier}")
+def bundle(request: Request, identifier: str, user: Operator, session: Database) -> Response:
+    """A bundle beside the one in service, with the gate's lines."""
+    row = session.get(BundleRow, identifier)
+    if row is None:
+        raise NotFoundError(f"bundle {identifier}")
+    current = latest(session)
+    shown = Bundle(registry.folder_of(row))
+    serving = Bundle(registry.folder_of(current.bundle)) if current else None
+    verdicts = []
+    if serving is not None and serving.identifier != identifier:
+        verdicts = judge(shown.manifest, serving.manifest, GatePlan(**shown.manifest["plan"]["gate"]))
+    values = {"row": row, "shown": shown, "serving": serving, "verdicts": verdicts}
+    return render(request, "bundle.html", values)
+
+
+@router.post("/bundles/{identifier}/promote")
+def promote(
+    identifier: str, user: Operator, session: Database, reason: Annotated[str, Form(max_length=400)] = ""
+) -> Response:
+    """Put a bundle in service."""
+    registry.promote(session, identifier, user.name, reason)
+    record(session, user, "bundle.promote", bundle=identifier, reason=reason)
+    return RedirectResponse("/federation", 303)
+
+
+@router.post("/bundles/roll-back")
+def roll_back(user: Operator, session: Database, reason: Annotated[str, Form(max_length=300)] = "") -> Response:
+    """Back to the bundle that served before."""
+    made = registry.roll_back(session, user.name, reason)
+    record(session, user, "bundle.roll-back", bundle=made.bundle_id, reason=reason)
+    return RedirectResponse("/federation", 303)

@@ -1,0 +1,82 @@
+"""Retraining from the application: one run at a time; a finished candidate is registered, not promoted."""
+
+from pathlib import Path
+
+from sqlalchemy.orm import Session
+
+from app.registry.service import folder_of, register
+from app.registry.store import latest
+from app.settings import Settings
+from federated import runs
+from models.bundle import Bundle
+from models.errors import FetalHealthError, InputError
+
+
+def folder(settings: Settings) -> Path:
+    """Where runs are."""
+    return settings.home.resolve() / "runs"
+
+
+def find(settings: Settings, name: str) -> Path:
+    """The folder of a run.
+
+    Raises
+    ------
+    InputError
+        No such run.
+    """
+    path = folder(settings) / name
+    if "/" in name or "\\" in name or name.startswith(".") or not (path / "plan.toml").exists():
+        raise InputError(f"no run {name!r}")
+    return path
+
+
+def start(session: Session, settings: Settings, plan_name: str) -> str:
+    """Start a shipped plan; returns the run's name.
+
+    Raises
+    ------
+    InputError
+        No such plan.
+    FetalHealthError
+        Another run is going, no data are set, or training is not installed.
+    """
+    plans = runs.shipped_plans()
+    if plan_name not in plans:
+        raise InputError(f"no plan {plan_name!r}; there are {', '.join(plans)}")
+    if any(status.state in {"running", "starting"} for status in runs.all_runs(folder(settings))):
+        raise FetalHealthError("another run is going; one at a time")
+    plan = runs.load(plans[plan_name])
+    if settings.data is None and not plan.synthetic:
+        raise FetalHealthError("set FETAL_HEALTH_DATA to the folder with the data sets and restart the application")
+    current = latest(session)
+    incumbent = folder_of(current.bundle) if current else None
+    runs.command(folder(settings), settings.data, incumbent)
+    path = runs.prepare(folder(settings), plans[plan_name])
+    runs.start(path, settings.data.resolve() if settings.data else None, incumbent)
+    return path.name
+
+
+def resume(session: Session, settings: Settings, name: str) -> None:
+    """Go on with a stopped, failed or dead run."""
+    path = find(settings, name)
+    if runs.status(path).state not in {"stopped", "failed", "dead"}:
+        raise FetalHealthError("only a stopped, failed or dead run can go on")
+    current = latest(session)
+    runs.start(path, settings.data.resolve() if settings.data else None, folder_of(current.bundle) if current else None)
+
+
+def collect(session: Session, settings: Settings) -> list[runs.RunStatus]:
+    """All runs; candidates of finished ones are registered on the way."""
+    found = runs.all_runs(folder(settings))
+    for status in found:
+        candidate = folder(settings) / status.name / "candidate"
+        if status.state == "finished" and candidate.exists():
+            register(session, candidate, settings.home, run=status.name, gate=status.gate or "none")
+    return found
+
+
+def candidate(settings: Settings, name: str) -> Bundle | None:
+    """The candidate of a run, if it has come so far."""
+    path = find(settings, name) / "candidate"
+    return Bundle(path) if path.exists() else None

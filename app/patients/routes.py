@@ -1,0 +1,47 @@
+"""Pages of patients."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Request
+from starlette.responses import Response
+
+from app.accounts.guards import Clinician, Database
+from app.assessments.drawing import growth_svg
+from app.assessments.store import of_woman
+from app.assessments.view import SHAPES, visits
+from app.audit.store import record
+from app.audit.store import search as audit_rows
+from app.errors import NotFoundError
+from app.pages import render
+from app.patients.store import woman_by_pseudonym, women
+
+router = APIRouter(include_in_schema=False)
+
+
+@router.get("/patients")
+def patients(
+    request: Request, user: Clinician, session: Database, search: Annotated[str, Query(max_length=80)] = ""
+) -> Response:
+    """The list."""
+    rows = women(session, search)
+    shown = [row.pseudonym for row in rows]
+    record(session, user, "patients.read", fold=True, search=search, shown=shown)
+    return render(request, "patients.html", {"rows": rows, "search": search})
+
+
+@router.get("/patients/{pseudonym}")
+def patient(request: Request, pseudonym: str, user: Clinician, session: Database) -> Response:
+    """One woman: assessments, growth over visits, trend, who read what."""
+    woman = woman_by_pseudonym(session, pseudonym)
+    if woman is None:
+        raise NotFoundError(f"patient {pseudonym}")
+    record(session, user, "patient.read", subject=pseudonym, fold=True)
+    assessments = of_woman(session, woman)
+    charts = {}
+    for assessment in assessments:
+        if assessment.fetus.label not in charts and (points := visits(session, assessment)):
+            charts[assessment.fetus.label] = growth_svg(points)
+    session.flush()
+    trail = list(session.scalars(audit_rows(subject=pseudonym).limit(50)))
+    values = {"woman": woman, "assessments": assessments, "charts": charts, "shapes": SHAPES, "trail": trail}
+    return render(request, "patient.html", values)

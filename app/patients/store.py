@@ -1,0 +1,95 @@
+"""The record: woman -> pregnancy -> fetus -> examination, and the files of examinations."""
+
+from datetime import date, datetime
+from typing import Any
+
+from sqlalchemy import JSON, ForeignKey, LargeBinary, String, UniqueConstraint, select
+from sqlalchemy.orm import Mapped, Session, mapped_column, relationship
+
+from app.database import Base
+
+
+class Woman(Base):
+    """A woman under a pseudonym; `synthetic` marks generated ones wherever they show."""
+
+    __tablename__ = "woman"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    pseudonym: Mapped[str] = mapped_column(String(80), unique=True)
+    synthetic: Mapped[bool] = mapped_column(default=False)
+    created_at: Mapped[datetime]
+    pregnancies: Mapped[list["Pregnancy"]] = relationship(back_populates="woman", order_by="Pregnancy.id")
+
+
+class Pregnancy(Base):
+    """A pregnancy; once dated, its due date is locked."""
+
+    __tablename__ = "pregnancy"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    woman_id: Mapped[int] = mapped_column(ForeignKey("woman.id"), index=True)
+    due_date: Mapped[date | None]
+    dating_method: Mapped[str | None] = mapped_column(String(20))
+    parity: Mapped[int | None]
+    created_at: Mapped[datetime]
+    woman: Mapped[Woman] = relationship(back_populates="pregnancies", lazy="joined")
+    fetuses: Mapped[list["Fetus"]] = relationship(back_populates="pregnancy", order_by="Fetus.label")
+
+
+class Fetus(Base):
+    """A fetus: A, or A, B, ... in a multiple pregnancy."""
+
+    __tablename__ = "fetus"
+    __table_args__ = (UniqueConstraint("pregnancy_id", "label"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    pregnancy_id: Mapped[int] = mapped_column(ForeignKey("pregnancy.id"), index=True)
+    label: Mapped[str] = mapped_column(String(1))
+    pregnancy: Mapped[Pregnancy] = relationship(back_populates="fetuses", lazy="joined")
+    examinations: Mapped[list["Examination"]] = relationship(back_populates="fetus", order_by="Examination.id")
+
+
+class Examination(Base):
+    """A CTG or a scan, with its own time.
+
+    `gestational_age_days` is computed from the due date, or as given where there is none.
+    `parameters` holds what was typed: features, sampling rate, pixel size, head circumference.
+    """
+
+    __tablename__ = "examination"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    fetus_id: Mapped[int] = mapped_column(ForeignKey("fetus.id"), index=True)
+    kind: Mapped[str] = mapped_column(String(10))
+    performed_at: Mapped[datetime]
+    gestational_age_days: Mapped[int | None]
+    age_source: Mapped[str] = mapped_column(String(80))
+    parameters: Mapped[dict[str, Any]] = mapped_column(JSON)
+    fetus: Mapped[Fetus] = relationship(back_populates="examinations", lazy="joined")
+    files: Mapped[list["StoredFile"]] = relationship(back_populates="examination", order_by="StoredFile.name")
+
+
+class StoredFile(Base):
+    """A file as it was sent, with its hash."""
+
+    __tablename__ = "stored_file"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    examination_id: Mapped[int] = mapped_column(ForeignKey("examination.id"), index=True)
+    name: Mapped[str] = mapped_column(String(120))
+    sha256: Mapped[str] = mapped_column(String(64))
+    content: Mapped[bytes] = mapped_column(LargeBinary, deferred=True)
+    examination: Mapped[Examination] = relationship(back_populates="files")
+
+
+def woman_by_pseudonym(session: Session, pseudonym: str) -> Woman | None:
+    """The woman of this pseudonym."""
+    return session.scalar(select(Woman).where(Woman.pseudonym == pseudonym))
+
+
+def women(session: Session, search: str = "", limit: int = 200) -> list[Woman]:
+    """Women whose pseudonym contains `search`, newest first."""
+    query = select(Woman).order_by(Woman.id.desc()).limit(limit)
+    if search:
+        query = query.where(Woman.pseudonym.icontains(search, autoescape=True))
+    return list(session.scalars(query))

@@ -1,0 +1,58 @@
+"""Probes and metrics, and the API reference page."""
+
+from typing import Any
+
+from fastapi import APIRouter, Request
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, Histogram, generate_latest
+from sqlalchemy import text
+from starlette.responses import JSONResponse, Response
+
+from app.accounts.guards import AnyUser, Public
+from app.api import schema
+from app.database import unit_of_work
+from app.pages import render
+from models.errors import FetalHealthError
+
+router = APIRouter(include_in_schema=False)
+
+
+class Metrics:
+    """Counters of one application, for Prometheus; no name or identifier of a patient is in any label."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        self.requests = Counter(
+            "fetal_health_requests", "Requests", ["method", "route", "status"], registry=self.registry
+        )
+        self.seconds = Histogram("fetal_health_request_seconds", "Duration", ["route"], registry=self.registry)
+
+
+@router.get("/health/live", dependencies=[Public])
+def live() -> dict[str, str]:
+    """The process answers."""
+    return {"status": "alive"}
+
+
+@router.get("/health/ready", dependencies=[Public])
+def ready(request: Request) -> Response:
+    """Database and bundle are usable."""
+    try:
+        with unit_of_work(request.app.state.sessions) as session:
+            session.execute(text("SELECT 1"))
+            bundle = request.app.state.bundle.get(session)
+    except FetalHealthError as error:
+        return JSONResponse({"status": "not ready", "reason": str(error)}, 503)
+    return JSONResponse({"status": "ready", "bundle": bundle.identifier})
+
+
+@router.get("/metrics", dependencies=[Public])
+def metrics(request: Request) -> Response:
+    """Prometheus text."""
+    return Response(generate_latest(request.app.state.metrics.registry), media_type=CONTENT_TYPE_LATEST)
+
+
+@router.get("/docs")
+def docs(request: Request, user: AnyUser) -> Response:
+    """The API reference, from the OpenAPI description, without any outside script."""
+    document: dict[str, Any] = schema(request.app)
+    return render(request, "api_reference.html", {"document": document})

@@ -1,0 +1,49 @@
+"""Bundles known to this installation, and which one serves."""
+
+from datetime import datetime
+
+from sqlalchemy import ForeignKey, String, select
+from sqlalchemy.orm import Mapped, Session, mapped_column, relationship
+
+from app.database import Base
+
+
+class BundleRow(Base):
+    """A bundle in a folder below the installation's home, or the shipped one."""
+
+    __tablename__ = "bundle"
+
+    identifier: Mapped[str] = mapped_column(String(12), primary_key=True)
+    name: Mapped[str] = mapped_column(String(80))
+    folder: Mapped[str] = mapped_column(String(400))
+    registered_at: Mapped[datetime]
+    run: Mapped[str | None] = mapped_column(String(80))
+    gate: Mapped[str] = mapped_column(String(20), default="none")
+
+
+class Deployment(Base):
+    """One promotion; the last row says which bundle serves."""
+
+    __tablename__ = "deployment"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    bundle_id: Mapped[str] = mapped_column(ForeignKey("bundle.identifier"))
+    at: Mapped[datetime]
+    by: Mapped[str] = mapped_column(String(80))
+    reason: Mapped[str] = mapped_column(String(400))
+    bundle: Mapped[BundleRow] = relationship(lazy="joined")
+
+
+def latest(session: Session) -> Deployment | None:
+    """The deployment in force."""
+    return session.scalar(select(Deployment).order_by(Deployment.id.desc()).limit(1))
+
+
+def history(session: Session) -> list[Deployment]:
+    """All deployments, newest first."""
+    return list(session.scalars(select(Deployment).order_by(Deployment.id.desc())))
+
+
+def bundles(session: Session) -> list[BundleRow]:
+    """All bundles, newest first."""
+    return list(session.scalars(select(BundleRow).order_by(BundleRow.registered_at.desc(), BundleRow.identifier)))

@@ -1,0 +1,9 @@
+"""Every table, for the migrations."""
+
+from app.accounts import store as accounts
+from app.assessments import store as assessments
+from app.audit import store as audit
+from app.patients import store as patients
+from app.registry import store as registry
+
+__all__ = ["accounts", "assessments", "audit", "patients", "registry"]

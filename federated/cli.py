@@ -1,0 +1,74 @@
+"""``fetal-health federate``: run a plan on this machine."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from federated import runs
+from models.bundle import shipped
+from models.errors import InputError
+
+app = typer.Typer(no_args_is_help=True, help="Federated training with Flower's simulation on this machine.")
+
+
+@app.command("run")
+def run(
+    plan: Annotated[Path, typer.Argument(help="A plan file, or the name of a shipped plan.")],
+    data: Annotated[Path | None, typer.Option(help="Folder with the data sets.", envvar="FETAL_HEALTH_DATA")] = None,
+    folder: Annotated[Path | None, typer.Option(help="Run folder; one that was interrupted goes on.")] = None,
+    incumbent: Annotated[Path | None, typer.Option(help="Bundle to compare with; default: the shipped one.")] = None,
+    home: Annotated[Path, typer.Option(help="Where run folders go.", envvar="FETAL_HEALTH_HOME")] = Path("var"),
+) -> None:
+    """Train a candidate bundle and judge it; exit code 3 when the gate refuses it."""
+    plans = runs.shipped_plans()
+    path = plan if plan.exists() else plans.get(str(plan))
+    if path is None:
+        raise InputError(f"{plan}: no such plan file; shipped plans are {', '.join(plans)}")
+    if folder is None or not (folder / "plan.toml").exists():
+        target = runs.prepare(folder.parent if folder else home / "runs", path)
+        if folder is not None:
+            target = target.rename(folder)
+        folder = target
+    judge = incumbent or (shipped() if (shipped() / "manifest.json").exists() else None)
+    line = runs.command(folder, data.resolve() if data else None, judge)
+    typer.echo(f"run folder: {folder}")
+    process = subprocess.Popen(line, env={**os.environ})
+    (folder / "pid").write_text(str(process.pid), encoding="utf-8")
+    while True:
+        try:
+            code = process.wait()
+            break
+        except KeyboardInterrupt:
+            continue  # the job got it too, and ends in its own time
+    if code == 0:
+        typer.echo(f"candidate: {folder / 'candidate'}\npromote it: fetal-health models promote {folder / 'candidate'}")
+    sys.exit(code)
+
+
+@app.command("plans")
+def plans() -> None:
+    """Plans that come with the package."""
+    for name, path in runs.shipped_plans().items():
+        typer.echo(f"{name}  {path}")
+
+
+@app.command("status")
+def status(folder: Path) -> None:
+    """Where a run stands."""
+    found = runs.status(folder)
+    typer.echo(f"{found.name}: {found.state}" + (f" ({found.reason})" if found.reason else ""))
+    for modality, event in found.rounds.items():
+        typer.echo(f"  {modality}: round {event['round']} of {event['rounds']}")
+    for verdict in found.verdicts:
+        typer.echo(f"  gate: {verdict}")
+
+
+@app.command("stop")
+def stop(folder: Path) -> None:
+    """Stop a run; the same `federate run --folder` goes on later."""
+    runs.stop(folder)
+    typer.echo("asked to stop")

@@ -1,0 +1,164 @@
+"""Retraining runs from outside: prepare a folder, start the job as a process, watch it, stop it.
+
+Neither flwr nor torch is imported here; the job runs in a process of its own.
+"""
+
+import importlib.util
+import os
+import secrets
+import shutil
+import signal
+import subprocess
+import sys
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+from federated.plan import load
+from federated.run_folder import RunFolder
+from models.errors import FetalHealthError, InputError
+
+FINAL = {"finished", "failed", "stopped"}
+
+
+@dataclass(frozen=True)
+class RunStatus:
+    """Where a run stands.
+
+    Attributes
+    ----------
+    state : str
+        ``"running"``, ``"finished"``, ``"failed"``, ``"stopped"``, or ``"dead"`` for a process that vanished.
+    rounds : dict of modality to the last round's event
+    history : dict of modality to every round's event
+    """
+
+    name: str
+    plan: str
+    state: str
+    started: str
+    reason: str
+    candidate: str | None
+    gate: str | None
+    rounds: dict[str, dict[str, Any]] = field(default_factory=dict)
+    history: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
+    verdicts: list[str] = field(default_factory=list)
+
+
+def shipped_plans() -> dict[str, Path]:
+    """Plans that come with the package, by name."""
+    folder = Path(str(files("plans")))
+    return {path.stem: path for path in sorted(folder.glob("*.toml"))}
+
+
+def prepare(runs: Path, plan: Path) -> Path:
+    """A new run folder with the plan in it.
+
+    Raises
+    ------
+    InputError
+        The plan is not valid.
+    """
+    name = load(plan).name
+    stamp = datetime.now(UTC).strftime("%Y%m%d-%H%M%S")
+    folder = runs / f"{stamp}-{name}-{secrets.token_hex(2)}"
+    RunFolder(folder)
+    shutil.copyfile(plan, folder / "plan.toml")
+    return folder
+
+
+def command(folder: Path, data: Path | None, incumbent: Path | None) -> list[str]:
+    """The job's command line.
+
+    Raises
+    ------
+    FetalHealthError
+        Training is not installed here.
+    """
+    for module in ("flwr", "torch"):
+        if importlib.util.find_spec(module) is None:
+            raise FetalHealthError("training is not installed here; run `make install` without SERVE_ONLY")
+    line = [sys.executable, "-m", "federated.job", str(folder)]
+    line += ["--data", str(data)] if data else []
+    line += ["--incumbent", str(incumbent)] if incumbent else []
+    return line
+
+
+def start(folder: Path, data: Path | None, incumbent: Path | None) -> int:
+    """Start the job in the background and return its process id; its output goes to ``log.txt``."""
+    line = command(folder, data, incumbent)
+    with (folder / "log.txt").open("ab") as log:
+        process = subprocess.Popen(line, stdout=log, stderr=subprocess.STDOUT, start_new_session=True)
+    (folder / "pid").write_text(str(process.pid), encoding="utf-8")
+    return process.pid
+
+
+def status(folder: Path) -> RunStatus:
+    """Read where a run stands from its folder.
+
+    Raises
+    ------
+    InputError
+        No run there.
+    """
+    if not (folder / "plan.toml").exists():
+        raise InputError(f"no run {folder.name}")
+    events = RunFolder(folder).events()
+    last = events[-1] if events else {}
+    begun = [index for index, event in enumerate(events) if event["kind"] == "started"]
+    current = events[begun[-1] :] if begun else events
+    ended = next((event for event in reversed(current) if event["kind"] in FINAL), None)
+    state = ended["kind"] if ended else ("running" if _alive(folder) else "dead" if events else "starting")
+    history: dict[str, list[dict[str, Any]]] = {}
+    for event in events:
+        if event["kind"] == "round":
+            history.setdefault(event["modality"], []).append(event)
+    return RunStatus(
+        name=folder.name,
+        plan=load(folder / "plan.toml").name,
+        state=state,
+        started=events[0]["time"] if events else "",
+        reason=str((ended or last).get("reason", "")),
+        candidate=(ended or {}).get("candidate"),
+        gate=(ended or {}).get("gate"),
+        rounds={modality: entries[-1] for modality, entries in history.items()},
+        history=history,
+        verdicts=[event["verdict"] for event in current if event["kind"] == "gate"],
+    )
+
+
+def _alive(folder: Path) -> bool:
+    try:
+        pid = int((folder / "pid").read_text(encoding="utf-8"))
+        done, _ = os.waitpid(pid, os.WNOHANG)
+        return done == 0
+    except ChildProcessError:
+        try:
+            os.kill(pid, 0)
+        except OSError:
+            return False
+        return True
+    except (OSError, ValueError):
+        return False
+
+
+def stop(folder: Path) -> None:
+    """Ask a running job to stop; it keeps its last whole round.
+
+    Raises
+    ------
+    FetalHealthError
+        It does not run.
+    """
+    if not _alive(folder):
+        raise FetalHealthError(f"run {folder.name} is not running")
+    os.kill(int((folder / "pid").read_text(encoding="utf-8")), signal.SIGTERM)
+
+
+def all_runs(runs: Path) -> list[RunStatus]:
+    """Every run, newest first."""
+    if not runs.exists():
+        return []
+    return [status(folder) for folder in sorted(runs.iterdir(), reverse=True) if (folder / "plan.toml").exists()]

@@ -1,0 +1,1 @@
+"""Schema history, run by `app.database.migrate`."""

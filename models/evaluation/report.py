@@ -1,0 +1,112 @@
+"""Evaluation of a bundle on a folder of data sets: one JSON object, every record scored."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from models.bundle import Bundle, file_hash
+from models.datasets import hc18, uci_ctg
+from models.datasets.synthetic import is_synthetic
+from models.errors import DataSetError
+from models.evaluation.metrics import dice, hausdorff, head_metrics, state_metrics
+
+Report = dict[str, Any]
+
+
+def evaluate(bundle: Bundle, data: Path) -> Report:
+    """Score whatever is there.
+
+    Parameters
+    ----------
+    data : Path
+        Any folder with data sets below it in their official layouts; any may be absent.
+
+    Raises
+    ------
+    DataSetError
+        Nothing usable is there.
+    """
+    datasets: Report = {}
+    for name, find, score in (("uci_ctg", uci_ctg.find, _uci), ("hc18", hc18.find, _hc18)):
+        folder = find(data)
+        if folder is not None:
+            datasets[name] = score(bundle, folder)
+    if not datasets:
+        raise DataSetError(f"{data}: neither UCI cardiotocography nor HC18 below this folder")
+    return {
+        "bundle": bundle.identifier,
+        "notice": "Research prototype. Not a medical device.",
+        "intervals": "95 %, percentile bootstrap, 500 draws of whole women or examinations",
+        "datasets": datasets,
+    }
+
+
+def _frame(bundle: Bundle, folder: Path, files: Callable[[Path], list[Path]], n: int, groups: int) -> Report:
+    hashes = {file_hash(path) for path in files(folder)}
+    return {
+        "n": n,
+        "groups": groups,
+        "in_sample": bundle.trained_on(hashes),
+        "synthetic": is_synthetic(folder),
+    }
+
+
+def _uci(bundle: Bundle, folder: Path) -> Report:
+    table = uci_ctg.read(folder)
+    model = bundle.pattern["table"]
+    probability = model.probabilities(table.features)
+    chosen = model.decision.states(probability)
+    report = _frame(bundle, folder, uci_ctg.input_files, len(table), len(np.unique(table.woman)))
+    report["grouped_by"] = "woman, inferred from the file name"
+    report["events"] = {"suspect": int((table.state == 1).sum()), "pathological": int((table.state == 2).sum())}
+    report["refused_rate"] = 0.0
+    return report | state_metrics(table.state, chosen, probability, table.woman)
+
+
+def _hc18(bundle: Bundle, folder: Path) -> Report:
+    records = hc18.read(folder)
+    rows = []
+    for record in records:
+        head = bundle.segmenter.head(record.pixels)
+        if head.ellipse is None:
+            # Every record is scored: without any ellipse the estimate is 0 mm and nothing overlaps.
+            diagonal = float(np.hypot(*record.pixels.shape)) * record.pixel_size_mm
+            rows.append((0.0, 0.0, diagonal, False, True))
+            continue
+        estimate = head.ellipse.perimeter * record.pixel_size_mm
+        covered = abs(estimate - record.head_circumference_mm) <= bundle.error_quantile * estimate
+        overlap = dice(head.ellipse, record.ellipse, *record.pixels.shape)
+        distance = hausdorff(head.ellipse, record.ellipse) * record.pixel_size_mm
+        rows.append((estimate, overlap, distance, covered, head.refusal is not None))
+    values = np.array(rows, dtype=np.float64)
+    reference = np.array([record.head_circumference_mm for record in records])
+    groups = np.array([record.examination for record in records])
+    refused = values[:, 4] > 0
+    report = _frame(bundle, folder, hc18.input_files, len(records), len(np.unique(groups)))
+    report["grouped_by"] = "examination (one woman may have several)"
+    report |= head_metrics(reference, values[:, 0], values[:, 1], values[:, 2], values[:, 3], groups)
+    report["refused_rate"] = float(refused.mean())
+    kept = np.flatnonzero(~refused)
+    if len(kept):
+        v = values[kept]
+        after = head_metrics(reference[kept], v[:, 0], v[:, 1], v[:, 2], v[:, 3], groups[kept])
+        report["after_gate"] = {"n": len(kept), **after}
+    return report
+
+
+def words(report: Report) -> str:
+    """The report for a terminal."""
+    lines = [f"bundle {report['bundle']}. {report['notice']}", f"Intervals: {report['intervals']}."]
+    for name, values in report["datasets"].items():
+        marks = [mark for mark, on in (("IN SAMPLE", values["in_sample"]), ("synthetic", values["synthetic"])) if on]
+        lines.append(f"\n{name}: n = {values['n']}, groups = {values['groups']} {' '.join(marks)}")
+        for metric, value in values.items():
+            if isinstance(value, dict) and "ci95" in value:
+                ci = value["ci95"]
+                interval = f" ({ci[0]:.3f} to {ci[1]:.3f})" if ci else ""
+                number = "not defined" if value["value"] is None else f"{value['value']:.3f}"
+                lines.append(f"  {metric:24s} {number}{interval}")
+        lines.append(f"  {'refused_rate':24s} {values['refused_rate']:.3f}")
+    return "\n".join(lines)

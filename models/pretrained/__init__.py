@@ -1,0 +1,1 @@
+"""Trained weights that ship, with their card and terms."""
