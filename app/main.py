@@ -1,14 +1,12 @@
 """The FastAPI application."""
 
-import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from importlib.resources import files
 from pathlib import Path
 
-from fastapi import FastAPI, Request
+from fastapi import FastAPI
 from starlette.middleware.gzip import GZipMiddleware
-from starlette.responses import Response
 from starlette.staticfiles import StaticFiles
 
 from app import api, errors, probes
@@ -63,16 +61,8 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     static = Path(str(files("app"))) / "static"
     app.mount("/static", StaticFiles(directory=static), name="static")
 
-    @app.middleware("http")
-    async def measure(request: Request, call_next: Callable[[Request], Awaitable[Response]]) -> Response:
-        started = time.perf_counter()
-        response = await call_next(request)
-        route = getattr(request.scope.get("route"), "path", "none")
-        request.app.state.metrics.requests.labels(request.method, route, str(response.status_code)).inc()
-        request.app.state.metrics.seconds.labels(route).observe(time.perf_counter() - started)
-        return response
-
     app.add_middleware(GZipMiddleware, minimum_size=2048)
+    app.add_middleware(probes.Measure)
     app.add_middleware(BodyLimit, max_bytes=chosen.max_upload_mb * 2**20)
     app.add_middleware(SecurityHeaders)
     return app

@@ -1,11 +1,13 @@
 """Probes and metrics, and the API reference page."""
 
+import time
 from typing import Any
 
 from fastapi import APIRouter, Request
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, Histogram, generate_latest
 from sqlalchemy import text
 from starlette.responses import JSONResponse, Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.accounts.guards import AnyUser, Public
 from app.api import schema
@@ -25,6 +27,34 @@ class Metrics:
             "fetal_health_requests", "Requests", ["method", "route", "status"], registry=self.registry
         )
         self.seconds = Histogram("fetal_health_request_seconds", "Duration", ["route"], registry=self.registry)
+
+
+class Measure:
+    """Counts and times requests by route, as plain ASGI middleware."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """ASGI."""
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        started, status = time.perf_counter(), 500
+
+        async def watched(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+            await send(message)
+
+        try:
+            await self.app(scope, receive, watched)
+        finally:
+            metrics = scope["app"].state.metrics
+            route = getattr(scope.get("route"), "path", "none")
+            metrics.requests.labels(scope["method"], route, str(status)).inc()
+            metrics.seconds.labels(route).observe(time.perf_counter() - started)
 
 
 @router.get("/health/live", dependencies=[Public])

@@ -53,6 +53,7 @@ def build(
         else:
             raise ValueError(f"the plan has no [{modality}] and there is no bundle in service to take it from")
     manifest["synthetic"] = any(entry["name"].startswith("synthetic") for entry in manifest["data"])
+    manifest = json.loads(json.dumps(manifest, sort_keys=True))  # the order in which it is stored
     contents[CARD] = model_card(manifest).encode()
     contents["LICENSE"] = licence(manifest, sorted(contents)).encode()
     return save(run.candidate, contents, manifest)
@@ -102,7 +103,7 @@ def _ctg(run: RunFolder, plan: Plan, results: Mapping[str, Any]) -> Made:
     fusion = FusionSettings(prior, float((second / count - (first / count) ** 2) ** 0.5), cuts)
     files["fusion.json"] = _json(fusion.as_dict())
     metrics = {
-        "basis": "out of fold at the sites: women whom no tree of the lane saw; calibration and decision rule fitted on the same margins",
+        "basis": "out of fold at the sites: women whom no tree of the lane saw; calibration and rule fitted on the same",
         "rows": calibration["rows"],
         "events": calibration["events"],
         "women": calibration["women"],

@@ -60,7 +60,7 @@ class RunFolder:
 
     def trees(self) -> list[dict[int, dict[str, Any]]]:
         """The kept rounds from the first on, without a gap."""
-        rounds = []
+        rounds: list[dict[int, dict[str, Any]]] = []
         while (path := self.path / "checkpoints" / f"ctg-{len(rounds) + 1:05d}.json.z").exists():
             lanes = json.loads(zlib.decompress(path.read_bytes()))
             rounds.append({int(lane): document for lane, document in lanes.items()})

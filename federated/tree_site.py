@@ -59,7 +59,8 @@ class _Lane:
         for position, (tree, column) in enumerate(zip(trees, tree_class, strict=True)):
             size = len(tree["left_children"])
             values = (gradient[:, column], hessian[:, column])
-            sums.append(np.column_stack([np.bincount(leaves[:, position], v, minlength=size) for v in values]))
+            totals = [np.bincount(leaves[:, position], v, minlength=size) for v in values]
+            sums.append(np.column_stack(totals).astype(np.float64))
         return sums
 
     def absorb(self, booster: xgboost.Booster) -> None:

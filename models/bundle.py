@@ -56,7 +56,7 @@ class FusionSettings:
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> "FusionSettings":
         """Inverse of `as_dict`."""
-        cuts: dict[View, tuple[float, float]] = {view: tuple(values["cuts"][view]) for view in VIEWS}  # type: ignore[misc]
+        cuts: dict[View, tuple[float, float]] = {view: tuple(values["cuts"][view]) for view in VIEWS}
         return cls(float(values["prior"]), float(values["distress_logit_sd"]), cuts)
 
 

@@ -75,8 +75,8 @@ def trace_svg(ctg: CtgRecording, analysis: CtgAnalysis, *, compact: bool = False
         parts += _marks(analysis.accelerations, "acceleration", _FHR_TOP)
         parts += _marks(analysis.decelerations, "deceleration", _FHR_TOP + _FHR_HEIGHT - 8)
         parts += _marks(analysis.contractions, "contraction", _UC_TOP + _UC_HEIGHT - 6)
-        level = analysis.baseline_trace_bpm[::15]
-        base = _path(np.arange(len(level)) * 15.0, level, _fhr_y)
+        level: Array = analysis.baseline_trace_bpm[::15]
+        base = _path(np.arange(len(level), dtype=np.float64) * 15.0, level, _fhr_y)
         parts.append(f'<path class="baseline" fill="none" d="{base}"/>')
         if toco is not None:
             top = max(100.0, float(np.nanmax(toco)))
@@ -147,11 +147,11 @@ def growth_svg(points: Sequence[tuple[float, float, bool]]) -> str:
         line = " ".join(f"{x(a):.1f},{y(b):.1f}" for a, b in zip(weeks, values, strict=True))
         parts.append(f'<polyline class="centile c{name}" fill="none" points="{line}"/>')
         parts.append(f'<text class="axis" x="464" y="{y(float(values[-1])) + 4:.1f}">{name}</text>')
-    for week, mm, current in points:
-        if 13 <= week <= 41:
-            radius = 5 if current else 3.5
-            title = escape(f"{week:.1f} weeks: {mm:.1f} mm")
-            spot = f'cx="{x(week):.1f}" cy="{y(mm):.1f}" r="{radius}"'
+    for age, size, current in points:
+        if 13 <= age <= 41:
+            radius = 5.0 if current else 3.5
+            title = escape(f"{age:.1f} weeks: {size:.1f} mm")
+            spot = f'cx="{x(age):.1f}" cy="{y(size):.1f}" r="{radius}"'
             parts.append(f'<circle class="visit" {spot}><title>{title}</title></circle>')
     parts.append('<text class="axis" x="250" y="298" text-anchor="middle">weeks (head circumference, mm)</text></svg>')
     return "".join(parts)

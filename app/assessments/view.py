@@ -63,7 +63,9 @@ def visits(session: Session, assessment: Assessment) -> list[tuple[float, float,
     for other in of_woman(session, assessment.woman):
         detail = other.result["growth"]["detail"]
         age = other.scan.gestational_age_days if other.scan else None
-        measured = other.fetus_id == assessment.fetus_id and age and detail.get("head_circumference_mm")
+        if age is None or other.fetus_id != assessment.fetus_id:
+            continue
+        measured = detail.get("head_circumference_mm")
         current = other.id == assessment.id
         if measured and other.scan_id and (current or superseded_by(session, other) is None):
             points[other.scan_id] = (age / 7.0, detail["head_circumference_mm"], current)

@@ -59,7 +59,7 @@ def record(session: Session, user: Any, action: str, *, subject: str = "", fold:
     )
 
 
-def search(subject: str = "", user: str = "") -> Select[tuple[AuditRow]]:
+def search(subject: str = "", user: str = "") -> "Select[AuditRow]":
     """Rows, newest first, by woman and user."""
     query = select(AuditRow).order_by(AuditRow.id.desc())
     if subject:

@@ -8,6 +8,7 @@ from app.registry.service import folder_of, register
 from app.registry.store import latest
 from app.settings import Settings
 from federated import runs
+from federated.plan import load
 from models.bundle import Bundle
 from models.errors import FetalHealthError, InputError
 
@@ -46,7 +47,7 @@ def start(session: Session, settings: Settings, plan_name: str) -> str:
         raise InputError(f"no plan {plan_name!r}; there are {', '.join(plans)}")
     if any(status.state in {"running", "starting"} for status in runs.all_runs(folder(settings))):
         raise FetalHealthError("another run is going; one at a time")
-    plan = runs.load(plans[plan_name])
+    plan = load(plans[plan_name])
     if settings.data is None and not plan.synthetic:
         raise FetalHealthError("set FETAL_HEALTH_DATA to the folder with the data sets and restart the application")
     current = latest(session)

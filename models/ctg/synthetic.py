@@ -77,8 +77,8 @@ def trace(
         heart += _bump(time, start, 44, 30)
     lost = np.zeros(len(time), dtype=bool)
     while lost.mean() < loss:
-        start = rng.integers(0, len(time))
-        lost[start : start + int(rng.uniform(2, 20) * sampling_rate_hz)] = True
+        first = int(rng.integers(0, len(time)))
+        lost[first : first + int(rng.uniform(2, 20) * sampling_rate_hz)] = True
     heart[lost] = np.nan
     made = recording(heart, toco, sampling_rate_hz, "synthetic", "labour" if late_decelerations else "antepartum")
     return SyntheticTrace(made, baseline_bpm, ups, downs, tuple(float(p) for p in peaks))

@@ -1,6 +1,5 @@
 """Downloads from the data sets' official homes, and a check of what is there. Needs internet."""
 
-import shutil
 import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -93,9 +92,8 @@ def _download(http: httpx.Client, address: str, path: Path) -> None:
 
 def _unpack_workbook(archive: Path, target: Path) -> None:
     try:
-        with zipfile.ZipFile(archive) as opened, opened.open(uci_ctg.WORKBOOK) as source:
-            with (target / uci_ctg.WORKBOOK).open("wb") as copy:
-                shutil.copyfileobj(source, copy)
+        with zipfile.ZipFile(archive) as opened:
+            (target / uci_ctg.WORKBOOK).write_bytes(opened.read(uci_ctg.WORKBOOK))
     except (zipfile.BadZipFile, KeyError) as error:
         raise FetalHealthError(f"{archive.name}: no {uci_ctg.WORKBOOK} in it ({error})") from None
 

@@ -59,6 +59,17 @@ def missing_growth_sd() -> float:
     return sd
 
 
+def growth_only_cuts(prior: float) -> tuple[float, float]:
+    """Raised and high when no CTG can be assessed: what 80 % and 95 % of a population stay below.
+
+    The fused probability then moves with the size alone, so the cuts on the distress model's scale do not
+    apply; true z-scores of a population are standard normal.
+    """
+    centre = float(logit(prior))
+    raised, high = (HEAD_ONLY_SHARE * growth_log_odds(float(norm.ppf(share))) for share in (0.20, 0.05))
+    return float(expit(centre + raised)), float(expit(centre + high))
+
+
 @dataclass(frozen=True)
 class Distress:
     """The acute part.

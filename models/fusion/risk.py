@@ -14,7 +14,7 @@ from models.ctg.analysis import CtgAnalysis
 from models.ctg.features import FEATURE_NAMES, FEATURES, FROM_TRACE, vector
 from models.ctg.pattern import View, margins
 from models.errors import InputError, RangeError
-from models.fusion.pooling import Distress, growth_term, pool
+from models.fusion.pooling import Distress, growth_only_cuts, growth_term, pool
 from models.ultrasound.biometry import HeadEllipse, HeadMeasurement, measure
 from models.ultrasound.growth import AGE_SD_DAYS, GrowthAssessment, assess_growth, error_sd_mm
 from models.ultrasound.image import UltrasoundImage
@@ -169,7 +169,7 @@ def assess(bundle: Bundle, ctg: CtgInput | None, scan: ScanInput | None) -> Risk
         reasons.append(Reason(_size_words(growth), fused.growth_log_odds))
     reasons.sort(key=lambda reason: -abs(reason.log_odds))
     view: View = distress_part.detail.get("view", "table")
-    raised, high = fusion.cuts[view]
+    raised, high = fusion.cuts[view] if distress else growth_only_cuts(fusion.prior)
     state = HIGH if fused.probability >= high else RAISED if fused.probability >= raised else LOW
     basis = "this trace" if distress else "traces in general, as no CTG could be assessed,"
     meaning = f"About {100 * fused.probability:.0f} of 100: the probability that {DISTRESS_EVENT}, given {basis}" + (

@@ -72,7 +72,7 @@ class Ellipse:
         u = (x[None, :] * cos + y[:, None] * sin) / self.semi_major
         v = (-x[None, :] * sin + y[:, None] * cos) / self.semi_minor
         inside = (u * u + v * v <= 1.0).astype(np.float32)
-        return inside.reshape(height, supersampling, width, supersampling).mean(axis=(1, 3))
+        return np.asarray(inside.reshape(height, supersampling, width, supersampling).mean(axis=(1, 3)))
 
     def as_dict(self) -> dict[str, float]:
         """The five parameters by name."""
@@ -99,7 +99,7 @@ def fit_ellipse(x: Array, y: Array) -> Ellipse:
     if len(x) < 6:
         raise ValueError("an ellipse needs at least six points")
     mean_x, mean_y = float(np.mean(x)), float(np.mean(y))
-    scale = float(max(np.std(x), np.std(y), 1e-9))
+    scale = max(float(np.std(x)), float(np.std(y)), 1e-9)
     u, v = (np.asarray(x) - mean_x) / scale, (np.asarray(y) - mean_y) / scale
     quadratic = np.column_stack([u * u, u * v, v * v])
     linear = np.column_stack([u, v, np.ones_like(u)])

@@ -35,7 +35,7 @@ def to_onnx(network: HeadSegmenter) -> bytes:
 
 def to_safetensors(network: HeadSegmenter) -> bytes:
     """Weights by name."""
-    return safetensors.torch.save(network.state_dict())
+    return bytes(safetensors.torch.save(network.state_dict()))
 
 
 def from_safetensors(content: bytes) -> HeadSegmenter:

@@ -71,3 +71,14 @@ def letterbox(pixels: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], Letterbox]:
     framed[top : top + new_height, left : left + new_width] = np.asarray(resized)
     scale_x, scale_y = new_width / width, new_height / height
     return framed, Letterbox(scale_x, scale_y, left + 0.5 * scale_x - 0.5, top + 0.5 * scale_y - 0.5)
+
+
+def mirrored(framed: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """The image and its three mirror images, shape (4, height, width)."""
+    return np.stack([framed, framed[:, ::-1], framed[::-1], framed[::-1, ::-1]])
+
+
+def unmirrored_mean(logits: NDArray[np.float32]) -> NDArray[np.float64]:
+    """Mean of the four outputs, each turned back, shape (height, width)."""
+    back = (logits[0], logits[1][:, ::-1], logits[2][::-1], logits[3][::-1, ::-1])
+    return np.mean(np.stack(back).astype(np.float64), axis=0)

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from models.datasets.hc18 import HeadImage
 from models.ultrasound.biometry import HeadEllipse, head_ellipse
-from models.ultrasound.image import NETWORK_HEIGHT, NETWORK_WIDTH, letterbox
+from models.ultrasound.image import NETWORK_HEIGHT, NETWORK_WIDTH, letterbox, mirrored, unmirrored_mean
 from models.ultrasound.network import HeadSegmenter
 
 
@@ -121,7 +121,7 @@ def train_epochs(
     mean = float("nan")
     for _ in range(epochs):
         losses = []
-        for batch in torch.randperm(len(rows), generator=generator).split(batch_size):
+        for batch in torch.split(torch.randperm(len(rows), generator=generator), batch_size):
             index = batch.numpy()
             images = torch.from_numpy(rows.images[index]).unsqueeze(1).float() / 255.0
             masks = torch.from_numpy(rows.masks[index]).unsqueeze(1).float() / 255.0
@@ -137,13 +137,13 @@ def train_epochs(
 
 
 def predict_heads(network: HeadSegmenter, records: Sequence[HeadImage]) -> list[HeadEllipse]:
-    """Heads of whole images: letterbox, mean logits of image and mirror image, ellipse. As in serving."""
-    framed = [letterbox(record.pixels) for record in records]
-    images = np.array([pixels for pixels, _ in framed], dtype=np.uint8).reshape(-1, NETWORK_HEIGHT, NETWORK_WIDTH)
-    logits = predict_logits(network, images)
-    mirrored = predict_logits(network, np.ascontiguousarray(images[:, :, ::-1]))[:, :, ::-1]
-    mean = (logits.astype(np.float64) + mirrored) / 2.0
-    return [head_ellipse(mean[row], framed[row][1], *record.pixels.shape) for row, record in enumerate(records)]
+    """Heads of whole images, as serving finds them: letterbox, mean logits over mirror images, ellipse."""
+    heads = []
+    for record in records:
+        framed, geometry = letterbox(record.pixels)
+        logits = unmirrored_mean(predict_logits(network, mirrored(framed)))
+        heads.append(head_ellipse(logits, geometry, *record.pixels.shape))
+    return heads
 
 
 def predict_logits(network: HeadSegmenter, images: NDArray[np.uint8], batch_size: int = 16) -> NDArray[np.float32]:

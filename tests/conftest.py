@@ -1,0 +1,50 @@
+"""Shared fixtures: sockets are off, homes are temporary, the bundle is the shipped one."""
+
+import os
+
+os.environ.setdefault("FLWR_TELEMETRY_ENABLED", "0")
+os.environ.setdefault("FLWR_DISABLE_UPDATE_CHECK", "1")
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from models.bundle import Bundle, shipped
+from models.datasets import synthetic
+
+STRICT = os.environ.get("CI_STRICT") == "1"
+
+
+def need(condition: bool, reason: str) -> None:
+    """Skip with a reason on a user's machine; fail where CI promises that everything is there."""
+    if not condition:
+        if STRICT:
+            pytest.fail(f"CI_STRICT: {reason}")
+        pytest.skip(reason)
+
+
+@pytest.fixture(autouse=True)
+def _no_sockets(request: pytest.FixtureRequest) -> Iterator[None]:
+    import pytest_socket
+
+    if request.node.get_closest_marker("network"):
+        yield
+        return
+    pytest_socket.disable_socket(allow_unix_socket=True)
+    yield
+    pytest_socket.enable_socket()
+
+
+@pytest.fixture(scope="session")
+def bundle() -> Bundle:
+    """The bundle that ships."""
+    return Bundle(shipped()).warm()
+
+
+@pytest.fixture(scope="session")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Small synthetic data sets in the official layouts."""
+    folder = tmp_path_factory.mktemp("data")
+    synthetic.write(folder, women=40, examinations=12, seed=1)
+    return folder

@@ -1,0 +1,86 @@
+"""Metrics, splits and the report."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from models.bundle import Bundle
+from models.errors import DataSetError
+from models.evaluation.metrics import bootstrap, dice, expected_calibration_error, hausdorff, state_metrics
+from models.evaluation.report import evaluate, words
+from models.evaluation.splits import set_aside
+from models.ultrasound.ellipse import Ellipse
+
+
+def test_bootstrap_draws_whole_groups() -> None:
+    groups = np.repeat(["a", "b", "c", "d"], 25)
+    values = np.repeat([0.0, 1.0, 0.0, 1.0], 25)
+    seen = []
+
+    def mean(rows: np.ndarray) -> float:
+        seen.append(len(rows))
+        return float(values[rows].mean())
+
+    made = bootstrap(groups, mean, draws=200)
+    assert made["value"] == 0.5
+    assert made["ci95"][0] <= 0.25
+    assert made["ci95"][1] >= 0.75
+    assert set(seen) == {100}
+
+
+def test_calibration_error_of_a_perfect_and_a_bad_model() -> None:
+    rng = np.random.default_rng(0)
+    p = rng.random(20000)
+    event = rng.random(20000) < p
+    assert expected_calibration_error(event, p) < 0.02
+    assert expected_calibration_error(event, 1 - p) > 0.4
+
+
+def test_state_metrics_of_a_perfect_model() -> None:
+    state = np.array([0, 1, 2] * 10)
+    made = state_metrics(state, state, np.eye(3)[state], np.arange(30).astype(str))
+    for name in ("macro_f1", "balanced_accuracy", "recall_pathological", "precision_pathological", "auc_pathological"):
+        assert made[name]["value"] == 1.0
+    assert made["brier"]["value"] == 0.0
+
+
+def test_missing_class_is_not_an_error() -> None:
+    state = np.zeros(10, dtype=np.int64)
+    made = state_metrics(state, state, np.tile([0.8, 0.1, 0.1], (10, 1)), np.arange(10).astype(str))
+    assert made["auc_pathological"]["value"] is None
+
+
+def test_overlap_and_distance_of_shifted_circles() -> None:
+    a, b = Ellipse(100, 100, 50, 50, 0), Ellipse(110, 100, 50, 50, 0)
+    assert dice(a, a, 200, 200) == 1
+    assert 0.8 < dice(a, b, 200, 200) < 0.95
+    assert hausdorff(a, b) == pytest.approx(10, abs=0.1)
+
+
+def test_set_aside_depends_on_the_name_alone() -> None:
+    names = [f"w{i}" for i in range(4000)]
+    out = set_aside(names, 0.15)
+    assert out.mean() == pytest.approx(0.15, abs=0.02)
+    assert set_aside(names[::-1], 0.15)[::-1].tolist() == out.tolist()
+    assert not set_aside(names, 0.0).any()
+
+
+def test_report_scores_every_record(bundle: Bundle, data: Path, tmp_path: Path) -> None:
+    report = evaluate(bundle, data)
+    json.dumps(report, allow_nan=False)
+    uci, heads = report["datasets"]["uci_ctg"], report["datasets"]["hc18"]
+    assert uci["synthetic"]
+    assert not uci["in_sample"]
+    assert heads["n"] == 12
+    assert set(heads) >= {"mae_mm", "bias_mm", "dice", "hausdorff_mm", "coverage_90", "refused_rate"}
+    assert "uci_ctg" in words(report)
+    with pytest.raises(DataSetError, match="neither"):
+        evaluate(bundle, tmp_path)
+
+
+def test_in_sample_is_known_from_the_manifest(bundle: Bundle) -> None:
+    known = bundle.manifest["data"][0]["files"][0]["sha256"]
+    assert bundle.trained_on({known})
+    assert not bundle.trained_on({"0" * 64})

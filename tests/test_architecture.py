@@ -1,0 +1,96 @@
+"""The floors of the house: an arrow only points down. And what must never be in the tree."""
+
+import ast
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+FEDERATED_FOR_APP = {"plan", "sites", "kit", "runs", "gate", "cli"}
+FEATURE_FOLDERS = {"accounts", "patients", "assessments", "registry", "jobs", "audit"}
+
+
+def modules(room: str) -> Iterator[tuple[Path, set[str]]]:
+    for path in sorted((ROOT / room).rglob("*.py")):
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        names: set[str] = set()
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Import):
+                names |= {alias.name for alias in node.names}
+            elif isinstance(node, ast.ImportFrom) and node.module:
+                names |= {f"{node.module}.{alias.name}" for alias in node.names}
+        yield path, names
+
+
+def test_models_know_nothing_of_web_database_or_flower() -> None:
+    banned = ("app", "federated", "fastapi", "starlette", "sqlalchemy", "flwr", "ray")
+    for path, names in modules("models"):
+        assert not [name for name in names if name.split(".")[0] in banned], path
+
+
+def test_federated_does_not_import_the_application() -> None:
+    for path, names in modules("federated"):
+        assert not [name for name in names if name.split(".")[0] in {"app", "fastapi", "sqlalchemy"}], path
+
+
+def test_the_application_imports_only_light_rooms_of_federated() -> None:
+    for path, names in modules("app"):
+        for name in names:
+            parts = name.split(".")
+            assert parts[0] not in {"flwr", "torch", "ray"}, path
+            if parts[0] == "federated":
+                assert parts[1] in FEDERATED_FOR_APP, (path, name)
+
+
+def test_torch_stays_in_network_and_training() -> None:
+    allowed = {"network.py", "training.py", "export.py"}
+    for path, names in modules("models"):
+        if any(name.split(".")[0] in {"torch", "safetensors"} for name in names):
+            assert path.name in allowed, path
+
+
+def test_the_server_process_has_not_loaded_training() -> None:
+    code = (
+        "import sys, app.main, app.cli, federated.runs; from models.bundle import Bundle, shipped; "
+        "Bundle(shipped()).warm(); "
+        "bad = {'torch', 'flwr', 'ray', 'matplotlib', 'pandas'} & set(sys.modules); assert not bad, bad"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, cwd="/")
+
+
+def test_nothing_is_loaded_from_outside() -> None:
+    allowed = re.compile(r'xmlns="http://www\.w3\.org/2000/svg"')
+    for folder, pattern in (("templates", "*.html"), ("app/static", "*.css"), ("app/static", "*.js")):
+        for path in (ROOT / folder).glob(pattern):
+            assert "://" not in allowed.sub("", path.read_text(encoding="utf-8")), path
+
+
+def test_templates_hold_no_inline_script_or_style() -> None:
+    for path in (ROOT / "templates").glob("*.html"):
+        text = path.read_text(encoding="utf-8")
+        assert not re.search(r"<script(?![^>]*\bsrc=)", text), path
+        assert not re.search(r"\sstyle=|<style|\son\w+=", text), path
+
+
+def test_every_setting_is_documented() -> None:
+    from app.settings import Settings
+
+    text = (ROOT / "docs" / "settings.md").read_text(encoding="utf-8")
+    for name in Settings.model_fields:
+        variable = "DATABASE_URL" if name == "database_url" else f"FETAL_HEALTH_{name.upper()}"
+        assert f"`{variable}`" in text, variable
+
+
+@pytest.mark.parametrize("word", ["pickle.load", "torch.load(", "create_all(", "joblib"])
+def test_no_unsafe_loading(word: str) -> None:
+    for room in ("app", "federated", "models"):
+        for path in (ROOT / room).rglob("*.py"):
+            assert word not in path.read_text(encoding="utf-8"), path
+
+
+def test_the_readme_is_short() -> None:
+    assert len((ROOT / "README.md").read_text(encoding="utf-8").splitlines()) < 150
