@@ -103,7 +103,7 @@ def _ctg(run: RunFolder, plan: Plan, results: Mapping[str, Any]) -> Made:
     fusion = FusionSettings(prior, float((second / count - (first / count) ** 2) ** 0.5), cuts)
     files["fusion.json"] = _json(fusion.as_dict())
     metrics = {
-        "basis": "out of fold at the sites: women whom no tree of the lane saw; calibration and rule fitted on the same",
+        "basis": "out of fold at the sites: women no tree of the lane saw; calibration and rule fitted on the same",
         "rows": calibration["rows"],
         "events": calibration["events"],
         "women": calibration["women"],

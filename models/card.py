@@ -25,14 +25,23 @@ LIMITS = """\
 - Women (CTG) are inferred from file names."""
 
 
+def _strategies(plan: Mapping[str, Any]) -> str:
+    parts = []
+    if plan.get("ctg"):
+        parts.append(f"XGBoost trees by {plan['ctg']['strategy'].replace('-', ' ')} (CTG)")
+    if plan.get("ultrasound"):
+        parts.append("a U-Net by federated averaging (fetal head)")
+    return ", ".join(parts)
+
+
 def model_card(manifest: Mapping[str, Any]) -> str:
     """Markdown: what it is, data, figures, sites, limits."""
     lines = [f"# Model card: {manifest['name']}", ""]
     if manifest["synthetic"]:
         lines += ["**Trained on synthetic data: for trying the machinery, evidence of nothing.**", ""]
     lines += [
-        f"Made {manifest['created']} by `fetal-health federate run`, version {manifest['code_version']}, with Flower's",
-        "simulation: weighted bagging of XGBoost trees (CTG) and federated averaging of a U-Net (fetal head).",
+        f"Made {manifest['created']} by `fetal-health federate run {manifest['name']}`, version {manifest['code_version']},",
+        f"with Flower's simulation: {_strategies(manifest['plan'])}.",
         "",
         "## Data",
         "",
@@ -50,7 +59,11 @@ def model_card(manifest: Mapping[str, Any]) -> str:
             if name != "basis":
                 lines.append(f"- {name.replace('_', ' ')}: {value}")
         lines.append("")
-    lines += ["The recipe's nested out-of-fold figures with intervals are in `docs/evidence/`.", "", "## Sites", ""]
+    if manifest.get("out_of_fold"):
+        lines += ["## Out-of-fold figures of the recipe", "", "Nested; 95 % intervals over women or examinations.", ""]
+        lines += [f"- {name}: {value}" for name, value in manifest["out_of_fold"].items()]
+        lines.append("")
+    lines += ["## Sites", ""]
     for modality, sites in manifest["sites"].items():
         keys = list(next(iter(sites.values())))
         lines += [f"| {modality} | " + " | ".join(key.replace("_", " ") for key in keys) + " |"]

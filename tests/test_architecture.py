@@ -85,11 +85,11 @@ def test_every_setting_is_documented() -> None:
         assert f"`{variable}`" in text, variable
 
 
-@pytest.mark.parametrize("word", ["pickle.load", "torch.load(", "create_all(", "joblib"])
+@pytest.mark.parametrize("word", [r"pickle\.load", r"(?<!safetensors\.)torch\.load\(", r"create_all\(", "joblib"])
 def test_no_unsafe_loading(word: str) -> None:
     for room in ("app", "federated", "models"):
         for path in (ROOT / room).rglob("*.py"):
-            assert word not in path.read_text(encoding="utf-8"), path
+            assert not re.search(word, path.read_text(encoding="utf-8")), path
 
 
 def test_the_readme_is_short() -> None:

@@ -1,7 +1,7 @@
 """The guard of every route: who may call it, with a CSRF check for what a browser's session changes."""
 
 import secrets
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass
 from typing import Annotated, Any
 
@@ -80,10 +80,10 @@ def _resolve(request: Request) -> User | None:
         return identify(request, session)
 
 
-def guard(*roles: Role) -> Callable[[Request], Awaitable[User]]:
+def guard(*roles: Role) -> Callable[[Request], AsyncIterator[User]]:
     """A dependency that lets in users of one of `roles` (and administrators); none means any user."""
 
-    async def guarded(request: Request) -> User:
+    async def guarded(request: Request) -> AsyncIterator[User]:
         from starlette.concurrency import run_in_threadpool
 
         user = await run_in_threadpool(_resolve, request)
@@ -92,8 +92,11 @@ def guard(*roles: Role) -> Callable[[Request], Awaitable[User]]:
         request.state.user = user
         if roles and not any(user.may(role) for role in roles):
             raise Problem(403, f"This needs the role {' or '.join(roles)}.")
-        await check_csrf(request, user)
-        return user
+        try:
+            await check_csrf(request, user)
+            yield user
+        finally:
+            await request.close()  # uploaded files, whoever read the form
 
     guarded.is_guard = True  # type: ignore[attr-defined]
     return guarded

@@ -95,6 +95,7 @@ def correct(
         raise FetalHealthError("this assessment has no scan to correct")
     if not reason.strip():
         raise InputError("say why the measurement is replaced")
+    ctg, files = assessment.ctg, [(file.name, file.sha256, file.content) for file in old.files]
     scan = Examination(
         fetus=assessment.fetus,
         kind="scan",
@@ -102,9 +103,9 @@ def correct(
         gestational_age_days=old.gestational_age_days,
         age_source=old.age_source,
         parameters={**old.parameters, "head_circumference_mm": head_circumference_mm},
-        files=[StoredFile(name=f.name, sha256=f.sha256, content=f.content) for f in old.files],
+        files=[StoredFile(name=name, sha256=digest, content=content) for name, digest, content in files],
     )
-    made = _store(session, bundle, assessment.fetus, assessment.ctg, scan, user, scan_valid_days)
+    made = _store(session, bundle, assessment.fetus, ctg, scan, user, scan_valid_days)
     made.supersedes_id, made.correction_reason = assessment.id, reason.strip()[:400]
     session.flush()
     return made
@@ -182,10 +183,8 @@ def _store(
     user: User,
     scan_valid_days: int,
 ) -> Assessment:
+    session.add_all([examination for examination in (ctg, scan) if examination is not None])
     result = run(bundle, ctg, scan, scan_valid_days)
-    for examination in (ctg, scan):
-        if examination is not None:
-            session.add(examination)
     session.flush()
     hashes = {file.name: file.sha256 for examination in (ctg, scan) if examination for file in examination.files}
     made = Assessment(

@@ -2,6 +2,7 @@
 
 import contextlib
 import io
+import logging
 import tempfile
 import warnings
 from pathlib import Path
@@ -16,6 +17,7 @@ from models.ultrasound.network import HeadSegmenter
 def to_onnx(network: HeadSegmenter) -> bytes:
     """ONNX bytes with input ``images`` (batch, 1, 128, 192) in [0, 1] and output ``logits``."""
     network.eval()
+    logging.getLogger("torch.onnx").setLevel(logging.ERROR)  # it remarks that torchvision is absent
     example = torch.zeros(2, 1, NETWORK_HEIGHT, NETWORK_WIDTH)
     with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
         warnings.simplefilter("ignore")

@@ -81,4 +81,4 @@ def mirrored(framed: NDArray[np.uint8]) -> NDArray[np.uint8]:
 def unmirrored_mean(logits: NDArray[np.float32]) -> NDArray[np.float64]:
     """Mean of the four outputs, each turned back, shape (height, width)."""
     back = (logits[0], logits[1][:, ::-1], logits[2][::-1], logits[3][::-1, ::-1])
-    return np.mean(np.stack(back).astype(np.float64), axis=0)
+    return np.asarray(np.mean(np.stack(back).astype(np.float64), axis=0))

@@ -5,7 +5,7 @@ import pytest
 
 from models.ctg.analysis import analyse
 from models.ctg.baseline import bridge, to_grid
-from models.ctg.features import FROM_TRACE, FEATURE_NAMES
+from models.ctg.features import FEATURE_NAMES, FROM_TRACE
 from models.ctg.recording import recording
 from models.ctg.synthetic import trace
 

@@ -83,7 +83,7 @@ def test_rate_from_a_time_column() -> None:
 
 
 def test_impossible_rates_and_lengths() -> None:
-    with pytest.raises(RangeError, match="0.2 to 1000"):
+    with pytest.raises(RangeError, match=r"0\.2 to 1000"):
         read_csv(b"# fs: 99999\nFHR\n140\n140\n")
     with pytest.raises(RangeError, match="24 hours"):
         read_csv(b"FHR\n" + b"140\n" * 90000, 1.0)

@@ -90,7 +90,7 @@ def test_a_raw_trace_is_labelled_and_wider(bundle: Bundle) -> None:
 
 
 def test_outside_the_training_range_is_said(bundle: Bundle) -> None:
-    made = check(assess(bundle, CtgInput(features=HEALTHY | {"histogram_mode_bpm": 60}), None))
+    made = check(assess(bundle, CtgInput(features=HEALTHY | {"baseline_bpm": 85}), None))
     assert any("Outside what the model was trained on" in line for line in made.warnings)
 
 

@@ -1,0 +1,63 @@
+"""The application on a temporary SQLite home, with one user a role."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from fastapi.testclient import TestClient
+
+from app.accounts.service import create_account, create_token
+from app.accounts.store import Role
+from app.database import make_engine, migrate, session_factory, unit_of_work
+from app.main import create_app
+from app.settings import Settings
+
+PASSWORD = "correct horse battery"
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    return tmp_path / "home"
+
+
+@pytest.fixture
+def settings(home: Path) -> Settings:
+    home.mkdir()
+    return Settings(home=home, max_upload_mb=2, database_url=None)
+
+
+@pytest.fixture
+def tokens(settings: Settings) -> dict[str, str]:
+    """An API token a role."""
+    engine = make_engine(settings.database)
+    migrate(engine)
+    made = {}
+    with unit_of_work(session_factory(engine)) as session:
+        for role in Role:
+            account = create_account(session, f"{role.value}-1", PASSWORD, role)
+            made[role.value] = create_token(session, account, "test")
+    engine.dispose()
+    return made
+
+
+@pytest.fixture
+def client(settings: Settings, tokens: dict[str, str]) -> Iterator[TestClient]:
+    """Not signed in."""
+    with TestClient(create_app(settings), follow_redirects=False) as made:
+        yield made
+
+
+@pytest.fixture
+def api(client: TestClient, tokens: dict[str, str]) -> TestClient:
+    """With a clinician's token."""
+    client.headers["Authorization"] = f"Bearer {tokens['clinician']}"
+    return client
+
+
+def browser(client: TestClient, role: str) -> str:
+    """Sign in as a browser does; returns the CSRF token."""
+    client.headers["Accept"] = "text/html"
+    answer = client.post("/sign-in", data={"name": f"{role}-1", "password": PASSWORD})
+    assert answer.status_code == 303
+    page = client.get("/account").text
+    return page.split('name="csrf_token" value="')[1].split('"')[0]

@@ -1,0 +1,226 @@
+"""Registry, jobs, probes, migrations, backup, command line."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+from fastapi.testclient import TestClient
+from sqlalchemy import inspect
+from typer.testing import CliRunner
+
+import app.cli
+from app.database import Base, make_engine, migrate, unit_of_work
+from app.registry import service as registry
+from app.settings import Settings
+from federated import runs
+from federated.run_folder import RunFolder
+from models.bundle import Bundle, save, shipped
+from models.ctg.synthetic import as_csv, trace
+from models.errors import BundleError, FetalHealthError
+from tests.app.conftest import browser
+from tests.models.fusion.test_risk import HEALTHY
+
+
+def other_bundle(folder: Path, name: str = "other", **changes: object) -> Bundle:
+    """The shipped models under another manifest."""
+    source = Bundle(shipped())
+    contents = {name_: (shipped() / name_).read_bytes() for name_ in source.manifest["files"]}
+    manifest = {k: v for k, v in source.manifest.items() if k not in {"format", "files"}}
+    return save(folder, contents, manifest | {"name": name} | changes)
+
+
+def test_promotion_is_taken_up_without_a_restart(client: TestClient, tmp_path: Path, tokens: dict[str, str]) -> None:
+    made = other_bundle(tmp_path / "candidate")
+    state = client.app.state  # type: ignore[attr-defined]
+    with unit_of_work(state.sessions) as session:
+        registry.register(session, made.folder, state.settings.home, gate="passed")
+    operator = {"Authorization": f"Bearer {tokens['operator']}"}
+    before = client.get("/health/ready").json()["bundle"]
+    path = f"/api/v1/bundles/{made.identifier}/promote"
+    assert client.post(path, json={"reason": ""}, headers=operator).status_code == 422
+    assert client.post(path, json={"reason": "better"}, headers=operator).json()["in_service"]
+    assert client.get("/health/ready").json()["bundle"] == made.identifier != before
+    body = {"patient": {"pseudonym": "P"}, "ctg": {"features": HEALTHY}}
+    clinician = {"Authorization": f"Bearer {tokens['clinician']}"}
+    assert (
+        client.post("/api/v1/assessments", json=body, headers=clinician).json()["result"]["bundle"] == made.identifier
+    )
+    assert client.post(path, json={"reason": "again"}, headers=operator).status_code == 409
+    back = client.post("/api/v1/bundles/roll-back", json={"reason": "worse"}, headers=operator)
+    assert back.json()["identifier"] == before
+    assert client.get("/health/ready").json()["bundle"] == before
+    assert len(client.get("/api/v1/bundles", headers=operator).json()) == 2
+    assert client.get(f"/api/v1/bundles/{before}", headers=operator).json()["manifest"]["format"] == 1
+    assert client.get("/api/v1/bundles/none", headers=operator).status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("gate", "changes", "words"),
+    [("refused", {}, "gate refused"), ("passed", {"synthetic": True}, "synthetic data")],
+)
+def test_what_may_not_serve(
+    client: TestClient, tmp_path: Path, gate: str, changes: dict[str, object], words: str
+) -> None:
+    made = other_bundle(tmp_path / "candidate", **changes)
+    state = client.app.state  # type: ignore[attr-defined]
+    with unit_of_work(state.sessions) as session:
+        registry.register(session, made.folder, state.settings.home, gate=gate)
+        with pytest.raises(FetalHealthError, match=words):
+            registry.promote(session, made.identifier, "test", "because")
+
+
+def test_a_damaged_bundle_in_service_stops_assessments(
+    client: TestClient, tmp_path: Path, tokens: dict[str, str]
+) -> None:
+    made = other_bundle(tmp_path / "candidate")
+    state = client.app.state  # type: ignore[attr-defined]
+    with unit_of_work(state.sessions) as session:
+        row = registry.register(session, made.folder, state.settings.home)
+        registry.promote(session, made.identifier, "test", "because")
+    (Path(row.folder) / "fusion.json").write_text("{}")
+    assert client.get("/health/ready").status_code == 503
+    body = {"patient": {"pseudonym": "P"}, "ctg": {"features": HEALTHY}}
+    answer = client.post("/api/v1/assessments", json=body, headers={"Authorization": f"Bearer {tokens['clinician']}"})
+    assert answer.status_code == 503
+    assert "No model can be used" in answer.json()["detail"]
+    with unit_of_work(state.sessions) as session, pytest.raises(BundleError):
+        registry.BundleInService().get(session)
+
+
+def test_a_finished_run_is_registered_and_shown(client: TestClient, tmp_path: Path, settings: Settings) -> None:
+    folder = runs.prepare(settings.home / "runs", runs.shipped_plans()["synthetic"])
+    made = other_bundle(folder / "candidate")
+    run = RunFolder(folder)
+    run.event("started", plan="synthetic")
+    run.event("round", modality="ctg", round=1, rounds=2, sites=3.0, bytes=2048.0, seconds_left=4)
+    run.event("round", modality="ultrasound", round=2, rounds=2, sites=2.0, bytes=4096.0, loss=0.4, seconds_left=0)
+    run.event("gate", verdict="macro_f1: fine")
+    run.event("finished", candidate=made.identifier, gate="passed")
+    csrf = browser(client, "operator")
+    page = client.get(f"/federation/runs/{folder.name}").text
+    for words in ("finished", "Round 1 of 2", "training loss", "macro_f1: fine", made.identifier):
+        assert words in page
+    listing = client.get("/federation").text
+    assert made.identifier in listing
+    assert "passed" in client.get(f"/bundles/{made.identifier}").text
+    form = {"csrf_token": csrf, "reason": "try it"}
+    assert client.post(f"/bundles/{made.identifier}/promote", data=form).status_code == 303
+    assert client.post("/bundles/roll-back", data=form).status_code == 303
+    assert client.post(f"/federation/runs/{folder.name}/stop", data=form).status_code == 409
+    assert client.post(f"/federation/runs/{folder.name}/resume", data=form).status_code == 409
+
+
+def test_jobs_refuse_what_cannot_run(client: TestClient, tokens: dict[str, str]) -> None:
+    operator = {"Authorization": f"Bearer {tokens['operator']}"}
+    assert client.post("/api/v1/jobs", json={"plan": "none"}, headers=operator).status_code == 422
+    answer = client.post("/api/v1/jobs", json={"plan": "default"}, headers=operator)
+    assert answer.status_code == 409
+    assert "FETAL_HEALTH_DATA" in answer.json()["detail"]
+    assert client.get("/api/v1/jobs", headers=operator).json() == []
+    for name in ("none", "..", ".hidden"):
+        assert client.get(f"/api/v1/jobs/{name}", headers=operator).status_code in {404, 422}
+
+
+def test_probes_and_metrics(client: TestClient) -> None:
+    assert client.get("/health/live").json() == {"status": "alive"}
+    client.get("/sign-in")
+    text = client.get("/metrics").text
+    assert 'fetal_health_requests_total{method="GET",route="/sign-in",status="200"}' in text
+
+
+def test_openapi_describes_both_bodies(api: TestClient) -> None:
+    document = api.get("/api/v1/openapi.json").json()
+    body = document["paths"]["/api/v1/assessments"]["post"]["requestBody"]["content"]
+    assert set(body) == {"application/json", "multipart/form-data"}
+    assert "AssessmentRequest" in document["components"]["schemas"]
+    assert "CtgRequest" in document["components"]["schemas"]
+
+
+def test_migrations_go_up_and_down_without_drift(tmp_path: Path) -> None:
+    from alembic.autogenerate import compare_metadata
+    from alembic.migration import MigrationContext
+
+    import app.tables  # noqa: F401
+
+    engine = make_engine(f"sqlite:///{tmp_path / 'a.db'}")
+    migrate(engine)
+    with engine.connect() as connection:
+        assert compare_metadata(MigrationContext.configure(connection), Base.metadata) == []
+    migrate(engine, "base")
+    assert inspect(engine).get_table_names() == ["alembic_version"]
+    engine.dispose()
+
+
+@pytest.fixture
+def cli(home: Path, monkeypatch: pytest.MonkeyPatch):  # type: ignore[no-untyped-def]
+    monkeypatch.setenv("FETAL_HEALTH_HOME", str(home))
+    monkeypatch.delenv("DATABASE_URL", raising=False)
+    monkeypatch.delenv("FETAL_HEALTH_DATA", raising=False)
+    from app.settings import settings
+
+    settings.cache_clear()
+    yield lambda *words, **more: CliRunner().invoke(app.cli.app, list(words), **more)
+    settings.cache_clear()
+
+
+def test_command_line_accounts_models_and_backup(cli, home: Path, tmp_path: Path, monkeypatch) -> None:  # type: ignore[no-untyped-def]
+    assert "password (shown once)" in cli("user", "add", "anna", "--role", "operator").output
+    assert isinstance(cli("user", "add", "anna").exception, FetalHealthError)
+    assert isinstance(cli("user", "add", "x", "--role", "king").exception, FetalHealthError)
+    listing = cli("models", "list").output
+    identifier = Bundle(shipped()).identifier
+    assert f"* {identifier}" in listing
+    assert "Model card" in cli("models", "show", identifier).output
+    made = other_bundle(tmp_path / "run" / "candidate")
+    assert f"in service: {made.identifier}" in cli("models", "promote", str(made.folder), "--reason", "test").output
+    assert f"in service: {identifier}" in cli("models", "rollback", "--reason", "test").output
+    archive = tmp_path / "backup.tar.gz"
+    assert cli("backup", str(archive)).exit_code == 0
+    assert isinstance(cli("restore", str(archive)).exception, FetalHealthError)
+    shutil.rmtree(home)
+    assert cli("restore", str(archive)).exit_code == 0
+    assert made.identifier in cli("models", "list").output
+    (tmp_path / "broken.tar.gz").write_bytes(b"x")
+    shutil.rmtree(home)
+    assert "not a backup" in str(cli("restore", str(tmp_path / "broken.tar.gz")).exception)
+
+
+def test_command_line_assess_and_data(cli, tmp_path: Path, data: Path) -> None:  # type: ignore[no-untyped-def]
+    path = tmp_path / "t.csv"
+    path.write_bytes(as_csv(trace(minutes=15, seed=2).recording))
+    made = json.loads(
+        cli("assess", "--ctg", str(path), "--head-circumference-mm", "250", "--gestational-age", "28+0").output
+    )
+    assert made["score"] is not None
+    assert "cannot assess" in cli("assess").output
+    assert isinstance(cli("assess", "--ctg", str(tmp_path / "none.csv")).exception, FetalHealthError)
+    assert cli("data", "check", str(data)).exit_code == 0
+    assert cli("data", "check", str(tmp_path)).exit_code == 1
+    report = json.loads(cli("evaluate", str(data), "--json").output)
+    assert set(report["datasets"]) == {"uci_ctg", "hc18"}
+    assert isinstance(cli("evaluate", str(tmp_path / "none")).exception, FetalHealthError)
+
+
+@pytest.mark.network
+def test_doctor(cli) -> None:  # type: ignore[no-untyped-def]
+    output = cli("doctor").output
+    assert "shipped bundle" in output
+    assert "matches its manifest" in output
+
+
+def test_demonstration_patients_are_marked(settings: Settings) -> None:
+    from app.database import session_factory
+    from app.installation import prepare
+    from app.patients.store import Woman
+
+    password = prepare(settings, demonstration=True)
+    assert password
+    assert len(password) >= 12
+    assert prepare(settings, demonstration=True) is None
+    engine = make_engine(settings.database)
+    with unit_of_work(session_factory(engine)) as session:
+        women = session.query(Woman).all()
+        assert len(women) == 4
+        assert all(woman.synthetic and "synthetic" in woman.pseudonym for woman in women)
+    engine.dispose()

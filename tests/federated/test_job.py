@@ -1,0 +1,82 @@
+"""The whole retraining through Flower's simulation, in a process of its own."""
+
+import importlib.util
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from federated import runs
+from federated.plan import load
+from models.bundle import Bundle
+from models.ctg.pattern import VIEWS
+from tests.conftest import need
+
+pytestmark = [pytest.mark.slow, pytest.mark.network]
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A synthetic run that is interrupted in its CTG rounds and resumed."""
+    need(importlib.util.find_spec("flwr") is not None, "training is not installed")
+    folder = runs.prepare(tmp_path_factory.mktemp("runs"), runs.shipped_plans()["synthetic"])
+    environment = {**os.environ, "OMP_NUM_THREADS": "2"}
+    line = [sys.executable, "-m", "federated.job", str(folder)]
+    with subprocess.Popen(line, env=environment, stdout=subprocess.PIPE, text=True) as first:
+        assert first.stdout is not None
+        for text in first.stdout:
+            if "round 2/5" in text:
+                first.send_signal(signal.SIGTERM)
+                break
+        first.stdout.read()
+        assert first.wait(120) in {130, 143, 1, -15}
+    assert not (folder / "candidate").exists()
+    assert runs.status(folder).state in {"stopped", "dead", "failed"}
+    subprocess.run(line, env=environment, check=True, timeout=280)
+    return folder
+
+
+def test_it_went_on_at_the_last_whole_round(finished: Path) -> None:
+    events = [json.loads(line) for line in (finished / "events.jsonl").read_text().splitlines()]
+    rounds = [event["round"] for event in events if event["kind"] == "round" and event["modality"] == "ctg"]
+    assert rounds == [1, 2, 3, 4, 5] or rounds == [1, 2, 2, 3, 4, 5]
+    found = runs.status(finished)
+    assert found.state == "finished"
+    assert found.gate == "passed"
+
+
+def test_the_candidate_is_whole_and_marked(finished: Path) -> None:
+    candidate = Bundle(finished / "candidate").warm()
+    assert candidate.synthetic
+    assert {entry["modality"] for entry in candidate.manifest["data"]} == {"ctg", "ultrasound"}
+    assert all(entry["files"] for entry in candidate.manifest["data"])
+    assert len(candidate.manifest["sites"]["ctg"]) == 3
+    assert "synthetic data" in (finished / "candidate" / "MODEL_CARD.md").read_text()
+
+
+def test_flower_gives_the_same_trees_as_the_loop_in_process(finished: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from federated.simulated_sites import SITES_VARIABLE, ctg_rows, mine
+    from federated.tree_site import TreeSite
+    from federated.tree_training import train_sites
+
+    monkeypatch.setenv(SITES_VARIABLE, str(finished / "sites"))
+    plan = load(finished / "plan.toml")
+    assert plan.ctg is not None
+    held = [site for site in map(mine, range(5)) if site.modality == "ctg"]
+    sites = [TreeSite(site.name, ctg_rows(site), plan.ctg, VIEWS, seed=plan.seed) for site in held]
+    models = train_sites(sites, plan.ctg, VIEWS)
+    shipped = Bundle(finished / "candidate").pattern
+    for view in VIEWS:
+        assert bytes(models[view].booster.save_raw("ubj")) == (finished / "candidate" / f"ctg_{view}.ubj").read_bytes()
+        assert models[view].calibration.bias == pytest.approx(shipped[view].calibration.bias)
+
+
+def test_nothing_is_left_running(finished: Path) -> None:
+    time.sleep(1)
+    listing = subprocess.run(["ps", "-eo", "args"], capture_output=True, text=True, check=True).stdout
+    assert str(finished) not in listing

@@ -1,0 +1,174 @@
+"""Plans, partitions, averaging, gate, run folder."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from federated.gate import judge
+from federated.image_site import ERROR_BINS, conformal_quantile
+from federated.plan import GatePlan, load
+from federated.run_folder import RunFolder, describe
+from federated.runs import prepare, shipped_plans, status, stop
+from federated.sites import ctg_sites, dirichlet_sites, family_sites
+from federated.strategies.averaging import WeightReply, average, cosine_learning_rate
+from federated.summaries import best_decision, confusions, macro_f1, specificity_cut
+from models.ctg.pattern import Calibration
+from models.datasets.uci_ctg import CtgTable
+from models.errors import FetalHealthError, InputError
+from tests.federated.conftest import PLAN
+
+
+def test_shipped_plans_load() -> None:
+    assert set(shipped_plans()) == {"default", "synthetic"}
+    for path in shipped_plans().values():
+        assert load(path).name == path.stem
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("name = ", "not valid TOML"),
+        ('name = "a"\nseed = 1\n', "nothing to train"),
+        ('name = "A B"\nseed = 1\n[ctg]\n', "name"),
+        ('name = "a"\nseed = 1\n[ctg]\nsites = 1\n', r"ctg\.sites"),
+        ('name = "a"\nseed = 1\n[ctg]\nspeed = 1\n', r"ctg\.speed"),
+    ],
+)
+def test_bad_plans_name_the_field(tmp_path: Path, text: str, words: str) -> None:
+    path = tmp_path / "plan.toml"
+    path.write_text(text)
+    with pytest.raises(InputError, match=words):
+        load(path)
+    with pytest.raises(InputError, match="cannot be read"):
+        load(tmp_path / "none.toml")
+
+
+@given(st.integers(0, 10**6), st.sampled_from([0.3, 0.5, 5.0]))
+def test_a_woman_stands_at_one_site(seed: int, alpha: float) -> None:
+    groups = np.repeat([f"w{i}" for i in range(60)], 4)
+    strata = np.repeat(np.arange(60) % 3, 4)
+    site = dirichlet_sites(groups, strata, sites=4, alpha=alpha, seed=seed)
+    assert all(len(set(site[groups == group])) == 1 for group in np.unique(groups))
+    assert np.bincount(site).min() >= 3 * 4
+    assert (site == dirichlet_sites(groups, strata, sites=4, alpha=alpha, seed=seed)).all()
+
+
+def test_too_few_groups_is_an_error() -> None:
+    with pytest.raises(ValueError, match="too few"):
+        dirichlet_sites(np.array(["a", "b"]), np.array([0, 1]), sites=3, alpha=1.0, seed=0)
+
+
+def test_families_are_halved(table: CtgTable) -> None:
+    site = family_sites(table.woman, table.family, seed=1)
+    assert set(site) == {0, 1, 2, 3}
+    for k in range(4):
+        assert len(set(table.family[site == k])) == 1
+    plan = PLAN.model_copy(update={"partition": "family", "sites": 4})
+    assert set(ctg_sites(table, plan, 1)) == {0, 1, 2, 3}
+
+
+def _reply(site: str, weight: float, value: float) -> WeightReply:
+    return WeightReply(site, weight, {"w": np.full(3, value, np.float32)})
+
+
+def test_average_is_weighted_and_ordered() -> None:
+    a, b = _reply("a", 1, 0.0), _reply("b", 3, 4.0)
+    np.testing.assert_allclose(average([a, b])["w"], 3.0)
+    assert average([a, b])["w"].tobytes() == average([b, a])["w"].tobytes()
+
+
+@pytest.mark.parametrize(
+    ("replies", "words"),
+    [
+        ([], "no site"),
+        ([_reply("a", 0, 1)], "positive"),
+        ([_reply("a", 1, float("nan"))], "not finite"),
+        ([_reply("a", 1, 1), WeightReply("b", 1, {"v": np.ones(3, np.float32)})], "site b replied with different"),
+    ],
+)
+def test_bad_weights_name_the_site(replies: list[WeightReply], words: str) -> None:
+    with pytest.raises(ValueError, match=words):
+        average(replies)
+
+
+def test_learning_rate_warms_up_and_falls() -> None:
+    rates = [cosine_learning_rate(1.0, r, 20) for r in range(1, 21)]
+    assert rates[0] < rates[1] < rates[2]
+    assert rates[2:] == sorted(rates[2:], reverse=True)
+    assert rates[-1] < 0.05
+
+
+def test_conformal_quantile_covers() -> None:
+    counts = np.zeros(ERROR_BINS, dtype=np.int64)
+    counts[:100] = 1
+    assert conformal_quantile(counts) == pytest.approx(0.091)
+    with pytest.raises(ValueError, match="too few"):
+        conformal_quantile(np.eye(1, ERROR_BINS, 5, dtype=np.int64)[0])
+
+
+def test_cuts_and_decisions() -> None:
+    negatives = np.zeros(1000, dtype=np.int64)
+    negatives[:100] = 1
+    assert specificity_cut(negatives, 0.8) == pytest.approx(0.08)
+    probability = Calibration().probabilities(np.array([[1.0, 0.9, 0.0], [2.0, 0.0, 0.0], [0.0, 0.0, 2.0]]))
+    counts = confusions(probability, np.array([1, 0, 2]))
+    assert macro_f1(counts[0]) < 1
+    assert macro_f1(counts[best_decision(counts)]) == 1
+
+
+def _manifest(f1: float, mae: float, site: float) -> dict[str, object]:
+    return {
+        "metrics": {"ctg": {"macro_f1_table": f1, "macro_f1_trace": f1}, "ultrasound": {"mae_mm": mae}},
+        "sites": {"ctg": {"s": {"macro_f1_table": site}}, "ultrasound": {"u": {"mae_mm": None}}},
+    }
+
+
+@pytest.mark.parametrize(
+    ("candidate", "passed"),
+    [
+        (_manifest(0.80, 2.0, 0.8), True),
+        (_manifest(0.76, 2.0, 0.8), True),
+        (_manifest(0.74, 2.0, 0.8), False),
+        (_manifest(0.80, 2.4, 0.8), False),
+        (_manifest(0.80, 2.0, 0.6), False),
+    ],
+)
+def test_the_gate(candidate: dict[str, object], passed: bool) -> None:
+    verdicts = judge(candidate, _manifest(0.80, 2.0, 0.8), GatePlan())
+    assert all(v.passed for v in verdicts) == passed
+    assert all(v.words() for v in verdicts)
+
+
+def test_run_folder_keeps_whole_rounds(tmp_path: Path) -> None:
+    run = RunFolder(tmp_path)
+    run.keep_trees(1, {0: {"a": 1}})
+    run.keep_trees(3, {0: {"a": 3}})
+    assert run.trees() == [{0: {"a": 1}}]
+    assert run.weights() is None
+    run.keep_weights(2, {"w": np.ones(2, np.float32)})
+    kept = run.weights()
+    assert kept is not None
+    assert kept[0] == 2
+
+
+def test_an_event_being_written_is_not_read(tmp_path: Path) -> None:
+    run = RunFolder(tmp_path)
+    run.event("started", plan="x")
+    with (tmp_path / "events.jsonl").open("a") as handle:
+        handle.write('{"kind": "rou')
+    assert [event["kind"] for event in run.events()] == ["started"]
+    assert "plan x" in describe(run.events()[0])
+
+
+def test_status_of_a_run_without_a_process(tmp_path: Path) -> None:
+    folder = prepare(tmp_path, shipped_plans()["synthetic"])
+    assert status(folder).state == "starting"
+    RunFolder(folder).event("started", plan="synthetic")
+    assert status(folder).state == "dead"
+    with pytest.raises(FetalHealthError, match="not running"):
+        stop(folder)
+    with pytest.raises(InputError, match="no run"):
+        status(tmp_path / "nothing")

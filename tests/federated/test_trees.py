@@ -1,0 +1,140 @@
+"""Aggregation of trees: right class, right weights, any order, additive sums."""
+
+from itertools import permutations
+
+import numpy as np
+import pytest
+
+from federated.strategies.refitted_trees import propose, refit
+from federated.strategies.weighted_bagging import TreeReply, concatenate, merge, new_trees
+from federated.tree_site import TreeSite, woman_folds
+from federated.tree_training import empty_frame, train_sites
+from models.ctg.pattern import booster_from, margins, tree_json
+from models.datasets.uci_ctg import CtgTable
+from tests.federated.conftest import PLAN
+
+FRAME = empty_frame(PLAN.boosting.settings())
+
+
+def test_every_tree_of_every_site_in_its_class(sites: list[TreeSite]) -> None:
+    replies = [site.step(0, 1, rounds=2) for site in sites]
+    trees, tree_class = new_trees(merge(FRAME, replies))
+    assert len(trees) == 3 * 2 * 3
+    assert [tree_class.count(label) for label in range(3)] == [6, 6, 6]
+
+
+def test_a_round_moves_the_margin_by_the_weighted_mean_step(sites: list[TreeSite], table: CtgTable) -> None:
+    replies = [site.step(0, 1) for site in sites]
+    total = sum(reply.weight for reply in replies)
+    expected = np.zeros((len(table), 3))
+    for reply in replies:
+        alone = booster_from(merge(FRAME, [TreeReply(reply.site, 1.0, reply.trees, reply.tree_class)]))
+        expected += reply.weight / total * margins(alone, table.features)
+    merged = margins(booster_from(merge(FRAME, replies)), table.features)
+    np.testing.assert_allclose(merged, expected, atol=1e-5)
+
+
+@pytest.mark.parametrize("strategy", ["weighted-bagging", "refitted-trees"])
+def test_any_order_of_replies_gives_the_same_bytes(sites: list[TreeSite], strategy: str) -> None:
+    replies = [site.step(0, 1) for site in sites]
+    made = set()
+    for order in permutations(replies):
+        if strategy == "weighted-bagging":
+            document = merge(FRAME, order)
+        else:
+            proposal = propose(FRAME, order)
+            sums = [np.sum(s, axis=0) for s in zip(*(site.leaf_sums(0, proposal) for site in sites), strict=True)]
+            document = refit(proposal, sums, learning_rate=0.3, reg_lambda=2.0)
+        made.add(bytes(booster_from(document).save_raw("json")))
+    assert len(made) == 1
+
+
+def test_leaf_sums_add_over_sites_and_the_best_tree_is_kept(sites: list[TreeSite], table: CtgTable) -> None:
+    proposal = propose(FRAME, [site.step(0, 1) for site in sites])
+    pooled = TreeSite("all", table, PLAN, ("table",), seed=5)
+    by_site = [site.leaf_sums(0, proposal) for site in sites]
+    sums = [np.sum(parts, axis=0) for parts in zip(*by_site, strict=True)]
+    for ours, theirs in zip(sums, pooled.leaf_sums(0, proposal), strict=True):
+        np.testing.assert_allclose(ours, theirs, atol=1e-6)
+    trees, tree_class = new_trees(refit(proposal, sums, learning_rate=0.3, reg_lambda=2.0))
+    assert tree_class == [0, 1, 2]
+    for tree in trees:
+        left, right, cover = tree["left_children"], tree["right_children"], tree["sum_hessian"]
+        for node, child in enumerate(left):
+            if child != -1:
+                assert cover[node] == pytest.approx(cover[child] + cover[right[node]], abs=1e-5)
+
+
+def test_a_single_site_refits_to_its_own_leaves(table: CtgTable) -> None:
+    """With one site and no row sampling the refit gives XGBoost's own leaf values."""
+    plan = PLAN.model_copy(update={"boosting": PLAN.boosting.model_copy(update={"subsample": 1.0})})
+    site = TreeSite("only", table, plan, ("table",), seed=1)
+    reply = site.step(0, 1)
+    proposal = propose(FRAME, [reply])
+    fitted, _ = new_trees(refit(proposal, site.leaf_sums(0, proposal), learning_rate=0.3, reg_lambda=2.0))
+    for ours, theirs in zip(fitted, reply.trees, strict=True):
+        np.testing.assert_allclose(ours["split_conditions"], theirs["split_conditions"], rtol=1e-3, atol=1e-4)
+
+
+def test_no_sites_own_statistics_stay(sites: list[TreeSite]) -> None:
+    proposal = propose(FRAME, [site.step(0, 1) for site in sites])
+    sums = [np.sum(s, axis=0) for s in zip(*(site.leaf_sums(0, proposal) for site in sites), strict=True)]
+    for tree in new_trees(refit(proposal, sums, learning_rate=0.3, reg_lambda=2.0))[0]:
+        assert not any(tree["loss_changes"])
+
+
+def test_concatenated_models_sum_their_margins(sites: list[TreeSite], table: CtgTable) -> None:
+    parts = [merge(FRAME, [site.step(0, 1)]) for site in sites]
+    whole = margins(booster_from(concatenate(parts)), table.features)
+    summed = sum(margins(booster_from(part), table.features) for part in parts)
+    np.testing.assert_allclose(whole, summed, atol=1e-5)
+
+
+def test_absorbing_is_the_same_as_predicting(sites: list[TreeSite]) -> None:
+    merged = merge(FRAME, [site.step(0, 1) for site in sites])
+    site = sites[0]
+    site.absorb(0, merged)
+    site.absorb(0, merged)
+    expected = 2 * margins(booster_from(merged), site.table.features)
+    np.testing.assert_allclose(site.lanes[0].margin, expected, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("replies", "words"),
+    [
+        ([], "no site"),
+        ([TreeReply("a", 0.0, [], [])], "positive"),
+        ([TreeReply("a", float("nan"), [], [])], "positive"),
+        ([TreeReply("a", 1.0, [], [0]), TreeReply("b", 1.0, [], [0, 1])], "different numbers"),
+    ],
+)
+def test_bad_replies_are_refused(replies: list[TreeReply], words: str) -> None:
+    with pytest.raises(ValueError, match=words):
+        merge(FRAME, replies)
+
+
+def test_folds_never_part_a_woman(table: CtgTable) -> None:
+    fold = woman_folds(table.woman, table.state, 4)
+    for woman in np.unique(table.woman):
+        assert len(np.unique(fold[table.woman == woman])) == 1
+    assert set(fold) == {1, 2, 3, 4}
+
+
+@pytest.mark.parametrize("strategy", ["weighted-bagging", "refitted-trees"])
+def test_training_learns_and_calibrates(sites: list[TreeSite], table: CtgTable, strategy: str) -> None:
+    plan = PLAN.model_copy(update={"rounds": 12, "strategy": strategy})
+    model = train_sites(sites, plan, ("table",))["table"]
+    probability = model.probabilities(table.features)
+    assert (model.decision.states(probability) == table.state).mean() > 0.8
+    assert model.calibration.rows == len(table)
+    assert model.calibration.women == 40
+    assert tree_json(model.booster)["learner"]["gradient_booster"]["model"]["tree_info"].count(1) > 0
+
+
+def test_left_out_women_are_seen_by_no_tree_of_their_lane(sites: list[TreeSite]) -> None:
+    site = sites[0]
+    for lane in site.lanes[1:]:
+        out = set(site.table.woman[lane.left_out])
+        assert out
+        assert not out & set(site.table.woman[~lane.left_out])
+        assert lane.training.num_row() == (~lane.left_out).sum()

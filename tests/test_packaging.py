@@ -1,0 +1,74 @@
+"""The wheel in an empty environment, and the image steps, as a plain user would run them."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import need
+
+pytestmark = [pytest.mark.slow, pytest.mark.network]
+ROOT = Path(__file__).parent.parent
+
+SERVE = """
+import importlib.util, os
+from pathlib import Path
+os.environ["FETAL_HEALTH_HOME"] = "home"
+from app.installation import prepare
+from app.settings import settings
+assert prepare(settings(), demonstration=True)
+import httpx, threading, time, uvicorn
+from app.main import create_app
+assert "site-packages" in __import__("app").__file__, __import__("app").__file__
+server = uvicorn.Server(uvicorn.Config(create_app(), port=0, log_level="error"))
+thread = threading.Thread(target=server.run); thread.start()
+while not server.started: time.sleep(0.05)
+port = server.servers[0].sockets[0].getsockname()[1]
+page = httpx.get(f"http://127.0.0.1:{port}/", headers={"Accept": "text/html"}, follow_redirects=True)
+assert page.status_code == 200 and "Sign in" in page.text, page
+for asset in ("app.css", "vendor/htmx.min.js", "vendor/pico.min.css", "vendor/uPlot.iife.min.js"):
+    assert httpx.get(f"http://127.0.0.1:{port}/static/{asset}").status_code == 200, asset
+assert httpx.get(f"http://127.0.0.1:{port}/health/ready").status_code == 200
+server.should_exit = True; thread.join()
+for name in ("torch", "flwr"):
+    assert importlib.util.find_spec(name) is None, name
+print("served")
+"""
+
+
+@pytest.mark.timeout(600)
+def test_the_serving_image_steps_give_a_working_application(tmp_path: Path) -> None:
+    need((ROOT / "app/static/vendor/htmx.min.js").exists(), "browser assets are not installed (make assets)")
+    clean = {k: v for k, v in os.environ.items() if k not in {"PYTHONPATH", "VIRTUAL_ENV", "DATABASE_URL"}}
+    wheels = tmp_path / "dist"
+    build = [
+        sys.executable,
+        "-m",
+        "pip",
+        "wheel",
+        "-q",
+        "--disable-pip-version-check",
+        "--no-deps",
+        "-w",
+        str(wheels),
+        str(ROOT),
+    ]
+    subprocess.run(build, check=True, env=clean)
+    wheel = next(wheels.glob("*.whl"))
+    root = tmp_path / "image"
+    root.mkdir()
+    steps = ["make", "-C", str(ROOT), "serve-image", f"IMAGE_ROOT={root}", f"WHEEL={wheel}", f"PYTHON={sys.executable}"]
+    subprocess.run(steps, check=True, env=clean)
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    line = [str(root / "venv/bin/python"), "-c", SERVE]
+    done = subprocess.run(line, cwd=empty, env=clean, capture_output=True, text=True, check=False)
+    assert "served" in done.stdout, done.stderr
+
+
+def test_make_help_documents_every_target() -> None:
+    text = subprocess.run(["make", "-C", str(ROOT), "help"], capture_output=True, text=True, check=True).stdout
+    for target in ("install", "run", "test", "bench", "evidence", "wheel", "clean"):
+        assert f"make {target} " in text
