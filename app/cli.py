@@ -143,11 +143,10 @@ def evaluate(
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
 ) -> None:
     """Score the bundle in service (without a database: the shipped one) on a folder of data sets."""
-    from models.evaluation.report import evaluate as run
-    from models.evaluation.report import words
-
     from app.settings import settings
     from models.bundle import Bundle, shipped
+    from models.evaluation.report import evaluate as run
+    from models.evaluation.report import words
 
     chosen = settings()
     folder = shipped()

@@ -127,7 +127,8 @@ def main() -> None:
                 for future in futures:
                     future.result()
             print(
-                f"\nready after {ready:.2f} s; resident {idle:.0f} MB idle, {peak[0]:.0f} MB under ten concurrent clients"
+                f"\nready after {ready:.2f} s; resident {idle:.0f} MB idle, "
+                f"{peak[0]:.0f} MB under ten concurrent clients"
             )
         finally:
             server.terminate()

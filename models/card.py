@@ -40,7 +40,8 @@ def model_card(manifest: Mapping[str, Any]) -> str:
     if manifest["synthetic"]:
         lines += ["**Trained on synthetic data: for trying the machinery, evidence of nothing.**", ""]
     lines += [
-        f"Made {manifest['created']} by `fetal-health federate run {manifest['name']}`, version {manifest['code_version']},",
+        f"Made {manifest['created']} by `fetal-health federate run {manifest['name']}`, version "
+        f"{manifest['code_version']},",
         f"with Flower's simulation: {_strategies(manifest['plan'])}.",
         "",
         "## Data",

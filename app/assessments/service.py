@@ -1,5 +1,7 @@
 """From an upload to a stored assessment: parse, measure, fuse, keep."""
 
+import os
+import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -24,6 +26,8 @@ from models.fusion.risk import CtgInput, RiskAssessment, ScanInput, assess
 from models.ultrasound import formats as image_formats
 
 Files = Mapping[str, bytes]
+# More inferences at once than cores only take memory.
+_cores = threading.BoundedSemaphore(max(2, os.cpu_count() or 1))
 VERDICTS = ("agree", "disagree", "cannot tell")
 DISAGREE_REASONS = ("trace misread", "measurement wrong", "clinical context", "image not suitable", "other")
 
@@ -184,7 +188,8 @@ def _store(
     scan_valid_days: int,
 ) -> Assessment:
     session.add_all([examination for examination in (ctg, scan) if examination is not None])
-    result = run(bundle, ctg, scan, scan_valid_days)
+    with _cores:
+        result = run(bundle, ctg, scan, scan_valid_days)
     session.flush()
     hashes = {file.name: file.sha256 for examination in (ctg, scan) if examination for file in examination.files}
     made = Assessment(
