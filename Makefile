@@ -1,9 +1,9 @@
 # `make help` lists the targets. Everything is made below this folder: .venv, node_modules, var.
 PYTHON ?= python3
 VENV := .venv
+comma := ,
 BIN := $(VENV)/bin
 EXTRAS := $(if $(SERVE_ONLY),assets$(comma)postgres,federation$(comma)assets$(comma)postgres)
-comma := ,
 VENDOR := app/static/vendor
 STAMP := $(VENV)/.installed$(if $(SERVE_ONLY),-serve)
 

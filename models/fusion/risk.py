@@ -27,6 +27,10 @@ TRANSFER_WARNING = (
     "The pattern model was trained on SisPorto tables of antepartum recordings; its transfer to raw traces is "
     "not validated."
 )
+UNUSED_WARNING = (
+    "Decelerations and variability are measured and shown, but the score does not use them: the model knows them only "
+    "by SisPorto's unpublished definitions. Judge them yourself."
+)
 # Typed head circumferences carry the reproducibility of experts: 95 % limits of +/- 3.0 % within one
 # observer (Sarris I et al. Ultrasound Obstet Gynecol 2012), so 2.5 % at 90 %.
 TYPED_ERROR_QUANTILE = 0.025
@@ -213,7 +217,7 @@ def _distress(
         window = ctg.analysis.windows[-1]
         values = vector(window.features)
         detail["window_s"] = [window.start_s, window.end_s]
-        warnings.append(TRANSFER_WARNING)
+        warnings += [TRANSFER_WARNING, UNUSED_WARNING]
         widening = TRACE_WIDENING
         if ctg.stage == "labour":
             warnings.append("This is a labour trace; the tables behind the model are not from labour.")

@@ -82,6 +82,7 @@ def test_a_raw_trace_is_labelled_and_wider(bundle: Bundle) -> None:
     calm = check(assess(bundle, CtgInput(analysis=analysis), None))
     labour = check(assess(bundle, CtgInput(analysis=analysis, stage="labour"), None))
     assert any("not validated" in line for line in calm.warnings)
+    assert any("the score does not use them" in line for line in calm.warnings)
     assert any("labour" in line for line in labour.warnings)
     assert labour.score == calm.score
     assert calm.interval is not None
