@@ -22,11 +22,20 @@ def environment() -> Environment:
         loader=FileSystemLoader(str(files("templates"))), autoescape=True, undefined=StrictUndefined, trim_blocks=True
     )
     made.filters["age"] = format_age
-    made.filters["share"] = lambda value: "-" if value is None else f"{value:.2f}".lstrip("0") if value < 1 else "1"
+    made.filters["share"] = share
     made.filters["moment"] = lambda value: value.strftime("%d %b %Y %H:%M UTC") if value else "-"
     made.globals["banner"] = BANNER
     made.globals["asset"] = asset
     return made
+
+
+def share(probability: float | None) -> str:
+    """Two decimals without the leading zero; never a plain 0 or 1."""
+    if probability is None:
+        return "-"
+    if probability < 0.005:
+        return "<.01"
+    return ">.99" if probability > 0.995 else f"{probability:.2f}".lstrip("0")
 
 
 @lru_cache(maxsize=32)

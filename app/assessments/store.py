@@ -43,6 +43,12 @@ class Assessment(Base):
     notes: Mapped[list["Note"]] = relationship(back_populates="assessment", order_by="Note.id")
 
     @property
+    def dated(self) -> Examination | None:
+        """The examination whose gestational age stands for the assessment: the first with a known one."""
+        known = [e for e in (self.ctg, self.scan) if e is not None]
+        return next((e for e in known if e.gestational_age_days is not None), known[0] if known else None)
+
+    @property
     def woman(self) -> Woman:
         """Whose it is."""
         return self.fetus.pregnancy.woman
