@@ -111,7 +111,6 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--data", type=Path)
     parser.add_argument("--incumbent", type=Path)
     options = parser.parse_args(arguments)
-    signal.signal(signal.SIGTERM, _stop)
     signal.signal(signal.SIGINT, _stop)
     folder = RunFolder(options.folder.resolve())
     try:
@@ -120,7 +119,8 @@ def main(arguments: list[str] | None = None) -> int:
         return run(folder, plan, options.data, incumbent)
     except (Stopped, KeyboardInterrupt):
         folder.event("stopped", next="run the same command again to go on from the last whole round")
-        return 130
+        # Flower's server thread still waits for its round; Ray's processes end with this one.
+        os._exit(130)
     except FetalHealthError as error:
         folder.event("failed", reason=str(error))
         return 1

@@ -154,7 +154,8 @@ def stop(folder: Path) -> None:
     """
     if not _alive(folder):
         raise FetalHealthError(f"run {folder.name} is not running")
-    os.kill(int((folder / "pid").read_text(encoding="utf-8")), signal.SIGTERM)
+    # Ray takes SIGTERM for itself and aborts; an interrupt ends the job in order.
+    os.kill(int((folder / "pid").read_text(encoding="utf-8")), signal.SIGINT)
 
 
 def all_runs(runs: Path) -> list[RunStatus]:

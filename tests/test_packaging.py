@@ -1,8 +1,11 @@
 """The wheel in an empty environment, and the image steps, as a plain user would run them."""
 
+import importlib.util
 import os
+import shutil
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -66,6 +69,30 @@ def test_the_serving_image_steps_give_a_working_application(tmp_path: Path) -> N
     line = [str(root / "venv/bin/python"), "-c", SERVE]
     done = subprocess.run(line, cwd=empty, env=clean, capture_output=True, text=True, check=False)
     assert "served" in done.stdout, done.stderr
+
+
+def test_the_flower_app_is_small_and_imports_from_itself_alone(tmp_path: Path) -> None:
+    need(importlib.util.find_spec("flwr") is not None, "Flower is not installed")
+    source = tmp_path / "source"
+    for name in ("federated", "models", "plans"):
+        shutil.copytree(ROOT / name, source / name, ignore=shutil.ignore_patterns("__pycache__"))
+    for name in ("pyproject.toml", "README.md", "LICENSE"):
+        shutil.copy(ROOT / name, source / name)
+    environment = {**os.environ, "FLWR_HOME": str(tmp_path / "flwr")}
+    build = [str(Path(sys.executable).parent / "flwr"), "build", "--app", str(source)]
+    subprocess.run(build, check=True, cwd=tmp_path, env=environment, capture_output=True)
+    bundle = next(tmp_path.glob("*.fab"))
+    assert bundle.stat().st_size < 2 * 2**20
+    with zipfile.ZipFile(bundle) as opened:
+        names = opened.namelist()
+        opened.extractall(tmp_path / "alone")
+    assert not [name for name in names if name.endswith((".csv", ".onnx", ".ubj", ".html"))]
+    assert not [name for name in names if name.startswith(("app/", "tests/", "migrations/", "docs/"))]
+    code = "import federated.server_app, federated.client_app as c; print(c.__file__)"
+    alone = tmp_path / "alone"
+    line = [sys.executable, "-P", "-c", f"import sys; sys.path.insert(0, {str(alone)!r}); {code}"]
+    done = subprocess.run(line, check=True, cwd=tmp_path, capture_output=True, text=True)
+    assert done.stdout.startswith(str(alone))
 
 
 def test_make_help_documents_every_target() -> None:

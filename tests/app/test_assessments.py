@@ -45,6 +45,9 @@ def test_features_as_json(api: TestClient) -> None:
     assert made["result"]["distress"]["detail"]["view"] == "table"
     assert made["notice"].startswith("Research prototype")
     assert api.get(answer.headers["location"]).json() == made
+    page = api.get(f"/assessments/{made['id']}", headers={"Accept": "text/html"})
+    assert page.status_code == 200
+    assert "abnormal_stv_percent" in page.text
 
 
 def test_files_fused_and_stored(api: TestClient) -> None:

@@ -31,12 +31,12 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
         assert first.stdout is not None
         for text in first.stdout:
             if "round 2/5" in text:
-                first.send_signal(signal.SIGTERM)
+                first.send_signal(signal.SIGINT)
                 break
         first.stdout.read()
-        assert first.wait(120) in {130, 143, 1, -15}
+        assert first.wait(120) == 130
     assert not (folder / "candidate").exists()
-    assert runs.status(folder).state in {"stopped", "dead", "failed"}
+    assert runs.status(folder).state == "stopped"
     subprocess.run(line, env=environment, check=True, timeout=280)
     return folder
 
