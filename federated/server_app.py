@@ -83,7 +83,7 @@ def _train_ctg(grid: Grid, run: RunFolder, plan: Plan, nodes: list[Node]) -> dic
     if len(kept) < rounds:
         first = len(kept) + 1
         progress = _progress(run, "ctg", rounds, first)
-        strategy = Trees(nodes, plan, first, progress, frame, run.keep_trees)
+        strategy = Trees(nodes, plan, first, progress, run.keep_trees, frame)
         # A resumed run sends everything it has once; after that only each round's new trees travel.
         so_far = strategy.start(grid, so_far, num_rounds=rounds - len(kept)).arrays
     return _calibrate(grid, run, plan, nodes, so_far, fresh=len(kept) == rounds)

@@ -9,7 +9,6 @@ from app.registry.store import latest
 from app.settings import Settings
 from federated import runs
 from federated.plan import load
-from models.bundle import Bundle
 from models.errors import FetalHealthError, InputError
 
 
@@ -75,9 +74,3 @@ def collect(session: Session, settings: Settings) -> list[runs.RunStatus]:
         if status.state == "finished" and candidate.exists():
             register(session, candidate, settings.home, run=status.name, gate=status.gate or "none")
     return found
-
-
-def candidate(settings: Settings, name: str) -> Bundle | None:
-    """The candidate of a run, if it has come so far."""
-    path = find(settings, name) / "candidate"
-    return Bundle(path) if path.exists() else None

@@ -77,15 +77,20 @@ class SiteStrategy(Strategy):
         1, or one more than the rounds already done when a run is resumed.
     progress : callable
         Told of every aggregated round.
+    keep : callable
+        Given the round's number and what was aggregated, for the checkpoint.
     """
 
     kind: str
 
-    def __init__(self, nodes: list[Node], plan: Plan, first_round: int, progress: Progress) -> None:
+    def __init__(
+        self, nodes: list[Node], plan: Plan, first_round: int, progress: Progress, keep: Callable[[int, Any], None]
+    ) -> None:
         self.nodes = nodes
         self.plan = plan
         self.first_round = first_round
         self.progress = progress
+        self.keep = keep
 
     def configure_train(
         self, server_round: int, arrays: ArrayRecord, config: ConfigRecord, grid: Grid
@@ -142,12 +147,11 @@ class Trees(SiteStrategy):
         plan: Plan,
         first_round: int,
         progress: Progress,
-        frame: Document,
         keep: Callable[[int, dict[int, Document]], None],
+        frame: Document,
     ) -> None:
-        super().__init__(nodes, plan, first_round, progress)
+        super().__init__(nodes, plan, first_round, progress, keep)
         self.frame = frame
-        self.keep = keep
         self._grid: Grid | None = None
 
     def configure_train(
@@ -192,17 +196,6 @@ class Averaging(SiteStrategy):
     """`federated.strategies.averaging` over Flower."""
 
     kind = "train.ultrasound"
-
-    def __init__(
-        self,
-        nodes: list[Node],
-        plan: Plan,
-        first_round: int,
-        progress: Progress,
-        keep: Callable[[int, dict[str, Any]], None],
-    ) -> None:
-        super().__init__(nodes, plan, first_round, progress)
-        self.keep = keep
 
     def combine(self, round_number: int, replies: dict[str, Message]) -> ArrayRecord:
         """Mean of the weights."""

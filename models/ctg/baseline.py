@@ -5,7 +5,6 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 Array = NDArray[np.float64]
-GRID_HZ = 1.0
 WINDOW_S = 600.0
 MAX_GAP_S = 15.0
 

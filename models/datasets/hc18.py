@@ -62,7 +62,7 @@ def find(folder: Path) -> Path | None:
 
 def input_files(folder: Path) -> list[Path]:
     """The files `read` opens: the table, and the archives or the unpacked pictures."""
-    archives = [path for path in sorted(folder.glob("*.zip")) if _pictures_in(path)]
+    archives = [path for path in sorted(folder.rglob("*.zip")) if _pictures_in(path)]
     return [folder / TABLE_NAME, *(archives or sorted(folder.rglob("*HC*.png")))]
 
 
@@ -120,7 +120,7 @@ def _pictures_in(archive: Path) -> list[str]:
 def _pictures(folder: Path) -> Iterator[tuple[str, bytes]]:
     for path in sorted(folder.rglob("*HC*.png")):
         yield path.name, path.read_bytes()
-    for archive in sorted(folder.glob("*.zip")):
+    for archive in sorted(folder.rglob("*.zip")):
         names = _pictures_in(archive)
         if names:
             with zipfile.ZipFile(archive) as opened:

@@ -76,8 +76,8 @@ def find(folder: Path) -> Path | None:
 
 
 def input_files(folder: Path) -> list[Path]:
-    """The file that `read` opens."""
-    return [next(path for path in (folder / WORKBOOK, folder / RAW_TABLE) if path.exists())]
+    """Every form of the table that is there: they hold the same rows, whichever of them is read."""
+    return [path for name in (WORKBOOK, RAW_TABLE, FLAT_TABLE) if (path := folder / name).exists()]
 
 
 def read(folder: Path) -> CtgTable:

@@ -29,17 +29,24 @@ def evaluate(bundle: Bundle, data: Path) -> Report:
         Nothing usable is there.
     """
     datasets: Report = {}
+    unusable: list[str] = []
     for name, find, score in (("uci_ctg", uci_ctg.find, _uci), ("hc18", hc18.find, _hc18)):
         folder = find(data)
-        if folder is not None:
+        if folder is None:
+            continue
+        try:
             datasets[name] = score(bundle, folder)
+        except DataSetError as error:
+            unusable.append(f"{name}: {error}")
     if not datasets:
-        raise DataSetError(f"{data}: neither UCI cardiotocography nor HC18 below this folder")
+        why = "; ".join(unusable) or "neither UCI cardiotocography nor HC18 below this folder"
+        raise DataSetError(f"{data}: {why}")
     return {
         "bundle": bundle.identifier,
         "notice": "Research prototype. Not a medical device.",
         "intervals": "95 %, percentile bootstrap, 500 draws of whole women or examinations",
         "datasets": datasets,
+        "unusable": unusable,
     }
 
 
@@ -109,4 +116,5 @@ def words(report: Report) -> str:
                 number = "not defined" if value["value"] is None else f"{value['value']:.3f}"
                 lines.append(f"  {metric:24s} {number}{interval}")
         lines.append(f"  {'refused_rate':24s} {values['refused_rate']:.3f}")
+    lines += [f"\nnot scored: {line}" for line in report["unusable"]]
     return "\n".join(lines)

@@ -78,6 +78,12 @@ def test_report_scores_every_record(bundle: Bundle, data: Path, tmp_path: Path) 
     assert "uci_ctg" in words(report)
     with pytest.raises(DataSetError, match="neither"):
         evaluate(bundle, tmp_path)
+    (tmp_path / "ctg_raw_data.csv").write_bytes((data / "ctg" / "ctg_raw_data.csv").read_bytes())
+    (tmp_path / "training_set_pixel_size_and_HC.csv").write_text("filename,a,b\n")
+    partial = evaluate(bundle, tmp_path)
+    assert set(partial["datasets"]) == {"uci_ctg"}
+    assert partial["unusable"][0].startswith("hc18")
+    assert "not scored: hc18" in words(partial)
 
 
 def test_in_sample_is_known_from_the_manifest(bundle: Bundle) -> None:
