@@ -62,8 +62,9 @@ def _trees(message: Message, context: Context) -> TreeSite:
         site.restore([np.zeros_like(margin) for margin in site.margins()])
     else:
         _restore(site, context)
-    for name, array in message.content["model"].items():
-        site.absorb(int(name), decode(array))
+    # Keys are "lane.round": absorbed one round after the other, as in a run that was never interrupted.
+    for name, array in sorted(message.content["model"].items(), key=lambda item: item[0].partition(".")[2]):
+        site.absorb(int(name.partition(".")[0]), decode(array))
     context.state["margins"] = ArrayRecord(
         {f"{position:03d}": Array(margin) for position, margin in enumerate(site.margins())}
     )

@@ -21,6 +21,8 @@ from federated.run_folder import RunFolder
 from models.errors import FetalHealthError, InputError
 
 FINAL = {"finished", "failed", "stopped"}
+# Jobs that this process started: asking them reaps the ones that have ended.
+_children: dict[int, subprocess.Popen[bytes]] = {}
 
 
 @dataclass(frozen=True)
@@ -91,6 +93,7 @@ def start(folder: Path, data: Path | None, incumbent: Path | None) -> int:
     line = command(folder, data, incumbent)
     with (folder / "log.txt").open("ab") as log:
         process = subprocess.Popen(line, stdout=log, stderr=subprocess.STDOUT, start_new_session=True)
+    _children[process.pid] = process
     (folder / "pid").write_text(str(process.pid), encoding="utf-8")
     return process.pid
 
@@ -132,16 +135,12 @@ def status(folder: Path) -> RunStatus:
 def _alive(folder: Path) -> bool:
     try:
         pid = int((folder / "pid").read_text(encoding="utf-8"))
-        done, _ = os.waitpid(pid, os.WNOHANG)
-        return done == 0
-    except ChildProcessError:
-        try:
-            os.kill(pid, 0)
-        except OSError:
-            return False
-        return True
+        if pid in _children:
+            return _children[pid].poll() is None
+        os.kill(pid, 0)
     except (OSError, ValueError):
         return False
+    return True
 
 
 def stop(folder: Path) -> None:

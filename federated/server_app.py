@@ -10,10 +10,9 @@ import numpy as np
 from flwr.app import Array, ArrayRecord, ConfigRecord, Context, Message, RecordDict
 from flwr.serverapp import Grid, ServerApp
 
-from federated.client_app import encode
 from federated.plan import Plan, load
 from federated.run_folder import RunFolder
-from federated.strategies.flower import Averaging, Node, Progress, SiteFailureError, Trees, ask
+from federated.strategies.flower import Averaging, Node, Progress, SiteFailureError, Trees, ask, lane_record
 from federated.strategies.weighted_bagging import Document, concatenate
 from federated.tree_training import NEWTON_STEPS, combine, empty_frame, is_final
 from models.ctg.pattern import VIEWS, Calibration, CalibrationSums, View
@@ -79,7 +78,7 @@ def _train_ctg(grid: Grid, run: RunFolder, plan: Plan, nodes: list[Node]) -> dic
     frame = empty_frame(plan.ctg.boosting.settings())
     kept = run.trees()
     rounds = plan.ctg.rounds
-    so_far = ArrayRecord({str(lane): encode(document) for lane, document in _summed(kept).items()})
+    so_far = lane_record(dict(enumerate(kept, start=1)))
     if len(kept) < rounds:
         first = len(kept) + 1
         progress = _progress(run, "ctg", rounds, first)

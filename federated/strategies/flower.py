@@ -172,7 +172,7 @@ class Trees(SiteStrategy):
         else:
             merged = self._refit(plan, {lane: propose(self.frame, parts[lane]) for lane in lanes})
         self.keep(round_number, merged)
-        return ArrayRecord({str(lane): encode(document) for lane, document in merged.items()})
+        return lane_record({round_number: merged})
 
     def _refit(self, plan: CtgPlan, proposals: dict[int, Document]) -> dict[int, Document]:
         assert self._grid is not None
@@ -185,6 +185,17 @@ class Trees(SiteStrategy):
             by_site = [np.split(reply.content["sums"][str(lane)].numpy(), sizes) for reply in answers.values()]
             merged[lane] = refit_lane(plan, proposal, by_site)
         return merged
+
+
+def lane_record(rounds: dict[int, dict[int, Document]]) -> ArrayRecord:
+    """Trees by round and lane, under keys "lane.round"."""
+    return ArrayRecord(
+        {
+            f"{lane}.{number:05d}": encode(document)
+            for number, lanes in rounds.items()
+            for lane, document in lanes.items()
+        }
+    )
 
 
 def _tree_reply(name: str, reply: Message, lane: int) -> TreeReply:

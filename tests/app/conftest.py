@@ -23,7 +23,7 @@ def home(tmp_path: Path) -> Path:
 @pytest.fixture
 def settings(home: Path) -> Settings:
     home.mkdir()
-    return Settings(home=home, max_upload_mb=2, database_url=None)
+    return Settings(home=home, max_upload_mb=2, data=None)
 
 
 @pytest.fixture

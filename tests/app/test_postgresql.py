@@ -83,7 +83,7 @@ def test_the_whole_way_on_postgresql(address: str, tmp_path: Path) -> None:
         assert compare_metadata(MigrationContext.configure(connection), Base.metadata) == []
     with unit_of_work(session_factory(engine)) as session:
         token = create_token(session, create_account(session, "anna", PASSWORD, Role.ADMINISTRATOR), "test")
-    settings = Settings(home=tmp_path)
+    settings = Settings(home=tmp_path, data=None)
     settings.database_url = address
     with TestClient(create_app(settings), headers={"Authorization": f"Bearer {token}"}) as client:
         assert client.get("/health/ready").status_code == 200
