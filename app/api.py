@@ -26,10 +26,8 @@ from app.jobs import service as jobs
 from app.patients.schemas import PatientAnswer, PatientRequest
 from app.patients.service import register
 from app.patients.store import Woman, woman_by_pseudonym, women
-from app.registry import service as registry
 from app.registry.store import BundleRow, bundles, latest
 from federated import runs
-from models.bundle import Bundle
 
 router = APIRouter(prefix="/api/v1")
 Key = Annotated[str | None, Header(alias="Idempotency-Key", max_length=120)]
@@ -210,7 +208,7 @@ def get_assessment(identifier: int, user: Clinician, session: Database) -> Asses
     return answer(found)
 
 
-def _bundle(session: Session, row: BundleRow, *, full: bool = False) -> BundleAnswer:
+def _bundle(session: Session, row: BundleRow, manifest: dict[str, Any] | None = None) -> BundleAnswer:
     current = latest(session)
     return BundleAnswer(
         identifier=row.identifier,
@@ -219,37 +217,40 @@ def _bundle(session: Session, row: BundleRow, *, full: bool = False) -> BundleAn
         gate=row.gate,
         run=row.run,
         registered_at=row.registered_at,
-        manifest=Bundle(registry.folder_of(row)).manifest if full else None,
+        manifest=manifest,
     )
 
 
 @router.get("/bundles", tags=["bundles"])
-def list_bundles(user: Operator, session: Database) -> list[BundleAnswer]:
-    """All bundles, newest first."""
+def list_bundles(request: Request, user: Operator, session: Database) -> list[BundleAnswer]:
+    """All bundles, newest first; candidates of finished runs are among them."""
+    jobs.collect(session, request.app.state.settings)
     return [_bundle(session, row) for row in bundles(session)]
 
 
 @router.get("/bundles/{identifier}", tags=["bundles"])
-def get_bundle(identifier: str, user: Operator, session: Database) -> BundleAnswer:
+def get_bundle(request: Request, identifier: str, user: Operator, session: Database) -> BundleAnswer:
     """One bundle with its manifest."""
     row = session.get(BundleRow, identifier)
     if row is None:
         raise NotFoundError(f"bundle {identifier}")
-    return _bundle(session, row, full=True)
+    return _bundle(session, row, request.app.state.bundle.open(identifier).manifest)
 
 
 @router.post("/bundles/{identifier}/promote", tags=["bundles"])
-def promote_bundle(identifier: str, body: ReasonRequest, user: Operator, session: Database) -> BundleAnswer:
+def promote_bundle(
+    request: Request, identifier: str, body: ReasonRequest, user: Operator, session: Database
+) -> BundleAnswer:
     """Put a bundle in service."""
-    made = registry.promote(session, identifier, user.name, body.reason)
+    made = request.app.state.bundle.promote(session, identifier, user.name, body.reason)
     record(session, user, "bundle.promote", bundle=identifier, reason=body.reason)
-    return _bundle(session, made.bundle or session.get_one(BundleRow, identifier))
+    return _bundle(session, session.get_one(BundleRow, made.bundle_id))
 
 
 @router.post("/bundles/roll-back", tags=["bundles"])
-def roll_back_bundle(body: ReasonRequest, user: Operator, session: Database) -> BundleAnswer:
+def roll_back_bundle(request: Request, body: ReasonRequest, user: Operator, session: Database) -> BundleAnswer:
     """Back to the bundle that served before."""
-    made = registry.roll_back(session, user.name, body.reason)
+    made = request.app.state.bundle.roll_back(session, user.name, body.reason)
     record(session, user, "bundle.roll-back", bundle=made.bundle_id, reason=body.reason)
     return _bundle(session, session.get_one(BundleRow, made.bundle_id))
 

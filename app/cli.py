@@ -43,6 +43,13 @@ def _session() -> Any:
     return unit_of_work(session_factory(engine))
 
 
+def _registry() -> Any:
+    from app.registry.service import BundleRegistry
+    from app.settings import settings
+
+    return BundleRegistry(settings().home)
+
+
 @app.command()
 def migrate(revision: str = "head") -> None:
     """Bring the database schema to a revision."""
@@ -152,12 +159,12 @@ def evaluate(
     folder = shipped()
     database = chosen.database
     if not database.startswith("sqlite:///") or Path(database.removeprefix("sqlite:///")).exists():
-        from app.registry.service import folder_of
+        from app.registry.service import BundleRegistry
         from app.registry.store import latest
 
         with _session() as session:
             deployment = latest(session)
-            folder = folder_of(deployment.bundle) if deployment else folder
+            folder = BundleRegistry(chosen.home).folder(deployment.bundle_id) if deployment else folder
     if not data.is_dir():
         raise InputError(f"{data}: not a folder")
     report = run(Bundle(folder), data)
@@ -221,11 +228,10 @@ def user_add(
 @models_app.command("list")
 def models_list() -> None:
     """All bundles; the one in service is marked."""
-    from app.registry.service import ensure_shipped
     from app.registry.store import bundles, latest
 
     with _session() as session:
-        ensure_shipped(session)
+        _registry().ensure_shipped(session)
         current = latest(session)
         for row in bundles(session):
             mark = "*" if current and current.bundle_id == row.identifier else " "
@@ -235,16 +241,16 @@ def models_list() -> None:
 @models_app.command("show")
 def models_show(identifier: str) -> None:
     """The model card of a bundle."""
-    from app.registry.service import ensure_shipped, folder_of
     from app.registry.store import BundleRow
     from models.bundle import CARD
 
     with _session() as session:
-        ensure_shipped(session)
+        registry = _registry()
+        registry.ensure_shipped(session)
         row = session.get(BundleRow, identifier)
         if row is None:
             raise InputError(f"no bundle {identifier}")
-        typer.echo((folder_of(row) / CARD).read_text(encoding="utf-8"))
+        typer.echo((registry.folder(identifier) / CARD).read_text(encoding="utf-8"))
 
 
 @models_app.command("promote")
@@ -255,16 +261,15 @@ def models_promote(
 ) -> None:
     """Put a bundle in service; a running application takes it up without a restart."""
     from app.audit.store import record
-    from app.registry.service import ensure_shipped, promote, register
-    from app.settings import settings
 
+    registry = _registry()
     with _session() as session:
-        ensure_shipped(session)
+        registry.ensure_shipped(session)
         identifier = candidate
         if Path(candidate).is_dir():
             gate = _gate(Path(candidate))
-            identifier = register(session, Path(candidate), settings().home, gate=gate).identifier
-        promote(session, identifier, "command line", reason, force=force)
+            identifier = registry.register(session, Path(candidate), gate=gate).identifier
+        registry.promote(session, identifier, "command line", reason, force=force)
         record(session, None, "bundle.promote", name="command line", bundle=identifier, reason=reason, force=force)
     typer.echo(f"in service: {identifier}")
 
@@ -280,10 +285,9 @@ def _gate(candidate: Path) -> str:
 def models_rollback(reason: Reason) -> None:
     """Put the bundle back in service that served before."""
     from app.audit.store import record
-    from app.registry.service import roll_back
 
     with _session() as session:
-        made = roll_back(session, "command line", reason)
+        made = _registry().roll_back(session, "command line", reason)
         record(session, None, "bundle.roll-back", name="command line", bundle=made.bundle_id, reason=reason)
         typer.echo(f"in service: {made.bundle_id}")
 

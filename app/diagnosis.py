@@ -9,7 +9,7 @@ from pathlib import Path
 from sqlalchemy import inspect
 
 from app.database import make_engine, unit_of_work
-from app.registry.service import folder_of
+from app.registry.service import BundleRegistry
 from app.registry.store import latest
 from app.settings import settings
 from models.bundle import Bundle, shipped
@@ -59,7 +59,7 @@ def _database() -> list[Line]:
             deployment = latest(session)
             if deployment is None:
                 return [(False, "no bundle is in service: `fetal-health models promote`")]
-            bundle = Bundle(folder_of(deployment.bundle))
+            bundle = BundleRegistry(chosen.home).open(deployment.bundle_id)
         return [(True, f"database reachable; bundle {bundle.identifier} in service")]
     except BundleError as error:
         return [(False, f"bundle in service: {error}")]

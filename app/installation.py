@@ -16,7 +16,7 @@ from app.database import make_engine, migrate, now, session_factory, unit_of_wor
 from app.patients.schemas import PatientRequest
 from app.patients.service import register
 from app.patients.store import Woman
-from app.registry.service import BundleInService, ensure_shipped
+from app.registry.service import BundleRegistry
 from app.settings import Settings
 from models.ctg.synthetic import as_csv, trace
 from models.errors import BundleError
@@ -35,25 +35,26 @@ def prepare(settings: Settings, *, demonstration: bool) -> str | None:
     settings.home.mkdir(parents=True, exist_ok=True)
     engine = make_engine(settings.database)
     migrate(engine)
+    registry = BundleRegistry(settings.home)
     with unit_of_work(session_factory(engine)) as session:
-        ensure_shipped(session)
+        registry.ensure_shipped(session)
         password = None
         if not session.scalar(select(func.count(Account.id))):
             password = secrets.token_urlsafe(12)
             create_account(session, ADMINISTRATOR, password, Role.ADMINISTRATOR)
     if demonstration:
         with unit_of_work(session_factory(engine)) as session:
-            demonstrate(session)
+            demonstrate(session, registry)
     engine.dispose()
     return password
 
 
-def demonstrate(session: Session) -> None:
+def demonstrate(session: Session, registry: BundleRegistry) -> None:
     """Four synthetic women, one for each state of the evidence; nothing if any woman is there."""
     if session.scalar(select(func.count(Woman.id))):
         return
     try:
-        bundle = BundleInService().get(session)
+        bundle = registry.get(session)
     except BundleError:
         return
     user = User(0, "demonstration", Role.CLINICIAN)

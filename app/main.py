@@ -17,7 +17,7 @@ from app.database import make_engine, session_factory, unit_of_work
 from app.jobs import routes as jobs
 from app.pages import BANNER
 from app.patients import routes as patients
-from app.registry.service import BundleInService, ensure_shipped
+from app.registry.service import BundleRegistry
 from app.security import BodyLimit, SecurityHeaders
 from app.settings import Settings
 from app.settings import settings as read_settings
@@ -32,7 +32,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         with unit_of_work(app.state.sessions) as session:
-            ensure_shipped(session)
+            app.state.bundle.ensure_shipped(session)
         try:
             with unit_of_work(app.state.sessions) as session:
                 app.state.bundle.get(session)
@@ -53,7 +53,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.state.settings = chosen
     app.state.engine = engine
     app.state.sessions = session_factory(engine)
-    app.state.bundle = BundleInService()
+    app.state.bundle = BundleRegistry(chosen.home)
     app.state.metrics = probes.Metrics()
     errors.install(app)
     for module in (api, assessments, patients, accounts, audit, jobs, probes):

@@ -30,6 +30,11 @@ class Verdict:
 
 def judge(candidate: Mapping[str, Any], incumbent: Mapping[str, Any], gate: GatePlan) -> list[Verdict]:
     """Compare two manifests; an empty list means there was nothing to compare."""
+    if candidate.get("synthetic", False) != incumbent.get("synthetic", False):
+        # The figures do not compare; only the step from synthetic data to people is one forward.
+        if incumbent.get("synthetic", False):
+            return []
+        return [Verdict("trained on people (1) or on synthetic data (0)", 0, 1, 0, False)]
     verdicts = []
     specifications = (
         ("ctg", "macro_f1_table", +1, gate.max_macro_f1_loss, gate.max_site_macro_f1_loss),

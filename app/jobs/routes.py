@@ -10,12 +10,10 @@ from app.audit.store import record
 from app.errors import NotFoundError
 from app.jobs import service
 from app.pages import render
-from app.registry import service as registry
 from app.registry.store import BundleRow, bundles, history, latest
 from federated import runs
 from federated.gate import judge
 from federated.plan import GatePlan
-from models.bundle import Bundle
 
 router = APIRouter(include_in_schema=False)
 
@@ -89,8 +87,9 @@ def bundle(request: Request, identifier: str, user: Operator, session: Database)
     if row is None:
         raise NotFoundError(f"bundle {identifier}")
     current = latest(session)
-    shown = Bundle(registry.folder_of(row))
-    serving = Bundle(registry.folder_of(current.bundle)) if current else None
+    registry = request.app.state.bundle
+    shown = registry.open(identifier)
+    serving = registry.open(current.bundle_id) if current else None
     verdicts = []
     if serving is not None and serving.identifier != identifier:
         verdicts = judge(shown.manifest, serving.manifest, GatePlan(**shown.manifest["plan"]["gate"]))
@@ -100,17 +99,23 @@ def bundle(request: Request, identifier: str, user: Operator, session: Database)
 
 @router.post("/bundles/{identifier}/promote")
 def promote(
-    identifier: str, user: Operator, session: Database, reason: Annotated[str, Form(max_length=400)] = ""
+    request: Request,
+    identifier: str,
+    user: Operator,
+    session: Database,
+    reason: Annotated[str, Form(max_length=400)] = "",
 ) -> Response:
     """Put a bundle in service."""
-    registry.promote(session, identifier, user.name, reason)
+    request.app.state.bundle.promote(session, identifier, user.name, reason)
     record(session, user, "bundle.promote", bundle=identifier, reason=reason)
     return RedirectResponse("/federation", 303)
 
 
 @router.post("/bundles/roll-back")
-def roll_back(user: Operator, session: Database, reason: Annotated[str, Form(max_length=300)] = "") -> Response:
+def roll_back(
+    request: Request, user: Operator, session: Database, reason: Annotated[str, Form(max_length=300)] = ""
+) -> Response:
     """Back to the bundle that served before."""
-    made = registry.roll_back(session, user.name, reason)
+    made = request.app.state.bundle.roll_back(session, user.name, reason)
     record(session, user, "bundle.roll-back", bundle=made.bundle_id, reason=reason)
     return RedirectResponse("/federation", 303)

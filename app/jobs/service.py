@@ -4,7 +4,7 @@ from pathlib import Path
 
 from sqlalchemy.orm import Session
 
-from app.registry.service import folder_of, register
+from app.registry.service import BundleRegistry
 from app.registry.store import latest
 from app.settings import Settings
 from federated import runs
@@ -50,7 +50,7 @@ def start(session: Session, settings: Settings, plan_name: str) -> str:
     if settings.data is None and not plan.synthetic:
         raise FetalHealthError("set FETAL_HEALTH_DATA to the folder with the data sets and restart the application")
     current = latest(session)
-    incumbent = folder_of(current.bundle) if current else None
+    incumbent = BundleRegistry(settings.home).folder(current.bundle_id) if current else None
     runs.command(folder(settings), settings.data, incumbent)
     path = runs.prepare(folder(settings), plans[plan_name])
     runs.start(path, settings.data.resolve() if settings.data else None, incumbent)
@@ -63,14 +63,16 @@ def resume(session: Session, settings: Settings, name: str) -> None:
     if runs.status(path).state not in {"stopped", "failed", "dead"}:
         raise FetalHealthError("only a stopped, failed or dead run can go on")
     current = latest(session)
-    runs.start(path, settings.data.resolve() if settings.data else None, folder_of(current.bundle) if current else None)
+    incumbent = BundleRegistry(settings.home).folder(current.bundle_id) if current else None
+    runs.start(path, settings.data.resolve() if settings.data else None, incumbent)
 
 
 def collect(session: Session, settings: Settings) -> list[runs.RunStatus]:
     """All runs; candidates of finished ones are registered on the way."""
     found = runs.all_runs(folder(settings))
+    registry = BundleRegistry(settings.home)
     for status in found:
         candidate = folder(settings) / status.name / "candidate"
         if status.state == "finished" and candidate.exists():
-            register(session, candidate, settings.home, run=status.name, gate=status.gate or "none")
+            registry.register(session, candidate, run=status.name, gate=status.gate or "none")
     return found

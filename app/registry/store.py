@@ -9,13 +9,12 @@ from app.database import Base
 
 
 class BundleRow(Base):
-    """A bundle in a folder below the installation's home, or the shipped one."""
+    """A bundle; its files are in ``bundles/IDENTIFIER`` of the installation's home."""
 
     __tablename__ = "bundle"
 
     identifier: Mapped[str] = mapped_column(String(12), primary_key=True)
     name: Mapped[str] = mapped_column(String(80))
-    folder: Mapped[str] = mapped_column(String(400))
     registered_at: Mapped[datetime]
     run: Mapped[str | None] = mapped_column(String(80))
     gate: Mapped[str] = mapped_column(String(20), default="none")

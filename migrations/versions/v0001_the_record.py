@@ -30,7 +30,6 @@ def upgrade() -> None:
         "bundle",
         sa.Column("identifier", sa.String(length=12), nullable=False),
         sa.Column("name", sa.String(length=80), nullable=False),
-        sa.Column("folder", sa.String(length=400), nullable=False),
         sa.Column("registered_at", UtcDateTime(), nullable=False),
         sa.Column("run", sa.String(length=80), nullable=True),
         sa.Column("gate", sa.String(length=20), nullable=False),

@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 
 import app.cli
 from app.database import Base, make_engine, migrate, unit_of_work
-from app.registry import service as registry
+from app.registry.service import BundleRegistry
 from app.settings import Settings
 from federated import runs
 from federated.run_folder import RunFolder
@@ -34,7 +34,7 @@ def test_promotion_is_taken_up_without_a_restart(client: TestClient, tmp_path: P
     made = other_bundle(tmp_path / "candidate")
     state = client.app.state  # type: ignore[attr-defined]
     with unit_of_work(state.sessions) as session:
-        registry.register(session, made.folder, state.settings.home, gate="passed")
+        state.bundle.register(session, made.folder, gate="passed")
     operator = {"Authorization": f"Bearer {tokens['operator']}"}
     before = client.get("/health/ready").json()["bundle"]
     path = f"/api/v1/bundles/{made.identifier}/promote"
@@ -65,9 +65,9 @@ def test_what_may_not_serve(
     made = other_bundle(tmp_path / "candidate", **changes)
     state = client.app.state  # type: ignore[attr-defined]
     with unit_of_work(state.sessions) as session:
-        registry.register(session, made.folder, state.settings.home, gate=gate)
+        state.bundle.register(session, made.folder, gate=gate)
         with pytest.raises(FetalHealthError, match=words):
-            registry.promote(session, made.identifier, "test", "because")
+            state.bundle.promote(session, made.identifier, "test", "because")
 
 
 def test_a_damaged_bundle_in_service_stops_assessments(
@@ -76,16 +76,16 @@ def test_a_damaged_bundle_in_service_stops_assessments(
     made = other_bundle(tmp_path / "candidate")
     state = client.app.state  # type: ignore[attr-defined]
     with unit_of_work(state.sessions) as session:
-        row = registry.register(session, made.folder, state.settings.home)
-        registry.promote(session, made.identifier, "test", "because")
-    (Path(row.folder) / "fusion.json").write_text("{}")
+        row = state.bundle.register(session, made.folder)
+        state.bundle.promote(session, made.identifier, "test", "because")
+    (state.bundle.folder(row.identifier) / "fusion.json").write_text("{}")
     assert client.get("/health/ready").status_code == 503
     body = {"patient": {"pseudonym": "P"}, "ctg": {"features": HEALTHY}}
     answer = client.post("/api/v1/assessments", json=body, headers={"Authorization": f"Bearer {tokens['clinician']}"})
     assert answer.status_code == 503
     assert "No model can be used" in answer.json()["detail"]
     with unit_of_work(state.sessions) as session, pytest.raises(BundleError):
-        registry.BundleInService().get(session)
+        BundleRegistry(state.settings.home).get(session)
 
 
 def test_a_finished_run_is_registered_and_shown(client: TestClient, tmp_path: Path, settings: Settings) -> None:
@@ -179,8 +179,9 @@ def test_command_line_accounts_models_and_backup(cli, home: Path, tmp_path: Path
     assert cli("backup", str(archive)).exit_code == 0
     assert isinstance(cli("restore", str(archive)).exception, FetalHealthError)
     shutil.rmtree(home)
+    shutil.rmtree(made.folder)
     assert cli("restore", str(archive)).exit_code == 0
-    assert made.identifier in cli("models", "list").output
+    assert "in service" in cli("models", "promote", made.identifier, "--reason", "restored").output
     (tmp_path / "broken.tar.gz").write_bytes(b"x")
     shutil.rmtree(home)
     assert "not a backup" in str(cli("restore", str(tmp_path / "broken.tar.gz")).exception)

@@ -142,6 +142,12 @@ def test_the_gate(candidate: dict[str, object], passed: bool) -> None:
     assert all(v.words() for v in verdicts)
 
 
+def test_the_gate_does_not_compare_people_with_synthetic_data() -> None:
+    candidate = _manifest(0.99, 0.1, 0.99) | {"synthetic": True}
+    assert [v.passed for v in judge(candidate, _manifest(0.80, 2.0, 0.8), GatePlan())] == [False]
+    assert judge(_manifest(0.80, 2.0, 0.8), candidate, GatePlan()) == []
+
+
 def test_run_folder_keeps_whole_rounds(tmp_path: Path) -> None:
     run = RunFolder(tmp_path)
     run.keep_trees(1, {0: {"a": 1}})
