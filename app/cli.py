@@ -1,5 +1,7 @@
 """The command ``fetal-health``."""
 
+import contextlib
+import ctypes
 import json
 import os
 import sys
@@ -73,6 +75,7 @@ def serve(
 
     from app.settings import settings
 
+    _share_memory()
     chosen = settings()
     if prepare:
         from app.installation import ADMINISTRATOR
@@ -86,6 +89,13 @@ def serve(
     uvicorn.run(
         "app.main:create_app", factory=True, host=address, port=number, log_level="warning", server_header=False
     )
+
+
+def _share_memory() -> None:
+    """Let threads share two heaps (glibc): one a thread costs 200 MB under ten clients and gains nothing."""
+    arena_max = -8  # M_ARENA_MAX of malloc.h
+    with contextlib.suppress(OSError, AttributeError):
+        ctypes.CDLL("libc.so.6").mallopt(arena_max, 2)
 
 
 @app.command()
