@@ -3,7 +3,6 @@
 import json
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 import numpy as np
@@ -19,6 +18,7 @@ from models.card import licence, model_card
 from models.ctg.features import FEATURE_NAMES
 from models.ctg.pattern import VIEWS, View, booster_from
 from models.ultrasound.export import to_onnx, to_safetensors
+from models.version import code_version
 
 CTG_FILES = ("ctg.json", "fusion.json", *(f"ctg_{view}.ubj" for view in VIEWS))
 ULTRASOUND_FILES = ("ultrasound.json", SEGMENTER, WEIGHTS)
@@ -32,7 +32,7 @@ def build(
     manifest: dict[str, Any] = {
         "name": plan.name,
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
-        "code_version": _code_version(),
+        "code_version": code_version(),
         "plan": plan.model_dump(mode="json"),
         "parent": incumbent.identifier if incumbent else None,
         "data": provenance(sites),
@@ -57,13 +57,6 @@ def build(
     contents[CARD] = model_card(manifest).encode()
     contents["LICENSE"] = licence(manifest, sorted(contents)).encode()
     return save(run.candidate, contents, manifest)
-
-
-def _code_version() -> str:
-    try:
-        return version("fetal-health")
-    except PackageNotFoundError:
-        return "unknown"
 
 
 def _json(value: Any) -> bytes:

@@ -8,17 +8,20 @@ import json
 import os
 import zlib
 from functools import lru_cache
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 from flwr.app import Array, ArrayRecord, ConfigRecord, Context, Message, MetricRecord, RecordDict
 from flwr.clientapp import ClientApp
 
 from federated.plan import Plan
-from federated.simulated_sites import ctg_rows, head_rows, mine
+from federated.simulated_sites import SITES_VARIABLE, ctg_rows, head_rows, mine
 from federated.strategies.weighted_bagging import Document
 from federated.tree_site import TreeSite
 from models.ctg.pattern import VIEWS, Calibration
+
+if TYPE_CHECKING:  # a CTG message must not load torch
+    from federated.image_site import ImageSite
 
 app = ClientApp()
 
@@ -33,12 +36,9 @@ def decode(array: Array) -> Document:
     return cast(Document, json.loads(zlib.decompress(array.numpy().tobytes())))
 
 
-def _plan(message: Message) -> Plan:
-    return Plan.model_validate_json(str(message.content["config"]["plan"]))
-
-
-def _partition(context: Context) -> int:
-    return int(context.node_config["partition-id"])
+def _key(message: Message, context: Context) -> tuple[int, str, str]:
+    """What a site object depends on: the node, the plan, and the run's folder of sites."""
+    return int(context.node_config["partition-id"]), str(message.content["config"]["plan"]), os.environ[SITES_VARIABLE]
 
 
 @lru_cache(maxsize=32)
@@ -56,8 +56,7 @@ def _restore(site: TreeSite, context: Context) -> None:
 
 def _trees(message: Message, context: Context) -> TreeSite:
     """The site with its margins up to date: restored from the node's state, new trees absorbed."""
-    folder = os.environ["FETAL_HEALTH_SITES"]
-    site = _tree_site(_partition(context), _plan(message).model_dump_json(), folder)
+    site = _tree_site(*_key(message, context))
     if message.content["config"]["fresh"]:
         site.restore([np.zeros_like(margin) for margin in site.margins()])
     else:
@@ -74,7 +73,7 @@ def _trees(message: Message, context: Context) -> TreeSite:
 @app.query("describe")
 def describe(message: Message, context: Context) -> Message:
     """Name, modality and rows."""
-    site = mine(_partition(context))
+    site = mine(int(context.node_config["partition-id"]))
     record = ConfigRecord({"name": site.name, "modality": site.modality, "rows": site.rows, "groups": len(site.groups)})
     return Message(RecordDict({"site": record}), reply_to=message)
 
@@ -95,8 +94,7 @@ def train_ctg(message: Message, context: Context) -> Message:
 @app.query("leaves")
 def leaves(message: Message, context: Context) -> Message:
     """Gradient and Hessian sums in every leaf of the round's proposals, all lanes."""
-    folder = os.environ["FETAL_HEALTH_SITES"]
-    site = _tree_site(_partition(context), _plan(message).model_dump_json(), folder)
+    site = _tree_site(*_key(message, context))
     _restore(site, context)
     arrays = {}
     for name, array in message.content["model"].items():
@@ -135,7 +133,7 @@ def summarise(message: Message, context: Context) -> Message:
 
 
 @lru_cache(maxsize=8)
-def _image_site(partition: int, plan_json: str, folder: str) -> object:
+def _image_site(partition: int, plan_json: str, folder: str) -> "ImageSite":
     from federated.image_site import ImageSite
 
     plan = Plan.model_validate_json(plan_json)
@@ -147,10 +145,7 @@ def _image_site(partition: int, plan_json: str, folder: str) -> object:
 @app.train("ultrasound")
 def train_ultrasound(message: Message, context: Context) -> Message:
     """Local epochs from the global weights."""
-    from federated.image_site import ImageSite
-
-    folder = os.environ["FETAL_HEALTH_SITES"]
-    site = cast(ImageSite, _image_site(_partition(context), _plan(message).model_dump_json(), folder))
+    site = _image_site(*_key(message, context))
     arrays = {name: array.numpy() for name, array in message.content["model"].items()}
     reply, loss = site.train(arrays, int(message.content["config"]["round"]))
     record = ArrayRecord({name: Array(values) for name, values in reply.arrays.items()})
@@ -161,10 +156,7 @@ def train_ultrasound(message: Message, context: Context) -> Message:
 @app.query("measure")
 def measure(message: Message, context: Context) -> Message:
     """Errors of the given weights on the examinations set aside."""
-    from federated.image_site import ImageSite
-
-    folder = os.environ["FETAL_HEALTH_SITES"]
-    site = cast(ImageSite, _image_site(_partition(context), _plan(message).model_dump_json(), folder))
+    site = _image_site(*_key(message, context))
     arrays = {name: array.numpy() for name, array in message.content["model"].items()}
     counts, absolute_mm = site.errors(arrays)
     metrics = MetricRecord({"counts": counts.tolist(), "images": len(site.aside), "absolute-mm": absolute_mm})

@@ -8,7 +8,7 @@ seeds, two partitions and beside central training. Documents are written from th
 
 import argparse
 import csv
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +18,9 @@ from sklearn.model_selection import StratifiedGroupKFold
 from federated.plan import CtgPlan, Plan, UltrasoundPlan, load
 from federated.sites import ctg_sites, head_sites, head_strata
 from models.ctg.features import as_trace_would
-from models.ctg.pattern import VIEWS, View
+from models.ctg.pattern import View
 from models.datasets import hc18, uci_ctg
-from models.evaluation.metrics import dice, hausdorff
+from models.evaluation.metrics import score_head
 
 FOLDS = 5
 SEEDS = 5
@@ -96,9 +96,7 @@ def hc18_out_of_fold(folder: Path, plan: Plan, output: Path, checkpoints: Path, 
 
 
 def _head_row(part: str, record: hc18.HeadImage, head: Any, quantile: float) -> dict[str, Any]:
-    ellipse = head.ellipse
-    estimate = ellipse.perimeter * record.pixel_size_mm if ellipse else 0.0
-    height, width = record.pixels.shape
+    estimate, overlap, distance = score_head(head, record)
     return {
         "fold": part,
         "image": record.name,
@@ -106,8 +104,8 @@ def _head_row(part: str, record: hc18.HeadImage, head: Any, quantile: float) -> 
         "reference_mm": round(record.head_circumference_mm, 3),
         "estimate_mm": round(estimate, 3),
         "interval_share": round(quantile, 4),
-        "dice": round(dice(ellipse, record.ellipse, height, width), 5) if ellipse else 0.0,
-        "hausdorff_mm": round(hausdorff(ellipse, record.ellipse) * record.pixel_size_mm, 4) if ellipse else 100.0,
+        "dice": round(overlap, 5),
+        "hausdorff_mm": round(distance, 4),
         "refusal": head.refusal or "",
     }
 
@@ -169,11 +167,7 @@ def uci_out_of_fold(folder: Path, plan: Plan, output: Path) -> None:
         ]
 
     parts = [f"{t}/table/{seed}" for seed in range(SEEDS) for t in ("dirichlet", "family", "central")]
-    _resume(output / "uci.csv", "part", [*parts, *_trace_parts()], make)
-
-
-def _trace_parts() -> Iterator[str]:
-    return (f"dirichlet/{view}/0" for view in VIEWS if view == "trace")
+    _resume(output / "uci.csv", "part", [*parts, "dirichlet/trace/0"], make)
 
 
 def main() -> None:

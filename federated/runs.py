@@ -71,17 +71,16 @@ def prepare(runs: Path, plan: Path) -> Path:
     return folder
 
 
-def command(folder: Path, data: Path | None, incumbent: Path | None) -> list[str]:
-    """The job's command line.
-
-    Raises
-    ------
-    FetalHealthError
-        Training is not installed here.
-    """
+def require_training() -> None:
+    """Raise FetalHealthError where training is not installed."""
     for module in ("flwr", "torch"):
         if importlib.util.find_spec(module) is None:
             raise FetalHealthError("training is not installed here; run `make install` without SERVE_ONLY")
+
+
+def command(folder: Path, data: Path | None, incumbent: Path | None) -> list[str]:
+    """The job's command line; raises as `require_training` does."""
+    require_training()
     line = [sys.executable, "-m", "federated.job", str(folder)]
     line += ["--data", str(data)] if data else []
     line += ["--incumbent", str(incumbent)] if incumbent else []

@@ -110,15 +110,15 @@ def _calibrate(
             calibrations[view] = combine(sums, calibrations[view])
     run.event("calibrated", rows=calibrations["table"].rows, women=calibrations["table"].women)
     replies = query("query.summarise", ArrayRecord(), False)
+    return {"calibration": {view: calibrations[view].as_dict() for view in VIEWS}, **_by_site(replies, nodes)}
+
+
+def _by_site(replies: dict[str, Message], nodes: list[Node]) -> dict[str, Any]:
+    """What every site answered, and how much it holds."""
     return {
-        "calibration": {view: calibrations[view].as_dict() for view in VIEWS},
-        "sites": {name: {k: _plain(v) for k, v in reply.content["metrics"].items()} for name, reply in replies.items()},
+        "sites": {name: dict(reply.content["metrics"]) for name, reply in replies.items()},
         "nodes": {node.name: {"rows": node.rows, "groups": node.groups} for node in nodes},
     }
-
-
-def _plain(value: Any) -> Any:
-    return list(value) if isinstance(value, list) else value
 
 
 def _sums(reply: Message, view: View) -> CalibrationSums:
@@ -141,10 +141,7 @@ def _train_ultrasound(grid: Grid, run: RunFolder, plan: Plan, nodes: list[Node])
         record = strategy.start(grid, record, num_rounds=rounds - done).arrays
     content = RecordDict({"model": record, "config": ConfigRecord({"plan": plan.model_dump_json()})})
     replies = ask(grid, nodes, "query.measure", content)
-    return {
-        "sites": {name: {k: _plain(v) for k, v in reply.content["metrics"].items()} for name, reply in replies.items()},
-        "nodes": {node.name: {"rows": node.rows, "groups": node.groups} for node in nodes},
-    }
+    return _by_site(replies, nodes)
 
 
 def final_trees(run: RunFolder, plan: Plan) -> dict[View, Document]:

@@ -14,7 +14,7 @@ from app.accounts.guards import Clinician, Database, User
 from app.assessments import service, store
 from app.assessments.drawing import thin, trace_svg
 from app.assessments.forms import read_request
-from app.assessments.view import SHAPES, context, recording_of, summary
+from app.assessments.view import SHAPES, context, summary
 from app.audit.store import record
 from app.database import unit_of_work
 from app.errors import NotFoundError, Problem
@@ -145,7 +145,7 @@ def show(request: Request, identifier: int, user: Clinician, session: Database) 
 def trace(identifier: int, user: Clinician, session: Database) -> Response:
     """The trace as arrays, for the browser to draw; lost samples are null."""
     found = find(session, identifier)
-    recording = recording_of(found.ctg)
+    recording = service.recording_of(found.ctg)
     if recording is None:
         raise NotFoundError(f"a raw trace of assessment {identifier}")
     record(session, user, "trace.read", subject=found.woman.pseudonym, fold=True, assessment=identifier)

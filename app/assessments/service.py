@@ -3,10 +3,9 @@
 import os
 import threading
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from hashlib import sha256
-from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 from sqlalchemy.orm import Session
@@ -20,10 +19,11 @@ from app.patients.store import Examination, Fetus, StoredFile
 from models.bundle import Bundle
 from models.ctg import formats as ctg_formats
 from models.ctg.analysis import analyse
-from models.ctg.features import vector
+from models.ctg.recording import CtgRecording
 from models.errors import FetalHealthError, InputError
 from models.fusion.risk import CtgInput, RiskAssessment, ScanInput, assess
 from models.ultrasound import formats as image_formats
+from models.version import code_version
 
 Files = Mapping[str, bytes]
 # More inferences at once than cores only take memory.
@@ -38,14 +38,6 @@ class Uploads:
 
     ctg: Files
     image: Files
-
-
-def code_version() -> str:
-    """Version of this code."""
-    try:
-        return version("fetal-health")
-    except PackageNotFoundError:
-        return "unknown"
 
 
 def create(
@@ -223,29 +215,28 @@ def run(bundle: Bundle, ctg: Examination | None, scan: Examination | None, scan_
     apart = abs((ctg.performed_at - scan.performed_at).days)
     alone, together = assess(bundle, None, scan_input), assess(bundle, ctg_input, None)
     reason = f"the scan is {apart} days from the CTG (at most {scan_valid_days}); growth stands for itself"
-    growth = alone.growth
-    return RiskAssessment(
-        together.state,
-        together.score,
-        together.interval,
-        together.meaning,
-        together.distress,
-        growth,
-        together.reasons,
-        [*[line for line in together.missing if not line.startswith("Ultrasound")], f"Ultrasound: {reason}"],
-        [*together.warnings, *alone.warnings],
-        bundle.identifier,
+    others = [line for line in together.missing if not line.startswith("Ultrasound")]
+    return replace(
+        together,
+        growth=alone.growth,
+        missing=[*others, f"Ultrasound: {reason}"],
+        warnings=[*together.warnings, *alone.warnings],
     )
+
+
+def recording_of(examination: Examination | None) -> CtgRecording | None:
+    """The stored trace, or None where there is no CTG or it is a table."""
+    if examination is None or not examination.files:
+        return None
+    files = {file.name: file.content for file in examination.files}
+    return ctg_formats.read(files, examination.parameters.get("sampling_rate_hz"))
 
 
 def ctg_input_of(examination: Examination) -> CtgInput:
     """Features as typed, or the analysed trace."""
-    features = examination.parameters.get("features")
-    if features is not None:
-        vector(features)
-        return CtgInput(features=features)
-    files = {file.name: file.content for file in examination.files}
-    recording = ctg_formats.read(files, examination.parameters.get("sampling_rate_hz"))
+    recording = recording_of(examination)
+    if recording is None:
+        return CtgInput(features=examination.parameters["features"])
     stage = examination.parameters.get("stage", "unknown")
     return CtgInput(analysis=analyse(recording), stage=recording.stage if stage == "unknown" else stage)
 

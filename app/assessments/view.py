@@ -6,24 +6,13 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from app.assessments.drawing import growth_svg, trace_svg
-from app.assessments.service import DISAGREE_REASONS
+from app.assessments.service import DISAGREE_REASONS, recording_of
 from app.assessments.store import Assessment, of_woman, superseded_by
-from app.patients.store import Examination
-from models.ctg import formats as ctg_formats
-from models.ctg.analysis import CtgAnalysis, analyse
+from models.ctg.analysis import analyse
 from models.ctg.features import FEATURES
-from models.ctg.recording import CtgRecording
 from models.errors import InputError
 
 SHAPES = {"high": "▲", "raised": "◆", "low": "●", "cannot assess": "▨"}
-
-
-def recording_of(examination: Examination | None) -> CtgRecording | None:
-    """The stored trace, or None where the CTG was a table."""
-    if examination is None or not examination.files:
-        return None
-    files = {file.name: file.content for file in examination.files}
-    return ctg_formats.read(files, examination.parameters.get("sampling_rate_hz"))
 
 
 def summary(ctg: dict[str, Any]) -> str:
@@ -75,15 +64,13 @@ def visits(session: Session, assessment: Assessment) -> list[tuple[float, float,
 def context(session: Session, assessment: Assessment) -> dict[str, Any]:
     """Everything the template needs."""
     result = assessment.result
-    analysis: CtgAnalysis | None = None
     trace = None
     try:
         recording = recording_of(assessment.ctg)
         if recording is not None:
-            analysis = analyse(recording)
-            trace = trace_svg(recording, analysis)
+            trace = trace_svg(recording, analyse(recording))
     except InputError:  # stored before a reader became stricter; the numbers stay
-        trace = None
+        pass
     points = visits(session, assessment)
     return {
         "assessment": assessment,

@@ -5,7 +5,7 @@ from pathlib import Path
 from sqlalchemy.orm import Session
 
 from app.registry.service import BundleRegistry
-from app.registry.store import latest
+from app.registry.store import BundleRow, latest
 from app.settings import Settings
 from federated import runs
 from federated.plan import load
@@ -49,11 +49,9 @@ def start(session: Session, settings: Settings, plan_name: str) -> str:
     plan = load(plans[plan_name])
     if settings.data is None and not plan.synthetic:
         raise FetalHealthError("set FETAL_HEALTH_DATA to the folder with the data sets and restart the application")
-    current = latest(session)
-    incumbent = BundleRegistry(settings.home).folder(current.bundle_id) if current else None
-    runs.command(folder(settings), settings.data, incumbent)
+    runs.require_training()
     path = runs.prepare(folder(settings), plans[plan_name])
-    runs.start(path, settings.data.resolve() if settings.data else None, incumbent)
+    _launch(session, settings, path)
     return path.name
 
 
@@ -62,6 +60,10 @@ def resume(session: Session, settings: Settings, name: str) -> None:
     path = find(settings, name)
     if runs.status(path).state not in {"stopped", "failed", "dead"}:
         raise FetalHealthError("only a stopped, failed or dead run can go on")
+    _launch(session, settings, path)
+
+
+def _launch(session: Session, settings: Settings, path: Path) -> None:
     current = latest(session)
     incumbent = BundleRegistry(settings.home).folder(current.bundle_id) if current else None
     runs.start(path, settings.data.resolve() if settings.data else None, incumbent)
@@ -73,6 +75,7 @@ def collect(session: Session, settings: Settings) -> list[runs.RunStatus]:
     registry = BundleRegistry(settings.home)
     for status in found:
         candidate = folder(settings) / status.name / "candidate"
-        if status.state == "finished" and candidate.exists():
+        known = status.candidate is not None and session.get(BundleRow, status.candidate) is not None
+        if status.state == "finished" and not known and candidate.exists():
             registry.register(session, candidate, run=status.name, gate=status.gate or "none")
     return found

@@ -8,6 +8,8 @@ from numpy.typing import NDArray
 from scipy.spatial.distance import directed_hausdorff
 from sklearn.metrics import f1_score, precision_score, recall_score, roc_auc_score
 
+from models.datasets.hc18 import HeadImage
+from models.ultrasound.biometry import HeadEllipse
 from models.ultrasound.ellipse import Ellipse
 
 Array = NDArray[np.float64]
@@ -95,6 +97,19 @@ def hausdorff(first: Ellipse, second: Ellipse) -> float:
     """Hausdorff distance (px) of two filled ellipses, which for convex sets is that of their outlines."""
     a, b = first.points(360), second.points(360)
     return float(max(directed_hausdorff(a, b)[0], directed_hausdorff(b, a)[0]))
+
+
+def score_head(head: HeadEllipse, record: HeadImage) -> tuple[float, float, float]:
+    """Circumference (mm), Dice and Hausdorff distance (mm) of what was found against the reference.
+
+    Every image is scored: without any ellipse the estimate is 0 mm, nothing overlaps, and the distance is the
+    image's diagonal.
+    """
+    if head.ellipse is None:
+        return 0.0, 0.0, float(np.hypot(*record.pixels.shape)) * record.pixel_size_mm
+    overlap = dice(head.ellipse, record.ellipse, *record.pixels.shape)
+    distance = hausdorff(head.ellipse, record.ellipse) * record.pixel_size_mm
+    return head.ellipse.perimeter * record.pixel_size_mm, overlap, distance
 
 
 def head_metrics(

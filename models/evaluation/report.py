@@ -10,7 +10,7 @@ from models.bundle import Bundle, file_hash
 from models.datasets import hc18, uci_ctg
 from models.datasets.synthetic import is_synthetic
 from models.errors import DataSetError
-from models.evaluation.metrics import dice, hausdorff, head_metrics, state_metrics
+from models.evaluation.metrics import head_metrics, score_head, state_metrics
 
 Report = dict[str, Any]
 
@@ -77,15 +77,8 @@ def _hc18(bundle: Bundle, folder: Path) -> Report:
     rows = []
     for record in records:
         head = bundle.segmenter.head(record.pixels)
-        if head.ellipse is None:
-            # Every record is scored: without any ellipse the estimate is 0 mm and nothing overlaps.
-            diagonal = float(np.hypot(*record.pixels.shape)) * record.pixel_size_mm
-            rows.append((0.0, 0.0, diagonal, False, True))
-            continue
-        estimate = head.ellipse.perimeter * record.pixel_size_mm
+        estimate, overlap, distance = score_head(head, record)
         covered = abs(estimate - record.head_circumference_mm) <= bundle.error_quantile * estimate
-        overlap = dice(head.ellipse, record.ellipse, *record.pixels.shape)
-        distance = hausdorff(head.ellipse, record.ellipse) * record.pixel_size_mm
         rows.append((estimate, overlap, distance, covered, head.refusal is not None))
     values = np.array(rows, dtype=np.float64)
     reference = np.array([record.head_circumference_mm for record in records])
