@@ -19,6 +19,8 @@ user_app = typer.Typer(no_args_is_help=True, help="Accounts.")
 app.add_typer(models_app, name="models")
 app.add_typer(data_app, name="data")
 app.add_typer(user_app, name="user")
+Channel = Annotated[int | None, typer.Option(help="1 or 2, where a file holds two fetal heart rates.")]
+Stage = Annotated[str, typer.Option(help="labour, antepartum or unknown")]
 Reason = Annotated[str, typer.Option(help="Why; kept in the audit.")]
 
 
@@ -104,7 +106,8 @@ def assess(
     image: Annotated[Path | None, typer.Option(help="PNG or JPEG of the head.")] = None,
     features: Annotated[Path | None, typer.Option(help="JSON file with named CTG features.")] = None,
     sampling_rate_hz: float | None = None,
-    stage: str = "unknown",
+    channel: Channel = None,
+    stage: Stage = "unknown",
     pixel_size_mm: float | None = None,
     head_circumference_mm: float | None = None,
     gestational_age: Annotated[str | None, typer.Option(help="At the scan, weeks+days.")] = None,
@@ -113,21 +116,18 @@ def assess(
     """Assess files with the shipped bundle and print JSON; nothing is stored."""
     from app.patients.schemas import parse_age
     from models.bundle import Bundle, shipped
-    from models.ctg import formats
     from models.ctg.analysis import analyse
-    from models.fusion.risk import CtgInput, ScanInput
+    from models.fusion.parts import CtgInput, ScanInput
     from models.fusion.risk import assess as run
     from models.ultrasound import formats as image_formats
 
-    if stage not in {"labour", "antepartum", "unknown"}:
-        raise InputError("--stage is labour, antepartum or unknown")
     chosen = Bundle(bundle or shipped())
     ctg_input = scan_input = None
     if features:
         ctg_input = CtgInput(features=_json(features))
     elif ctg:
-        recording = formats.read({path.name: _bytes(path) for path in ctg}, sampling_rate_hz)
-        ctg_input = CtgInput(analysis=analyse(recording), stage=recording.stage if stage == "unknown" else stage)
+        recording, stage = _recording(ctg, sampling_rate_hz, channel, stage)
+        ctg_input = CtgInput(analysis=analyse(recording), stage=stage)
     if image or head_circumference_mm is not None:
         picture = image_formats.read(image.name, _bytes(image), pixel_size_mm) if image else None
         scan_input = ScanInput(
@@ -138,6 +138,51 @@ def assess(
             age_source="as given" if gestational_age else "not given",
         )
     typer.echo(json.dumps(run(chosen, ctg_input, scan_input).as_dict(), indent=1))
+
+
+@app.command("analyse")
+def analyse_record(
+    record: Annotated[list[Path], typer.Argument(help="CTG file; of a WFDB record the .hea is enough.")],
+    strip: Annotated[Path | None, typer.Option(help="Write the strip here, .svg or .pdf.")] = None,
+    speed: Annotated[int, typer.Option(help="Paper speed, cm/min: 1, 2 or 3.")] = 1,
+    scale: Annotated[int, typer.Option(help="bpm per cm: 30 or 20.")] = 30,
+    sampling_rate_hz: float | None = None,
+    channel: Channel = None,
+    stage: Stage = "unknown",
+    as_json: Annotated[bool, typer.Option("--json", help="All measurements as JSON.")] = False,
+) -> None:
+    """Measure a CTG: quality, baseline, events, variability, guidelines; and draw it on paper."""
+    from models.ctg.analysis import analyse
+    from models.ctg.strip import Paper, strip_pdf, strip_svg
+    from models.ctg.summary import lines
+    from models.fusion.detail import trace_detail
+
+    paper = Paper(speed, scale)
+    if strip is not None and strip.suffix not in {".svg", ".pdf"}:
+        raise InputError(f"{strip}: the strip is written as .svg or .pdf")
+    recording, stage = _recording(record, sampling_rate_hz, channel, stage)
+    analysis = analyse(recording)
+    detail = trace_detail(analysis, stage)
+    typer.echo(json.dumps(detail, indent=1) if as_json else "\n".join(lines(recording, analysis, detail)))
+    if strip is not None:
+        svg = strip_svg(recording, analysis, paper, title=record[0].stem)
+        strip.write_bytes(strip_pdf(svg) if strip.suffix == ".pdf" else svg.encode())
+        typer.echo(f"written: {strip}", err=as_json)
+    if analysis.quality.refusal:
+        raise typer.Exit(3)
+
+
+def _recording(paths: list[Path], sampling_rate_hz: float | None, channel: int | None, stage: str) -> tuple[Any, str]:
+    """The recording, its signal file taken from beside a WFDB header, and its stage."""
+    from models.ctg import formats
+
+    if stage not in {"labour", "antepartum", "unknown"}:
+        raise InputError("--stage is labour, antepartum or unknown")
+    files = {path.name: _bytes(path) for path in paths}
+    if len(paths) == 1 and paths[0].suffix == ".hea" and (signals := paths[0].with_suffix(".dat")).exists():
+        files[signals.name] = _bytes(signals)
+    recording = formats.read(files, sampling_rate_hz, channel)
+    return recording, recording.stage if stage == "unknown" else stage
 
 
 def _bytes(path: Path) -> bytes:

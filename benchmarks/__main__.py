@@ -22,7 +22,8 @@ from models.bundle import Bundle, shipped
 from models.ctg import formats
 from models.ctg.analysis import analyse
 from models.ctg.synthetic import as_wfdb, trace
-from models.fusion.risk import CtgInput, ScanInput, assess
+from models.fusion.parts import CtgInput, ScanInput
+from models.fusion.risk import assess
 from models.ultrasound import formats as image_formats
 from models.ultrasound.ellipse import Ellipse
 from models.ultrasound.synthetic import phantom

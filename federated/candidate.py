@@ -12,11 +12,24 @@ from federated.plan import Plan
 from federated.run_folder import RunFolder
 from federated.server_app import final_trees
 from federated.simulated_sites import Site, provenance
-from federated.summaries import DECISIONS, best_decision, macro_f1, specificity_cut
-from models.bundle import CARD, SEGMENTER, WEIGHTS, Bundle, FusionSettings, save
+from federated.summaries import DECISIONS, auc, best_decision, macro_f1, specificity_cut
+from models.bundle import (
+    ACIDAEMIA_FILES,
+    ACIDAEMIA_SETTINGS,
+    CARD,
+    SEGMENTER,
+    WEIGHTS,
+    Bundle,
+    FusionSettings,
+    acidaemia_file,
+    save,
+)
 from models.card import licence, model_card
+from models.ctg.acidaemia import MILD, TARGETS
+from models.ctg.boosting import booster_from
 from models.ctg.features import FEATURE_NAMES
-from models.ctg.pattern import VIEWS, View, booster_from
+from models.ctg.pattern import VIEWS, View
+from models.ctg.trace_features import TRACE_FEATURE_NAMES
 from models.ultrasound.export import to_onnx, to_safetensors
 from models.version import code_version
 
@@ -39,18 +52,23 @@ def build(
         "metrics": {},
         "sites": {},
     }
-    for modality, names, make in (("ctg", CTG_FILES, _ctg), ("ultrasound", ULTRASOUND_FILES, _ultrasound)):
+    parts = (
+        ("ctg", CTG_FILES, _ctg),
+        ("acidaemia", ACIDAEMIA_FILES, _acidaemia),
+        ("ultrasound", ULTRASOUND_FILES, _ultrasound),
+    )
+    for modality, names, make in parts:
         if modality in results:
             files, metrics, site_metrics = make(run, plan, results[modality])
             contents |= files
             manifest["metrics"][modality] = metrics
             manifest["sites"][modality] = site_metrics
-        elif incumbent is not None:
+        elif incumbent is not None and modality in incumbent.manifest["metrics"]:
             contents |= {name: (incumbent.folder / name).read_bytes() for name in names}
             manifest["metrics"][modality] = incumbent.manifest["metrics"][modality]
             manifest["sites"][modality] = incumbent.manifest["sites"][modality]
             manifest["data"] += [entry for entry in incumbent.manifest["data"] if entry["modality"] == modality]
-        else:
+        elif modality != "acidaemia":  # a bundle works without it
             raise ValueError(f"the plan has no [{modality}] and there is no bundle in service to take it from")
     manifest["synthetic"] = any(entry["name"].startswith("synthetic") for entry in manifest["data"])
     manifest = json.loads(json.dumps(manifest, sort_keys=True))  # the order in which it is stored
@@ -67,8 +85,9 @@ Made = tuple[dict[str, bytes], dict[str, Any], dict[str, Any]]
 
 
 def _ctg(run: RunFolder, plan: Plan, results: Mapping[str, Any]) -> Made:
+    assert plan.ctg is not None
     sites = results["sites"]
-    trees = final_trees(run, plan)
+    trees = final_trees(run, "ctg", plan.ctg)
     files = {f"ctg_{view}.ubj": bytes(booster_from(trees[view]).save_raw("ubj")) for view in VIEWS}
     counts = {view: np.array([site[f"{view}-confusions"] for site in sites.values()]) for view in VIEWS}
     counts = {view: values.reshape(len(sites), len(DECISIONS), 3, 3) for view, values in counts.items()}
@@ -77,23 +96,12 @@ def _ctg(run: RunFolder, plan: Plan, results: Mapping[str, Any]) -> Made:
         view: {"calibration": results["calibration"][view], "decision": list(DECISIONS[rule[view]].weights)}
         for view in VIEWS
     }
-    low = np.min([site["low"] for site in sites.values()], axis=0)
-    high = np.max([site["high"] for site in sites.values()], axis=0)
-    settings["training_range"] = [low.tolist(), high.tolist()]
+    settings["training_range"] = _range(sites)
     settings["features"] = list(FEATURE_NAMES)
     files["ctg.json"] = _json(settings)
-
-    def total(key: str) -> Any:
-        return np.sum([site[key] for site in sites.values()], axis=0)
-
-    cuts: dict[View, tuple[float, float]] = {}
-    for view in VIEWS:
-        negatives = total(f"{view}-negatives")
-        cuts[view] = (specificity_cut(negatives, 0.80), specificity_cut(negatives, 0.95))
-    count, first, second = total("table-logits")
+    cuts: dict[View, tuple[float, float]] = {view: _cuts(sites, view) for view in VIEWS}
     calibration = results["calibration"]["table"]
-    prior = calibration["events"] / calibration["rows"]
-    fusion = FusionSettings(prior, float((second / count - (first / count) ** 2) ** 0.5), cuts)
+    fusion = FusionSettings(calibration["events"] / calibration["rows"], _logit_sd(sites, "table"), cuts)
     files["fusion.json"] = _json(fusion.as_dict())
     metrics = {
         "basis": "out of fold at the sites: women no tree of the lane saw; calibration and rule fitted on the same",
@@ -111,6 +119,55 @@ def _ctg(run: RunFolder, plan: Plan, results: Mapping[str, Any]) -> Made:
         for position, name in enumerate(sites)
     }
     return files, metrics, per_site
+
+
+def _acidaemia(run: RunFolder, plan: Plan, results: Mapping[str, Any]) -> Made:
+    assert plan.acidaemia is not None
+    sites = results["sites"]
+    trees = final_trees(run, "acidaemia", plan.acidaemia)
+    names = [target.name for target in TARGETS]
+    files = {acidaemia_file(name): bytes(booster_from(trees[name]).save_raw("ubj")) for name in names}
+    mild = results["calibration"][MILD.name]
+    settings = {
+        "calibration": {name: results["calibration"][name] for name in names},
+        "cuts": {name: _cuts(sites, name) for name in names},
+        "prior": mild["events"] / mild["rows"],
+        "logit_sd": _logit_sd(sites, MILD.name),
+        "training_range": _range(sites),
+        "features": list(TRACE_FEATURE_NAMES),
+    }
+    files[ACIDAEMIA_SETTINGS] = _json(settings)
+    metrics = {
+        "basis": "out of fold at the sites: records no tree of the lane saw; calibration fitted on the same",
+        "records": mild["rows"],
+        **{f"events_{name}": results["calibration"][name]["events"] for name in names},
+        **{
+            f"auc_{name}": round(auc(_total(sites, f"{name}-negatives"), _total(sites, f"{name}-positives")), 4)
+            for name in names
+        },
+    }
+    return files, metrics, {name: dict(results["nodes"][name]) for name in sites}
+
+
+def _total(sites: Mapping[str, Any], key: str) -> Any:
+    return np.sum([site[key] for site in sites.values()], axis=0)
+
+
+def _cuts(sites: Mapping[str, Any], target: str) -> tuple[float, float]:
+    """Raised and high: 80 % and 95 % out-of-fold specificity."""
+    negatives = _total(sites, f"{target}-negatives")
+    return specificity_cut(negatives, 0.80), specificity_cut(negatives, 0.95)
+
+
+def _logit_sd(sites: Mapping[str, Any], target: str) -> float:
+    count, first, second = _total(sites, f"{target}-logits")
+    return float((second / count - (first / count) ** 2) ** 0.5)
+
+
+def _range(sites: Mapping[str, Any]) -> list[list[float]]:
+    low = np.min([site["low"] for site in sites.values()], axis=0)
+    high = np.max([site["high"] for site in sites.values()], axis=0)
+    return [low.tolist(), high.tolist()]
 
 
 def _f1(confusion: Any) -> float:

@@ -15,10 +15,11 @@ from flwr.app import Array, ArrayRecord, ConfigRecord, Context, Message, MetricR
 from flwr.clientapp import ClientApp
 
 from federated.plan import Plan
-from federated.simulated_sites import SITES_VARIABLE, ctg_rows, head_rows, mine
+from federated.simulated_sites import SITES_VARIABLE, Site, birth_rows, ctg_rows, head_rows, mine
 from federated.strategies.weighted_bagging import Document
 from federated.tree_site import TreeSite
-from models.ctg.pattern import VIEWS, Calibration
+from federated.tree_tasks import acidaemia_rows, pattern_rows
+from models.ctg.calibration import Calibration
 
 if TYPE_CHECKING:  # a CTG message must not load torch
     from federated.image_site import ImageSite
@@ -45,8 +46,18 @@ def _key(message: Message, context: Context) -> tuple[int, str, str]:
 def _tree_site(partition: int, plan_json: str, folder: str) -> TreeSite:
     plan = Plan.model_validate_json(plan_json)
     site = mine(partition)
-    assert plan.ctg is not None
-    return TreeSite(site.name, ctg_rows(site), plan.ctg, VIEWS, seed=plan.seed)
+    return tree_site(site, plan)
+
+
+def tree_site(site: Site, plan: Plan) -> TreeSite:
+    """The site with its own rows, for whichever trees it trains."""
+    if site.modality == "ctg":
+        assert plan.ctg is not None
+        return TreeSite(site.name, pattern_rows(ctg_rows(site), plan.ctg), plan.ctg, seed=plan.seed)
+    assert plan.acidaemia is not None
+    births = birth_rows(site)
+    rows = acidaemia_rows(births.names, births.ph, births.features, plan.acidaemia)
+    return TreeSite(site.name, rows, plan.acidaemia, seed=plan.seed)
 
 
 def _restore(site: TreeSite, context: Context) -> None:
@@ -78,8 +89,8 @@ def describe(message: Message, context: Context) -> Message:
     return Message(RecordDict({"site": record}), reply_to=message)
 
 
-@app.train("ctg")
-def train_ctg(message: Message, context: Context) -> Message:
+@app.train("trees")
+def train_trees(message: Message, context: Context) -> Message:
     """Grow the round's trees on every lane."""
     site = _trees(message, context)
     round_number = int(message.content["config"]["round"])
@@ -87,7 +98,7 @@ def train_ctg(message: Message, context: Context) -> Message:
     for lane in range(len(site.lanes)):
         reply = site.step(lane, round_number)
         arrays[str(lane)] = encode({"trees": reply.trees, "tree_class": reply.tree_class})
-    metrics = MetricRecord({"num-examples": len(site.table)})
+    metrics = MetricRecord({"num-examples": len(site.rows)})
     return Message(RecordDict({"model": ArrayRecord(arrays), "metrics": metrics}), reply_to=message)
 
 
@@ -102,33 +113,34 @@ def leaves(message: Message, context: Context) -> Message:
     return Message(RecordDict({"sums": ArrayRecord(arrays)}), reply_to=message)
 
 
+def _calibration(message: Message, target: str) -> Calibration:
+    return Calibration.from_dict(json.loads(str(message.content["config"][target])))
+
+
 @app.query("calibrate")
 def calibrate(message: Message, context: Context) -> Message:
-    """Sums for one Newton step of every view's calibration."""
+    """Sums for one Newton step of every target's calibration."""
     site = _trees(message, context)
     metrics: dict[str, int | float | list[int] | list[float]] = {}
-    for view in VIEWS:
-        calibration = Calibration.from_dict(json.loads(str(message.content["config"][view])))
-        sums = site.calibration_sums(view, calibration)
-        metrics[f"{view}-gradient"] = sums.gradient.tolist()
-        metrics[f"{view}-hessian"] = sums.hessian.ravel().tolist()
-        metrics[f"{view}-counts"] = [sums.rows, sums.events, sums.women]
+    for target in site.rows.targets:
+        sums = site.calibration_sums(target, _calibration(message, target))
+        metrics[f"{target}-gradient"] = sums.gradient.tolist()
+        metrics[f"{target}-hessian"] = sums.hessian.ravel().tolist()
+        metrics[f"{target}-counts"] = [sums.rows, sums.events, sums.women]
     return Message(RecordDict({"metrics": MetricRecord(metrics)}), reply_to=message)
 
 
 @app.query("summarise")
 def summarise(message: Message, context: Context) -> Message:
     """Out-of-fold summaries under the final calibration, and the range of the features."""
-    from federated.summaries import summarise_ctg
+    from federated.summaries import feature_range, summarise_target
 
     site = _trees(message, context)
     metrics: dict[str, int | float | list[int] | list[float]] = {}
-    for view in VIEWS:
-        calibration = Calibration.from_dict(json.loads(str(message.content["config"][view])))
-        for name, value in summarise_ctg(site, view, calibration).items():
-            metrics[f"{view}-{name}"] = value
-    metrics["low"] = np.percentile(site.table.features, 0.5, axis=0).tolist()
-    metrics["high"] = np.percentile(site.table.features, 99.5, axis=0).tolist()
+    for target in site.rows.targets:
+        for name, value in summarise_target(site, target, _calibration(message, target)).items():
+            metrics[f"{target}-{name}"] = value
+    metrics["low"], metrics["high"] = feature_range(site)
     return Message(RecordDict({"metrics": MetricRecord(metrics)}), reply_to=message)
 
 

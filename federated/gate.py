@@ -39,9 +39,13 @@ def judge(candidate: Mapping[str, Any], incumbent: Mapping[str, Any], gate: Gate
     specifications = (
         ("ctg", "macro_f1_table", +1, gate.max_macro_f1_loss, gate.max_site_macro_f1_loss),
         ("ctg", "macro_f1_trace", +1, gate.max_macro_f1_loss, gate.max_site_macro_f1_loss),
+        ("acidaemia", "auc_ph_le_7_15", +1, gate.max_auc_loss, gate.max_auc_loss),
+        ("acidaemia", "auc_ph_lt_7_05", +1, gate.max_auc_loss, gate.max_auc_loss),
         ("ultrasound", "mae_mm", -1, gate.max_mae_mm_increase, gate.max_site_mae_mm_increase),
     )
     for modality, metric, sign, allowed, site_allowed in specifications:
+        if not all(modality in manifest["metrics"] for manifest in (candidate, incumbent)):
+            continue
         pairs = [("all sites", candidate["metrics"][modality], incumbent["metrics"][modality], allowed)]
         ours, theirs = candidate["sites"][modality], incumbent["sites"][modality]
         pairs += [(name, ours[name], theirs[name], site_allowed) for name in ours if name in theirs]

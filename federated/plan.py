@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from models.ctg.pattern import BoostingSettings
+from models.ctg.boosting import BoostingSettings
 from models.errors import InputError
 
 
@@ -15,31 +15,43 @@ class _Section(BaseModel):
 
 
 class BoostingPlan(_Section):
-    """Hyper-parameters of the trees (XGBoost's own names in `models.ctg.pattern`)."""
+    """Hyper-parameters of the trees (XGBoost's own names in `models.ctg.boosting`)."""
 
     learning_rate: float = Field(0.1, gt=0, le=1)
     max_depth: int = Field(4, ge=1, le=12)
     min_child_weight: float = Field(2.0, ge=0)
     reg_lambda: float = Field(2.0, ge=0)
     subsample: float = Field(0.8, gt=0, le=1)
-    colsample_bytree: float = Field(0.6, gt=0, le=1)
-    class_weights: tuple[float, float, float] = (1.0, 2.0, 3.0)
+    colsample_bynode: float = Field(0.4, gt=0, le=1)
 
     def settings(self) -> BoostingSettings:
         """As the model wants them."""
         return BoostingSettings(**self.model_dump())
 
 
-class CtgPlan(_Section):
-    """Federated boosting of the pattern model."""
+class TreePlan(_Section):
+    """Federated boosting: what the two CTG models have in common."""
 
     strategy: Literal["refitted-trees", "weighted-bagging"] = "refitted-trees"
     sites: int = Field(5, ge=2, le=100)
-    partition: Literal["dirichlet", "family"] = "dirichlet"
     alpha: float = Field(0.5, gt=0)
     rounds: int = Field(120, ge=1, le=1000)
     calibration_folds: int = Field(4, ge=2, le=10)
     boosting: BoostingPlan = BoostingPlan()
+
+
+class CtgPlan(TreePlan):
+    """The pattern model, on tables."""
+
+    partition: Literal["dirichlet", "family"] = "dirichlet"
+    class_weights: tuple[float, float, float] = (1.0, 2.0, 3.0)
+
+
+class AcidaemiaPlan(TreePlan):
+    """The acidaemia model, on raw labour traces with an umbilical pH."""
+
+    partition: Literal["dirichlet"] = "dirichlet"
+    alpha: float = Field(2.0, gt=0)
 
 
 class UltrasoundPlan(_Section):
@@ -61,6 +73,7 @@ class GatePlan(_Section):
     max_macro_f1_loss: float = Field(0.05, ge=0)
     max_mae_mm_increase: float = Field(0.3, ge=0)
     max_site_macro_f1_loss: float = Field(0.15, ge=0)
+    max_auc_loss: float = Field(0.03, ge=0)
     max_site_mae_mm_increase: float = Field(1.0, ge=0)
 
 
@@ -71,8 +84,14 @@ class Plan(_Section):
     seed: int = Field(ge=0)
     synthetic: bool = False
     ctg: CtgPlan | None = None
+    acidaemia: AcidaemiaPlan | None = None
     ultrasound: UltrasoundPlan | None = None
     gate: GatePlan = GatePlan()
+
+    def trees(self) -> list[tuple[str, CtgPlan | AcidaemiaPlan]]:
+        """The sections that train trees, by modality."""
+        sections = (("ctg", self.ctg), ("acidaemia", self.acidaemia))
+        return [(modality, section) for modality, section in sections if section is not None]
 
 
 def load(path: Path) -> Plan:
@@ -95,6 +114,6 @@ def load(path: Path) -> Plan:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"])
         raise InputError(f"plan {path}: {where}: {first['msg']}") from None
-    if plan.ctg is None and plan.ultrasound is None:
-        raise InputError(f"plan {path}: neither [ctg] nor [ultrasound] is there, so there is nothing to train")
+    if plan.ctg is None and plan.acidaemia is None and plan.ultrasound is None:
+        raise InputError(f"plan {path}: none of [ctg], [acidaemia], [ultrasound] is there: nothing to train")
     return plan

@@ -53,15 +53,15 @@ class RunFolder:
         """All whole events so far."""
         return list(_lines(self.path / "events.jsonl"))
 
-    def keep_trees(self, round_number: int, lanes: dict[int, dict[str, Any]]) -> None:
+    def keep_trees(self, modality: str, round_number: int, lanes: dict[int, dict[str, Any]]) -> None:
         """Checkpoint the trees of a round, all lanes in one file."""
         content = zlib.compress(json.dumps(lanes, separators=(",", ":")).encode(), 6)
-        self._write(f"ctg-{round_number:05d}.json.z", content)
+        self._write(f"{modality}-{round_number:05d}.json.z", content)
 
-    def trees(self) -> list[dict[int, dict[str, Any]]]:
+    def trees(self, modality: str) -> list[dict[int, dict[str, Any]]]:
         """The kept rounds from the first on, without a gap."""
         rounds: list[dict[int, dict[str, Any]]] = []
-        while (path := self.path / "checkpoints" / f"ctg-{len(rounds) + 1:05d}.json.z").exists():
+        while (path := self.path / "checkpoints" / f"{modality}-{len(rounds) + 1:05d}.json.z").exists():
             lanes = json.loads(zlib.decompress(path.read_bytes()))
             rounds.append({int(lane): document for lane, document in lanes.items()})
         return rounds

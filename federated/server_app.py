@@ -3,6 +3,7 @@
 import json
 import os
 import time
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -10,12 +11,13 @@ import numpy as np
 from flwr.app import Array, ArrayRecord, ConfigRecord, Context, Message, RecordDict
 from flwr.serverapp import Grid, ServerApp
 
-from federated.plan import Plan, load
+from federated.plan import AcidaemiaPlan, CtgPlan, Plan, load
 from federated.run_folder import RunFolder
 from federated.strategies.flower import Averaging, Node, Progress, SiteFailureError, Trees, ask, lane_record
 from federated.strategies.weighted_bagging import Document, concatenate
-from federated.tree_training import NEWTON_STEPS, combine, empty_frame, is_final
-from models.ctg.pattern import VIEWS, Calibration, CalibrationSums, View
+from federated.tree_tasks import classes, columns, learner_names, outputs, target_learners
+from federated.tree_training import NEWTON_STEPS, assemble, combine, empty_frame, is_final
+from models.ctg.calibration import Calibration, CalibrationSums
 
 RUN_VARIABLE = "FETAL_HEALTH_RUN"
 CONNECT_TIMEOUT_S = 120.0
@@ -30,8 +32,9 @@ def main(grid: Grid, context: Context) -> None:
     plan = load(run.path / "plan.toml")
     nodes = _who_is_there(grid, len(list(run.sites.iterdir())))
     results: dict[str, Any] = {}
-    if plan.ctg:
-        results["ctg"] = _train_ctg(grid, run, plan, [node for node in nodes if node.modality == "ctg"])
+    for modality, section in plan.trees():
+        held = [node for node in nodes if node.modality == modality]
+        results[modality] = _train_trees(grid, run, plan, modality, section, held)
     if plan.ultrasound:
         held = [node for node in nodes if node.modality == "ultrasound"]
         results["ultrasound"] = _train_ultrasound(grid, run, plan, held)
@@ -73,44 +76,57 @@ def _progress(run: RunFolder, modality: str, rounds: int, first: int) -> Progres
     return report
 
 
-def _train_ctg(grid: Grid, run: RunFolder, plan: Plan, nodes: list[Node]) -> dict[str, Any]:
-    assert plan.ctg is not None
-    frame = empty_frame(plan.ctg.boosting.settings())
-    kept = run.trees()
-    rounds = plan.ctg.rounds
+def _train_trees(
+    grid: Grid, run: RunFolder, plan: Plan, modality: str, section: CtgPlan | AcidaemiaPlan, nodes: list[Node]
+) -> dict[str, Any]:
+    frame = frame_of(section)
+    kept = run.trees(modality)
+    rounds = section.rounds
     so_far = lane_record(dict(enumerate(kept, start=1)))
     if len(kept) < rounds:
         first = len(kept) + 1
-        progress = _progress(run, "ctg", rounds, first)
-        strategy = Trees(nodes, plan, first, progress, run.keep_trees, frame)
+        progress = _progress(run, modality, rounds, first)
+        strategy = Trees(nodes, plan, first, progress, partial(run.keep_trees, modality), frame, section)
         # A resumed run sends everything it has once; after that only each round's new trees travel.
         so_far = strategy.start(grid, so_far, num_rounds=rounds - len(kept)).arrays
-    return _calibrate(grid, run, plan, nodes, so_far, fresh=len(kept) == rounds)
+    return _calibrate(grid, run, plan, section, nodes, so_far, fresh=len(kept) == rounds)
 
 
-def _summed(rounds: list[dict[int, Document]]) -> dict[int, Document]:
-    return {lane: concatenate([lanes[lane] for lanes in rounds]) for lane in rounds[0]} if rounds else {}
+def frame_of(section: CtgPlan | AcidaemiaPlan) -> Document:
+    """The header that the trees of this section share."""
+    return empty_frame(section.boosting.settings(), outputs(section), columns(section))
 
 
 def _calibrate(
-    grid: Grid, run: RunFolder, plan: Plan, nodes: list[Node], model: ArrayRecord, *, fresh: bool
+    grid: Grid,
+    run: RunFolder,
+    plan: Plan,
+    section: CtgPlan | AcidaemiaPlan,
+    nodes: list[Node],
+    model: ArrayRecord,
+    *,
+    fresh: bool,
 ) -> dict[str, Any]:
-    calibrations: dict[View, Calibration] = {view: Calibration() for view in VIEWS}
+    calibrations = {target: Calibration.start(classes(section)) for target in target_learners(section)}
 
     def query(kind: str, arrays: ArrayRecord, fresh: bool) -> dict[str, Message]:
         config = ConfigRecord({"plan": plan.model_dump_json(), "fresh": fresh})
-        for view in VIEWS:
-            config[view] = json.dumps(calibrations[view].as_dict())
+        for target, calibration in calibrations.items():
+            config[target] = json.dumps(calibration.as_dict())
         return ask(grid, nodes, kind, RecordDict({"model": arrays, "config": config}))
 
     for step in range(NEWTON_STEPS):
         replies = query("query.calibrate", model if step == 0 else ArrayRecord(), fresh and step == 0)
-        for view in VIEWS:
-            sums = [_sums(reply, view) for reply in replies.values()]
-            calibrations[view] = combine(sums, calibrations[view])
-    run.event("calibrated", rows=calibrations["table"].rows, women=calibrations["table"].women)
+        for target, calibration in calibrations.items():
+            calibrations[target] = combine([_sums(reply, target) for reply in replies.values()], calibration)
+    for target, calibration in calibrations.items():
+        run.event("calibrated", target=target, rows=calibration.rows, events=calibration.events)
     replies = query("query.summarise", ArrayRecord(), False)
-    return {"calibration": {view: calibrations[view].as_dict() for view in VIEWS}, **_by_site(replies, nodes)}
+    return {"calibration": {t: c.as_dict() for t, c in calibrations.items()}, **_by_site(replies, nodes)}
+
+
+def _summed(rounds: list[dict[int, Document]]) -> dict[int, Document]:
+    return {lane: concatenate([lanes[lane] for lanes in rounds]) for lane in rounds[0]} if rounds else {}
 
 
 def _by_site(replies: dict[str, Message], nodes: list[Node]) -> dict[str, Any]:
@@ -121,11 +137,12 @@ def _by_site(replies: dict[str, Message], nodes: list[Node]) -> dict[str, Any]:
     }
 
 
-def _sums(reply: Message, view: View) -> CalibrationSums:
+def _sums(reply: Message, target: str) -> CalibrationSums:
     metrics = reply.content["metrics"]
-    rows, events, women = metrics[f"{view}-counts"]
-    hessian = np.array(metrics[f"{view}-hessian"]).reshape(3, 3)
-    return CalibrationSums(np.array(metrics[f"{view}-gradient"]), hessian, rows, events, women)
+    rows, events, women = metrics[f"{target}-counts"]
+    gradient = np.array(metrics[f"{target}-gradient"])
+    hessian = np.array(metrics[f"{target}-hessian"]).reshape(len(gradient), len(gradient))
+    return CalibrationSums(gradient, hessian, rows, events, women)
 
 
 def _train_ultrasound(grid: Grid, run: RunFolder, plan: Plan, nodes: list[Node]) -> dict[str, Any]:
@@ -144,8 +161,8 @@ def _train_ultrasound(grid: Grid, run: RunFolder, plan: Plan, nodes: list[Node])
     return _by_site(replies, nodes)
 
 
-def final_trees(run: RunFolder, plan: Plan) -> dict[View, Document]:
-    """The finished trees of each view."""
-    assert plan.ctg is not None
-    finals = [document for lane, document in _summed(run.trees()).items() if is_final(lane, plan.ctg)]
-    return dict(zip(VIEWS, finals, strict=True))
+def final_trees(run: RunFolder, modality: str, section: CtgPlan | AcidaemiaPlan) -> dict[str, Document]:
+    """The finished trees of each target."""
+    finals = [document for lane, document in _summed(run.trees(modality)).items() if is_final(lane, section)]
+    learned = dict(zip(learner_names(section), finals, strict=True))
+    return assemble(frame_of(section), learned, target_learners(section))

@@ -13,15 +13,19 @@ from pathlib import Path
 from typing import Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from federated.plan import Plan
-from federated.sites import ctg_sites, head_sites
+from federated.sites import birth_sites, ctg_sites, head_sites
+from federated.tree_tasks import measured
 from models.bundle import file_hash
-from models.datasets import hc18, uci_ctg
+from models.ctg.acidaemia import MILD, SEVERE, low_ph
+from models.datasets import ctu_uhb, hc18, uci_ctg
 from models.datasets.synthetic import is_synthetic
 from models.errors import DataSetError
 
-Modality = Literal["ctg", "ultrasound"]
+Modality = Literal["ctg", "acidaemia", "ultrasound"]
+LABELS: dict[Modality, str] = {"ctg": "ctg-hospital", "acidaemia": "labour-ward", "ultrasound": "scan-hospital"}
 SITES_VARIABLE = "FETAL_HEALTH_SITES"
 
 
@@ -32,11 +36,12 @@ class Site:
     Attributes
     ----------
     name : str
-    modality : {"ctg", "ultrasound"}
+    modality : {"ctg", "acidaemia", "ultrasound"}
+        What it trains: the pattern model, the acidaemia model, the segmenter.
     data : str
         Folder of the data set.
     groups : list of str
-        Women (CTG) or examinations (ultrasound).
+        Women (CTG tables), records (labour traces) or examinations (ultrasound).
     rows : int
     """
 
@@ -61,6 +66,12 @@ def cut(plan: Plan, data: Path, folder: Path) -> list[Site]:
         table = read_ctg(str(where))
         site_of = ctg_sites(table, plan.ctg, plan.seed)
         sites += _sites("ctg", where, site_of, table.woman)
+    if plan.acidaemia:
+        where = _find(ctu_uhb.find(data), "CTU-UHB", data)
+        births = read_births(str(where))
+        sites += _sites(
+            "acidaemia", where, birth_sites(births.names, births.labels, plan.acidaemia, plan.seed), births.names
+        )
     if plan.ultrasound:
         where = _find(hc18.find(data), "HC18", data)
         records = read_heads(str(where))
@@ -83,10 +94,13 @@ def _sites(
     modality: Modality, where: Path, site_of: Iterable[int], groups: "np.ndarray[tuple[int], np.dtype[np.str_]]"
 ) -> list[Site]:
     index = np.asarray(site_of)
-    label = "ctg-hospital" if modality == "ctg" else "scan-hospital"
     return [
         Site(
-            f"{label}-{k + 1}", modality, str(where), sorted(set(groups[index == k].tolist())), int((index == k).sum())
+            f"{LABELS[modality]}-{k + 1}",
+            modality,
+            str(where),
+            sorted(set(groups[index == k].tolist())),
+            int((index == k).sum()),
         )
         for k in np.unique(index)
     ]
@@ -104,6 +118,40 @@ def read_ctg(folder: str) -> uci_ctg.CtgTable:
     return uci_ctg.read(Path(folder))
 
 
+@dataclass(frozen=True)
+class Births:
+    """Labour records, measured.
+
+    Attributes
+    ----------
+    names : ndarray of str, shape (n,)
+    ph : ndarray of float64, shape (n,)
+    features : ndarray of float64, shape (n, 75)
+    """
+
+    names: NDArray[np.str_]
+    ph: NDArray[np.float64]
+    features: NDArray[np.float64]
+
+    @property
+    def labels(self) -> NDArray[np.int64]:
+        """0, 1 for a pH at or below 7.15, 2 for one below 7.05."""
+        return low_ph(self.ph, MILD.threshold) + low_ph(self.ph, SEVERE.threshold)
+
+    def rows(self, index: NDArray[np.int64]) -> "Births":
+        """The given records."""
+        return Births(self.names[index], self.ph[index], self.features[index])
+
+
+@lru_cache(maxsize=2)
+def read_births(where: str) -> Births:
+    """All labour records, read and measured once a process."""
+    records = ctu_uhb.read(Path(where))
+    return Births(
+        np.array([record.name for record in records]), np.array([record.ph for record in records]), measured(records)
+    )
+
+
 @lru_cache(maxsize=1)
 def read_heads(folder: str) -> list[hc18.HeadImage]:
     """All images, read once a process."""
@@ -114,6 +162,12 @@ def ctg_rows(site: Site) -> uci_ctg.CtgTable:
     """The site's own rows."""
     table = read_ctg(site.data)
     return table.rows(np.flatnonzero(np.isin(table.woman, site.groups)))
+
+
+def birth_rows(site: Site) -> Births:
+    """The site's own records."""
+    births = read_births(site.data)
+    return births.rows(np.flatnonzero(np.isin(births.names, site.groups)))
 
 
 def head_rows(site: Site) -> list[hc18.HeadImage]:
@@ -127,6 +181,7 @@ def provenance(sites: list[Site]) -> list[dict[str, object]]:
     entries: list[dict[str, object]] = []
     known = {
         "ctg": ("UCI Cardiotocography", "CC BY 4.0", "doi:10.24432/C51S4N", uci_ctg.input_files),
+        "acidaemia": ("CTU-UHB", ctu_uhb.LICENCE, "doi:10.13026/C22013", ctu_uhb.input_files),
         "ultrasound": ("HC18", "CC BY 4.0", "doi:10.5281/zenodo.1327317", hc18.input_files),
     }
     for modality, (name, licence, citation, input_files) in known.items():

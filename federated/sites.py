@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from federated.plan import CtgPlan, UltrasoundPlan
+from federated.plan import AcidaemiaPlan, CtgPlan, UltrasoundPlan
 from models.datasets.hc18 import HeadImage
 from models.datasets.uci_ctg import CtgTable
 
@@ -96,3 +96,8 @@ def ctg_sites(table: CtgTable, plan: CtgPlan, seed: int) -> Labels:
     if plan.partition == "family":
         return family_sites(table.woman, table.family, halves=plan.sites // 2, seed=seed)
     return dirichlet_sites(table.woman, table.state, sites=plan.sites, alpha=plan.alpha, seed=seed)
+
+
+def birth_sites(names: NDArray[np.str_], labels: Labels, plan: AcidaemiaPlan, seed: int) -> Labels:
+    """Simulated site of each labour record, skewed by how low the pH is."""
+    return dirichlet_sites(names, labels, sites=plan.sites, alpha=plan.alpha, seed=seed)

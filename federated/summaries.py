@@ -4,7 +4,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from federated.tree_site import TreeSite
-from models.ctg.pattern import Calibration, Decision, View
+from models.ctg.calibration import Calibration
+from models.ctg.pattern import Decision
 
 Array = NDArray[np.float64]
 PROBABILITY_BINS = 1000
@@ -12,26 +13,48 @@ _STEPS = np.arange(1.0, 3.01, 0.25)
 DECISIONS = tuple(Decision((1.0, float(suspect), float(worst))) for suspect in _STEPS for worst in _STEPS)
 
 
-def summarise_ctg(site: TreeSite, view: View, calibration: Calibration) -> dict[str, list[int] | list[float]]:
-    """Additive summaries.
+def summarise_target(site: TreeSite, target: str, calibration: Calibration) -> dict[str, list[int] | list[float]]:
+    """Additive summaries of the left-out rows.
 
     Returns
     -------
     dict
-        ``negatives``: histogram of P(pathological) over rows that are not pathological (for the cuts);
-        ``logits``: count, sum and sum of squares of its log-odds over all rows;
-        ``confusions``: 3 x 3 counts, true state by chosen state, under every rule of `DECISIONS`.
+        ``negatives``, ``positives``: histograms of the probability of the last class over the rows that are
+        not, and are, of it (for the cuts and the AUC); ``logits``: count, sum and sum of squares of its log-odds;
+        with three classes ``confusions``: 3 x 3 counts, true by chosen state, under every rule of `DECISIONS`.
     """
-    margin, state = site.left_out(view)
+    margin, label = site.left_out(target)
     probability = calibration.probabilities(margin)
-    clipped = np.clip(probability[:, 2], 1e-4, 1 - 1e-4)
+    last = probability.shape[1] - 1
+    clipped = np.clip(probability[:, last], 1e-4, 1 - 1e-4)
     logit = np.log(clipped / (1 - clipped))
-    negatives, _ = np.histogram(probability[state != 2, 2], bins=PROBABILITY_BINS, range=(0.0, 1.0))
-    return {
-        "negatives": negatives.tolist(),
+
+    def histogram(rows: NDArray[np.bool_]) -> list[int]:
+        return [int(n) for n in np.histogram(probability[rows, last], bins=PROBABILITY_BINS, range=(0.0, 1.0))[0]]
+
+    summary: dict[str, list[int] | list[float]] = {
+        "negatives": histogram(label != last),
+        "positives": histogram(label == last),
         "logits": [float(len(logit)), float(logit.sum()), float((logit**2).sum())],
-        "confusions": confusions(probability, state).ravel().tolist(),
     }
+    if last == 2:
+        summary["confusions"] = [int(n) for n in confusions(probability, label).ravel()]
+    return summary
+
+
+def feature_range(site: TreeSite) -> tuple[list[float], list[float]]:
+    """0.5th and 99.5th centile of each feature; an empty range where it is never measured here."""
+    features = site.rows.features
+    measured = np.isfinite(features).any(axis=0)
+    low, high = np.full(features.shape[1], 1e9), np.full(features.shape[1], -1e9)
+    low[measured], high[measured] = np.nanpercentile(features[:, measured], [0.5, 99.5], axis=0)
+    return low.tolist(), high.tolist()
+
+
+def auc(negatives: NDArray[np.int64], positives: NDArray[np.int64]) -> float:
+    """Area under the ROC curve from histograms; rows of one bin count as ties."""
+    below = np.cumsum(negatives) - negatives
+    return float(np.sum(positives * (below + 0.5 * negatives)) / (positives.sum() * negatives.sum()))
 
 
 def confusions(probability: Array, state: NDArray[np.int64]) -> NDArray[np.int64]:

@@ -1,60 +1,109 @@
-"""What one CTG site does in the federation of boosted trees.
+"""What one site does in the federation of boosted trees.
 
-A *lane* is one model in the making. A view's first lane learns from all of the site's women, its lane
-i > 0 leaves the women of fold i out; the margins that lanes 1..k give to the women they left out, whom
-none of their trees has seen, calibrate the first. All lanes travel in one message, because messages
-are what costs.
+A *learner* is one model in the making (a view of the pattern, a rung of the acidaemia ladder). Each has *lanes*:
+its first learns from all of the site's women, its lane i > 0 leaves the women of fold i out; the margins that lanes
+1..k give to the women they left out, whom none of their trees has seen, calibrate the first. All lanes travel in
+one message, because messages are what costs.
 """
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import xgboost
 from numpy.typing import NDArray
 
-from federated.plan import CtgPlan
+from federated.plan import TreePlan
 from federated.strategies.weighted_bagging import Document, TreeReply, new_trees
-from models.ctg.features import as_trace_would
-from models.ctg.pattern import (
-    BoostingSettings,
-    Calibration,
-    CalibrationSums,
-    View,
-    boost,
-    booster_from,
-    calibration_sums,
-    margins,
-    softmax_gradients,
-    tree_json,
-    view_matrix,
-)
-from models.datasets.uci_ctg import CtgTable
+from models.ctg.boosting import BoostingSettings, boost, booster_from, gradients, margins, matrix, tree_json
+from models.ctg.calibration import Calibration, CalibrationSums, calibration_sums, two_classes
 
 Array = NDArray[np.float64]
+Labels = NDArray[np.int64]
+Groups = NDArray[np.str_]
 
 
-def woman_folds(woman: NDArray[np.str_], state: NDArray[np.int64], folds: int) -> NDArray[np.int64]:
-    """Fold 1..folds of each row: women dealt out in turn, ordered by their worst state."""
-    worst = {str(name): int(state[woman == name].max()) for name in np.unique(woman)}
+@dataclass(frozen=True)
+class Learner:
+    """One model in the making.
+
+    Attributes
+    ----------
+    name : str
+    outputs : int
+        1 (logistic) or one a class (softmax).
+    names : tuple of str
+        Columns.
+    features, label, weight, row : ndarray, m training rows
+        `row` is the scored row that each belongs to (several may be views of one).
+    scored : ndarray, shape (n, columns)
+        What is scored of each of the site's rows when its woman is left out.
+    """
+
+    name: str
+    outputs: int
+    names: tuple[str, ...]
+    features: Array
+    label: Labels
+    weight: Array
+    row: Labels
+    scored: Array
+
+
+@dataclass(frozen=True)
+class SiteRows:
+    """A site's rows, prepared for the trees.
+
+    Attributes
+    ----------
+    learners : tuple of Learner
+    targets : dict of str to (learner names, ndarray of int64, shape (n,))
+        What is calibrated: the learners whose margins are averaged, and the class of each row.
+    group : ndarray of str, shape (n,)
+        Woman or record.
+    stratum : ndarray of int64, shape (n,)
+        Folds are balanced by its largest value in each group.
+    features : ndarray, shape (n, columns)
+        For the range that the model was trained on.
+    """
+
+    learners: tuple[Learner, ...]
+    targets: Mapping[str, tuple[tuple[str, ...], Labels]]
+    group: Groups
+    stratum: Labels
+    features: Array
+
+    def __len__(self) -> int:
+        return len(self.group)
+
+
+def group_folds(group: Groups, stratum: Labels, folds: int) -> Labels:
+    """Fold 1..folds of each row: groups dealt out in turn, ordered by their largest stratum."""
+    worst = {str(name): int(stratum[group == name].max()) for name in np.unique(group)}
     order = sorted(worst, key=lambda name: (worst[name], name))
     fold = {name: position % folds + 1 for position, name in enumerate(order)}
-    return np.array([fold[str(name)] for name in woman], dtype=np.int64)
+    return np.array([fold[str(name)] for name in group], dtype=np.int64)
 
 
 class _Lane:
     """Training and left-out rows of one lane with their margins under the lane's global model."""
 
-    def __init__(self, table: CtgTable, out: NDArray[np.bool_], settings: BoostingSettings, view: View) -> None:
-        self.view = view
-        self.left_out = out
-        self.training = view_matrix(table.features[~out], table.state[~out], settings, view)
-        self.margin = np.zeros((self.training.num_row(), 3))
-        self.out_features = as_trace_would(table.features[out]) if view == "trace" else table.features[out]
-        self.out_margin = np.zeros((int(out.sum()), 3))
+    def __init__(self, learner: Learner, left_out: NDArray[np.bool_]) -> None:
+        kept = ~left_out[learner.row]
+        self.learner = learner
+        self.left_out = left_out
+        self.training = matrix(
+            learner.features[kept], learner.names, learner.label[kept].astype(np.float64), learner.weight[kept]
+        )
+        self.margin = np.zeros((int(kept.sum()), learner.outputs))
+        self.out_features = learner.scored[left_out]
+        self.out_margin = np.zeros((int(left_out.sum()), learner.outputs))
 
     def leaf_sums(self, document: Document) -> list[Array]:
         trees, tree_class = new_trees(document)
-        self.training.set_base_margin(np.zeros(3 * self.training.num_row()))
+        self.training.set_base_margin(np.zeros(self.margin.size))
         leaves = booster_from(document).predict(self.training, pred_leaf=True).reshape(-1, len(trees)).astype(np.int64)
-        gradient, hessian = softmax_gradients(self.margin, self.training.get_label(), self.training.get_weight())
+        gradient, hessian = gradients(self.margin, self.training.get_label(), self.training.get_weight())
         sums = []
         for position, (tree, column) in enumerate(zip(trees, tree_class, strict=True)):
             size = len(tree["left_children"])
@@ -64,10 +113,10 @@ class _Lane:
         return sums
 
     def absorb(self, booster: xgboost.Booster) -> None:
-        self.training.set_base_margin(np.zeros(3 * self.training.num_row()))
-        self.margin += booster.predict(self.training, output_margin=True)
+        self.training.set_base_margin(np.zeros(self.margin.size))
+        self.margin += booster.predict(self.training, output_margin=True).reshape(self.margin.shape)
         if len(self.out_margin):
-            self.out_margin += margins(booster, self.out_features)
+            self.out_margin += margins(booster, self.out_features, self.learner.names)
 
 
 class TreeSite:
@@ -76,11 +125,8 @@ class TreeSite:
     Parameters
     ----------
     name : str
-    table : CtgTable
-        The site's rows.
-    plan : CtgPlan
-    views : tuple of {"table", "trace"}
-        One group of lanes a view.
+    rows : SiteRows
+    plan : TreePlan
     seed : int
         Of row and column sampling; mixed with round, lane and the site's name.
 
@@ -90,27 +136,24 @@ class TreeSite:
         There is nothing to train on.
     """
 
-    def __init__(self, name: str, table: CtgTable, plan: CtgPlan, views: tuple[View, ...], *, seed: int) -> None:
-        if len(table) == 0:
+    def __init__(self, name: str, rows: SiteRows, plan: TreePlan, *, seed: int) -> None:
+        if len(rows) == 0:
             raise ValueError(f"site {name} has no CTG to train on")
         self.name = name
-        self.table = table
-        self.settings = plan.boosting.settings()
+        self.rows = rows
+        self.settings: BoostingSettings = plan.boosting.settings()
         self.seed = seed + sum(name.encode())
-        fold = woman_folds(self.table.woman, self.table.state, plan.calibration_folds)
-        self.lanes = [
-            _Lane(self.table, fold == number, self.settings, view)
-            for view in views
-            for number in range(plan.calibration_folds + 1)
-        ]
+        self.lanes_each = plan.calibration_folds + 1
+        fold = group_folds(rows.group, rows.stratum, plan.calibration_folds)
+        self.lanes = [_Lane(learner, fold == number) for learner in rows.learners for number in range(self.lanes_each)]
 
     def step(self, lane: int, round_number: int, rounds: int = 1) -> TreeReply:
         """Grow `rounds` boosting rounds on the lane's rows; the lane's margin stays as it is."""
         here = self.lanes[lane]
         seed = (self.seed * 1009 + round_number * 31 + lane) % 2**31
-        booster = boost(here.training, here.margin, rounds, self.settings, seed)
+        booster = boost(here.training, here.margin, rounds, self.settings, here.learner.outputs, seed)
         trees, tree_class = new_trees(tree_json(booster))
-        return TreeReply(self.name, float(len(self.table)), trees, tree_class)
+        return TreeReply(self.name, float(len(self.rows)), trees, tree_class)
 
     def leaf_sums(self, lane: int, document: Document) -> list[Array]:
         """Gradient and Hessian summed over the lane's rows in each node of each proposed tree.
@@ -126,26 +169,35 @@ class TreeSite:
         """Add the margin of trees that the server has merged since the last call."""
         self.lanes[lane].absorb(booster_from(document))
 
-    def calibration_sums(self, view: View, calibration: Calibration) -> CalibrationSums:
-        """Sums over the left-out women of the view's lanes."""
-        sums = CalibrationSums(np.zeros(3), np.zeros((3, 3)), 0, 0, 0)
-        for lane in self.lanes:
-            if lane.view == view and lane.left_out.any():
-                women = len(np.unique(self.table.woman[lane.left_out]))
-                sums += calibration_sums(calibration, lane.out_margin, self.table.state[lane.left_out], women)
+    def calibration_sums(self, target: str, calibration: Calibration) -> CalibrationSums:
+        """Sums over the left-out women of the target's learners."""
+        classes = len(calibration.bias)
+        sums = CalibrationSums(np.zeros(classes), np.zeros((classes, classes)), 0, 0, 0)
+        for out, margin, label in self._left_out(target):
+            sums += calibration_sums(calibration, margin, label, len(np.unique(self.rows.group[out])))
         return sums
 
-    def left_out(self, view: View) -> tuple[Array, NDArray[np.int64]]:
-        """Margins of the view's left-out rows, shape (n, 3), and their states, shape (n,)."""
-        lanes = [lane for lane in self.lanes if lane.view == view and lane.left_out.any()]
-        margin = np.concatenate([lane.out_margin for lane in lanes])
-        return margin, np.concatenate([self.table.state[lane.left_out] for lane in lanes])
+    def left_out(self, target: str) -> tuple[Array, Labels]:
+        """Margins of the left-out rows, shape (n, classes), and their classes, shape (n,)."""
+        parts = self._left_out(target)
+        return np.concatenate([part[1] for part in parts]), np.concatenate([part[2] for part in parts])
+
+    def _left_out(self, target: str) -> list[tuple[NDArray[np.bool_], Array, Labels]]:
+        names, label = self.rows.targets[target]
+        parts = []
+        for number in range(1, self.lanes_each):
+            lanes = [lane for lane in self.lanes[number :: self.lanes_each] if lane.learner.name in names]
+            out = lanes[0].left_out
+            if out.any():
+                margin = np.mean([lane.out_margin for lane in lanes], axis=0)
+                parts.append((out, two_classes(margin) if margin.shape[1] == 1 else margin, label[out]))
+        return parts
 
     def margins(self) -> list[Array]:
         """Margins of all lanes, training rows then left-out rows, to be kept between messages."""
         return [margin for lane in self.lanes for margin in (lane.margin, lane.out_margin)]
 
-    def restore(self, kept: list[Array]) -> None:
+    def restore(self, kept: Sequence[Array]) -> None:
         """Put back what `margins` gave."""
         for position, lane in enumerate(self.lanes):
             lane.margin, lane.out_margin = kept[2 * position].copy(), kept[2 * position + 1].copy()

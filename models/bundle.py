@@ -20,7 +20,9 @@ import numpy as np
 import xgboost
 from numpy.typing import NDArray
 
-from models.ctg.pattern import VIEWS, Calibration, Decision, PatternModel, View
+from models.ctg.acidaemia import TARGETS, AcidaemiaModel
+from models.ctg.calibration import Calibration
+from models.ctg.pattern import VIEWS, Decision, PatternModel, View
 from models.errors import BundleError
 from models.ultrasound.segmentation import Segmenter
 
@@ -29,6 +31,15 @@ MANIFEST = "manifest.json"
 SEGMENTER = "head_segmenter.onnx"
 WEIGHTS = "head_segmenter.safetensors"
 CARD = "MODEL_CARD.md"
+ACIDAEMIA_SETTINGS = "acidaemia.json"
+
+
+def acidaemia_file(target: str) -> str:
+    """Name of the trees of one target of the acidaemia model."""
+    return f"acidaemia_{target}.ubj"
+
+
+ACIDAEMIA_FILES = (ACIDAEMIA_SETTINGS, *(acidaemia_file(target.name) for target in TARGETS))
 
 
 @dataclass(frozen=True)
@@ -60,6 +71,30 @@ class FusionSettings:
         return cls(float(values["prior"]), float(values["distress_logit_sd"]), cuts)
 
 
+@dataclass(frozen=True)
+class Acidaemia:
+    """The acidaemia model as shipped, with what fusion needs of it.
+
+    Attributes
+    ----------
+    models : dict of target name to AcidaemiaModel
+    cuts : dict of target name to (float, float)
+        80 % and 95 % out-of-fold specificity.
+    prior : float
+        Share of records with a pH at or below 7.15 in the calibration set.
+    logit_sd : float
+        Spread of the out-of-fold log-odds of that target.
+    training_range : (ndarray, ndarray)
+        Lowest and highest of the sites' 0.5th and 99.5th centiles of each feature.
+    """
+
+    models: dict[str, AcidaemiaModel]
+    cuts: dict[str, tuple[float, float]]
+    prior: float
+    logit_sd: float
+    training_range: tuple[NDArray[np.float64], NDArray[np.float64]]
+
+
 class Bundle:
     """A verified bundle on disk; models are loaded when first used.
 
@@ -86,6 +121,8 @@ class Bundle:
         self.identifier = manifest_identifier(self.manifest)
         for name, expected in self.manifest["files"].items():
             path = folder / name
+            if not path.is_file() and name in ACIDAEMIA_FILES:
+                continue  # its terms may forbid its use: the bundle works without it
             if not path.is_file():
                 raise BundleError(f"{folder.name}: {name} is missing")
             if file_hash(path) != expected:
@@ -97,22 +134,51 @@ class Bundle:
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise BundleError(f"{folder.name}: settings cannot be read ({error})") from None
 
+    def _booster(self, name: str) -> xgboost.Booster:
+        booster = xgboost.Booster({"nthread": 1})
+        try:
+            booster.load_model(self.folder / name)
+        except xgboost.core.XGBoostError as error:
+            raise BundleError(f"{name}: {str(error).splitlines()[0]}") from None
+        return booster
+
     @cached_property
     def pattern(self) -> dict[View, PatternModel]:
         """The pattern model of each view."""
         models = {}
         for view in VIEWS:
-            booster = xgboost.Booster({"nthread": 1})
-            try:
-                booster.load_model(self.folder / f"ctg_{view}.ubj")
-            except xgboost.core.XGBoostError as error:
-                raise BundleError(f"ctg_{view}.ubj: {str(error).splitlines()[0]}") from None
             settings = self._ctg[view]
-            weights = settings["decision"]
             models[view] = PatternModel(
-                booster, Calibration.from_dict(settings["calibration"]), Decision(tuple(weights))
+                self._booster(f"ctg_{view}.ubj"),
+                Calibration.from_dict(settings["calibration"]),
+                Decision(tuple(settings["decision"])),
             )
         return models
+
+    @cached_property
+    def acidaemia(self) -> Acidaemia | None:
+        """The acidaemia model; None where the bundle was made, or is used, without it."""
+        if not all((self.folder / name).exists() for name in ACIDAEMIA_FILES):
+            return None
+        try:
+            settings = json.loads((self.folder / ACIDAEMIA_SETTINGS).read_text(encoding="utf-8"))
+            models = {
+                target.name: AcidaemiaModel(
+                    self._booster(acidaemia_file(target.name)),
+                    Calibration.from_dict(settings["calibration"][target.name]),
+                )
+                for target in TARGETS
+            }
+            low, high = settings["training_range"]
+            return Acidaemia(
+                models,
+                {name: (float(pair[0]), float(pair[1])) for name, pair in settings["cuts"].items()},
+                float(settings["prior"]),
+                float(settings["logit_sd"]),
+                (np.array(low), np.array(high)),
+            )
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise BundleError(f"{self.folder.name}: {ACIDAEMIA_SETTINGS} cannot be read ({error})") from None
 
     @cached_property
     def segmenter(self) -> Segmenter:
@@ -124,6 +190,11 @@ class Bundle:
         """Lowest and highest of the sites' 0.5th and 99.5th centiles of each CTG feature."""
         low, high = self._ctg["training_range"]
         return np.array(low), np.array(high)
+
+    @property
+    def present_files(self) -> list[str]:
+        """Files of the manifest that are here: all, or all but the acidaemia model's."""
+        return [name for name in self.manifest["files"] if (self.folder / name).exists()]
 
     @property
     def error_quantile(self) -> float:
@@ -142,7 +213,7 @@ class Bundle:
 
     def warm(self) -> "Bundle":
         """Load all models now."""
-        _ = self.pattern, self.segmenter
+        _ = self.pattern, self.acidaemia, self.segmenter
         return self
 
 

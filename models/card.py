@@ -8,6 +8,10 @@ CITATIONS = {
         "Campos D, Bernardes J. Cardiotocography. UCI Machine Learning Repository 2000. doi:10.24432/C51S4N; "
         "Ayres-de-Campos D et al. SisPorto 2.0. J Matern Fetal Med 2000;9:311-318."
     ),
+    "CTU-UHB": (
+        "Chudáček V et al. Open access intrapartum CTG database. BMC Pregnancy Childbirth 2014;14:16. "
+        "doi:10.13026/C22013; Goldberger AL et al. PhysioNet. Circulation 2000;101(23):e215-e220."
+    ),
     "HC18": (
         "van den Heuvel TLA et al. Automated measurement of fetal head circumference using 2D ultrasound images. "
         "Zenodo 2018. doi:10.5281/zenodo.1327317; PLoS ONE 2018;13(8):e0200412."
@@ -17,8 +21,13 @@ CITATIONS = {
 LIMITS = """\
 - Research prototype. Not a medical device; not CE marked, not FDA cleared. Not for diagnosis, treatment or monitoring.
 - The hospitals of the federation are simulated: public, single-centre data cut into sites.
-- Distress is the probability that experts would call the *pattern* pathological. It is no outcome probability.
-- The pattern model was trained on SisPorto tables (Portugal, 1995-98). Its transfer to raw traces is not validated.
+- On a raw labour trace distress is the probability of an umbilical-artery pH at or below 7.15, learned from CTU-UHB:
+  term, one hospital, chosen for signal quality, traces that end at birth. Where low pH is rarer, so is distress.
+- On a table, and on antepartum traces, distress is the probability that experts would call the *pattern*
+  pathological, which is no outcome. It was learned from SisPorto tables (Portugal, 1995-98); its transfer to raw
+  traces is not validated.
+- The acidaemia files derive from CTU-UHB: non-commercial research unless the source terms are confirmed. The bundle
+  works without them (delete `acidaemia*`). No expert annotation was trained on.
 - HC18 holds no growth-restricted fetus, no gestational age and no outcome: the network measures heads; it detects no
   growth restriction. The same woman may stand under several examination numbers.
 - No woman in the data has both examinations. The fused score was not validated on patients.
@@ -29,6 +38,8 @@ def _strategies(plan: Mapping[str, Any]) -> str:
     parts = []
     if plan.get("ctg"):
         parts.append(f"XGBoost trees by {plan['ctg']['strategy'].replace('-', ' ')} (CTG)")
+    if plan.get("acidaemia"):
+        parts.append(f"XGBoost ladders by {plan['acidaemia']['strategy'].replace('-', ' ')} (acidaemia)")
     if plan.get("ultrasound"):
         parts.append("a U-Net by federated averaging (fetal head)")
     return ", ".join(parts)
@@ -82,9 +93,11 @@ def licence(manifest: Mapping[str, Any], names: Iterable[str]) -> str:
     lines = ["Terms of the files in this bundle. The code that made them is Apache-2.0.", ""]
     for name in names:
         modality = "ctg" if name.startswith(("ctg", "fusion")) else "ultrasound"
+        modality = "acidaemia" if name.startswith("acidaemia") else modality
         if name.endswith(".md"):
             lines.append(f"{name}: Apache-2.0")
             continue
         entry = sources[modality]
-        lines.append(f"{name}: Apache-2.0; derived from {entry['name']} ({entry['licence']}), {entry['citation']}")
+        terms = "" if modality == "acidaemia" else "Apache-2.0; "
+        lines.append(f"{name}: {terms}derived from {entry['name']} ({entry['licence']}), {entry['citation']}")
     return "\n".join(lines) + "\n"

@@ -57,9 +57,17 @@ def test_the_server_process_has_not_loaded_training() -> None:
     code = (
         "import sys, app.main, app.cli, federated.runs; from models.bundle import Bundle, shipped; "
         "Bundle(shipped()).warm(); "
-        "bad = {'torch', 'flwr', 'ray', 'matplotlib', 'pandas'} & set(sys.modules); assert not bad, bad"
+        "bad = {'torch', 'flwr', 'ray', 'matplotlib'} & set(sys.modules); assert not bad, bad"
     )
     subprocess.run([sys.executable, "-c", code], check=True, cwd="/")
+
+
+def test_pandas_is_used_nowhere_and_plots_are_drawn_for_documents_only() -> None:
+    for room in ("app", "federated", "models"):
+        for path, names in modules(room):
+            assert not [name for name in names if name.split(".")[0] == "pandas"], path
+            if [name for name in names if name.split(".")[0] == "matplotlib"]:
+                assert path.name == "plots.py", path
 
 
 def test_nothing_is_loaded_from_outside() -> None:

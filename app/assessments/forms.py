@@ -23,6 +23,12 @@ FIELDS: dict[str, tuple[str, ...]] = {
     "ctg_features": ("ctg", "features"),
     "ctg_sampling_rate_hz": ("ctg", "sampling_rate_hz"),
     "ctg_stage": ("ctg", "stage"),
+    "ctg_channel": ("ctg", "channel"),
+    "ctg_less_rest": ("ctg", "stated", "less_rest"),
+    "ctg_hypertonus": ("ctg", "stated", "hypertonus"),
+    "ctg_absent_variability": ("ctg", "stated", "absent_variability"),
+    "ctg_fetal_movements": ("ctg", "stated", "fetal_movements"),
+    "ctg_high_variation": ("ctg", "stated", "high_variation"),
     "ctg_performed_at": ("ctg", "performed_at"),
     "ctg_gestational_age": ("ctg", "gestational_age"),
     "pixel_size_mm": ("scan", "pixel_size_mm"),
@@ -76,6 +82,8 @@ def _nested(form: FormData) -> dict[str, Any]:
                 value = json.loads(value)
             except (json.JSONDecodeError, TypeError):
                 raise InputError("ctg_features: not valid JSON") from None
+        if name == "ctg_channel" and str(value).isdigit():
+            value = int(str(value))
         if name.endswith("performed_at"):
             value = _moment(name, str(value))
         target = values

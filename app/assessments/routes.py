@@ -12,7 +12,6 @@ from starlette.responses import JSONResponse, RedirectResponse, Response
 
 from app.accounts.guards import Clinician, Database, User
 from app.assessments import service, store
-from app.assessments.drawing import thin, trace_svg
 from app.assessments.forms import read_request
 from app.assessments.view import SHAPES, context, summary
 from app.audit.store import record
@@ -22,8 +21,9 @@ from app.pages import render
 from app.patients.schemas import DatingMethod
 from models.ctg import formats as ctg_formats
 from models.ctg.analysis import analyse
+from models.ctg.strip import thin, thumbnail_svg
 from models.errors import FetalHealthError
-from models.fusion.risk import trace_detail
+from models.fusion.detail import trace_detail
 from models.ultrasound import formats as image_formats
 
 router = APIRouter(include_in_schema=False)
@@ -98,15 +98,18 @@ async def check_ctg(request: Request, user: Clinician) -> Response:
 
     def look() -> dict[str, Any]:
         try:
-            recording = ctg_formats.read(files, float(rate) if rate else None)
+            recordings = ctg_formats.read_all(files, float(rate) if rate else None)
         except (FetalHealthError, ValueError) as error:
             return {"error": str(error), "svg": None, "text": None}
-        analysis = analyse(recording)
-        text = f"{recording.source}, {recording.duration_s / 60:.0f} min at {recording.sampling_rate_hz:g} Hz. "
+        chosen = next((one for one in recordings if str(one.channel) == form.get("ctg_channel")), recordings[0])
+        analysis = analyse(chosen)
+        text = f"{chosen.source}, {chosen.duration_s / 60:.0f} min at {chosen.sampling_rate_hz:g} Hz. "
+        if len(recordings) > 1:
+            text += f"Two fetal heart rates; this is channel {chosen.channel}: choose the one to assess. "
         return {
             "error": analysis.quality.refusal,
-            "text": text + summary(trace_detail(analysis)),
-            "svg": trace_svg(recording, analysis, compact=True),
+            "text": text + summary(trace_detail(analysis, chosen.stage)),
+            "svg": thumbnail_svg(chosen),
         }
 
     return render(request, "check.html", await run_in_threadpool(look))

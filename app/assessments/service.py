@@ -19,15 +19,19 @@ from app.patients.store import Examination, Fetus, StoredFile
 from models.bundle import Bundle
 from models.ctg import formats as ctg_formats
 from models.ctg.analysis import analyse
+from models.ctg.guidelines import Statements
 from models.ctg.recording import CtgRecording
 from models.errors import FetalHealthError, InputError
-from models.fusion.risk import CtgInput, RiskAssessment, ScanInput, assess
+from models.fusion.parts import CtgInput, ScanInput
+from models.fusion.risk import RiskAssessment, assess
 from models.ultrasound import formats as image_formats
 from models.version import code_version
 
 Files = Mapping[str, bytes]
 # More inferences at once than cores only take memory.
 _cores = threading.BoundedSemaphore(max(2, os.cpu_count() or 1))
+# What is kept of a CTG request beside its files.
+CTG_PARAMETERS = {"features", "sampling_rate_hz", "stage", "channel", "stated"}
 VERDICTS = ("agree", "disagree", "cannot tell")
 DISAGREE_REASONS = ("trace misread", "measurement wrong", "clinical context", "image not suitable", "other")
 
@@ -51,6 +55,11 @@ def create(
         The request or a file cannot be used; nothing is stored then, for the caller's transaction ends.
     """
     ctg_request = request.ctg or (CtgRequest() if uploads.ctg else None)
+    if ctg_request is not None and ctg_request.trace is not None:
+        if uploads.ctg:
+            raise InputError("send either a CTG file or a CTG trace, not both")
+        content = ctg_request.trace.model_dump_json(exclude_none=True).encode()
+        uploads = Uploads({"trace.json": content}, uploads.image)
     scan_request = request.scan or (ScanRequest() if uploads.image else None)
     if ctg_request is not None and not uploads.ctg and ctg_request.features is None:
         ctg_request = None
@@ -65,7 +74,7 @@ def create(
     fetus = fetus_of(session, request.patient, request.fetus)
     ctg = scan = None
     if ctg_request is not None:
-        parameters = ctg_request.model_dump(mode="json", include={"features", "sampling_rate_hz", "stage"})
+        parameters = ctg_request.model_dump(mode="json", include=CTG_PARAMETERS)
         ctg = _examination(fetus, "ctg", ctg_request.performed_at, ctg_request.gestational_age, parameters, uploads.ctg)
     if scan_request is not None:
         parameters = scan_request.model_dump(mode="json", include={"pixel_size_mm", "head_circumference_mm"})
@@ -229,7 +238,8 @@ def recording_of(examination: Examination | None) -> CtgRecording | None:
     if examination is None or not examination.files:
         return None
     files = {file.name: file.content for file in examination.files}
-    return ctg_formats.read(files, examination.parameters.get("sampling_rate_hz"))
+    parameters = examination.parameters
+    return ctg_formats.read(files, parameters.get("sampling_rate_hz"), parameters.get("channel"))
 
 
 def ctg_input_of(examination: Examination) -> CtgInput:
@@ -238,7 +248,8 @@ def ctg_input_of(examination: Examination) -> CtgInput:
     if recording is None:
         return CtgInput(features=examination.parameters["features"])
     stage = examination.parameters.get("stage", "unknown")
-    return CtgInput(analysis=analyse(recording), stage=recording.stage if stage == "unknown" else stage)
+    stated = Statements(**(examination.parameters.get("stated") or {}))
+    return CtgInput(None, analyse(recording), recording.stage if stage == "unknown" else stage, stated)
 
 
 def scan_input_of(bundle: Bundle, examination: Examination) -> ScanInput:

@@ -5,11 +5,13 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
-from app.assessments.drawing import growth_svg, trace_svg
+from app.assessments.drawing import growth_svg, lead_time_svg
 from app.assessments.service import DISAGREE_REASONS, recording_of
 from app.assessments.store import Assessment, of_woman, superseded_by
 from models.ctg.analysis import analyse
-from models.ctg.features import FEATURES
+from models.ctg.features import DESIGN
+from models.ctg.strip import strip_svg
+from models.ctg.trace_features import TRACE_FEATURES
 from models.errors import InputError
 
 SHAPES = {"high": "▲", "raised": "◆", "low": "●", "cannot assess": "▨"}
@@ -42,7 +44,8 @@ def events(ctg: dict[str, Any]) -> list[dict[str, Any]]:
     rows = []
     for kind in ("accelerations", "decelerations", "contractions"):
         for event in ctg.get(kind) or []:
-            rows.append({"kind": kind[:-1], **event, "duration_s": event["end_s"] - event["start_s"]})
+            name = f"{event.get('kind', '')} {kind[:-1]}".strip()
+            rows.append({**event, "kind": name, "duration_s": event["end_s"] - event["start_s"]})
     return sorted(rows, key=lambda row: row["start_s"])
 
 
@@ -68,7 +71,7 @@ def context(session: Session, assessment: Assessment) -> dict[str, Any]:
     try:
         recording = recording_of(assessment.ctg)
         if recording is not None:
-            trace = trace_svg(recording, analyse(recording))
+            trace = strip_svg(recording, analyse(recording))
     except InputError:  # stored before a reader became stricter; the numbers stay
         pass
     points = visits(session, assessment)
@@ -81,6 +84,7 @@ def context(session: Session, assessment: Assessment) -> dict[str, Any]:
         "trace_events": events(result["distress"]["detail"]),
         "features": _features(result["distress"]["detail"]),
         "chart": growth_svg(points) if points else None,
+        "lead_time": _lead_time(result["distress"]["detail"]),
         "bars": bars(result["reasons"]),
         "disagree_reasons": DISAGREE_REASONS,
         "replaced_by": superseded_by(session, assessment),
@@ -93,9 +97,14 @@ def _features(detail: dict[str, Any]) -> list[dict[str, Any]]:
     contributions = detail.get("contributions", {})
     return [
         {"label": f.label, "name": f.name, "value": given[f.name], "log_odds": contributions.get(f.name, 0.0)}
-        for f in FEATURES
+        for f in (*DESIGN, *TRACE_FEATURES)
         if f.name in given
     ]
+
+
+def _lead_time(detail: dict[str, Any]) -> str | None:
+    points = detail.get("lead_time")
+    return lead_time_svg(points, tuple(detail["cuts"])) if points else None
 
 
 def bars(reasons: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -72,7 +72,7 @@ class BundleRegistry:
             partial = target.with_name(target.name + ".part")
             shutil.rmtree(partial, ignore_errors=True)
             partial.mkdir(parents=True)
-            for name in (MANIFEST, *bundle.manifest["files"]):
+            for name in (MANIFEST, *bundle.present_files):
                 shutil.copyfile(source / name, partial / name)
             os.replace(partial, target)
         row = BundleRow(

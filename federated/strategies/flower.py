@@ -11,7 +11,7 @@ from flwr.serverapp import Grid
 from flwr.serverapp.strategy import Strategy
 
 from federated.client_app import decode, encode
-from federated.plan import CtgPlan, Plan
+from federated.plan import Plan, TreePlan
 from federated.strategies.averaging import WeightReply, average
 from federated.strategies.refitted_trees import propose
 from federated.strategies.weighted_bagging import Document, TreeReply, merge, new_trees
@@ -135,11 +135,13 @@ class SiteStrategy(Strategy):
 class Trees(SiteStrategy):
     """Boosted trees over Flower; the arrays are the round's new trees of every lane.
 
+    `section` is the part of the plan that these trees follow.
+
     With "weighted-bagging" a round is one exchange; with "refitted-trees" a second one asks all sites
     for their sums in the leaves of all proposals.
     """
 
-    kind = "train.ctg"
+    kind = "train.trees"
 
     def __init__(
         self,
@@ -149,8 +151,10 @@ class Trees(SiteStrategy):
         progress: Progress,
         keep: Callable[[int, dict[int, Document]], None],
         frame: Document,
+        section: TreePlan,
     ) -> None:
         super().__init__(nodes, plan, first_round, progress, keep)
+        self.section = section
         self.frame = frame
         self._grid: Grid | None = None
 
@@ -163,18 +167,16 @@ class Trees(SiteStrategy):
 
     def combine(self, round_number: int, replies: dict[str, Message]) -> ArrayRecord:
         """Merge every lane."""
-        plan = self.plan.ctg
-        assert plan is not None
         lanes = range(len(next(iter(replies.values())).content["model"]))
         parts = {lane: [_tree_reply(name, reply, lane) for name, reply in replies.items()] for lane in lanes}
-        if plan.strategy == "weighted-bagging":
+        if self.section.strategy == "weighted-bagging":
             merged = {lane: merge(self.frame, parts[lane]) for lane in lanes}
         else:
-            merged = self._refit(plan, {lane: propose(self.frame, parts[lane]) for lane in lanes})
+            merged = self._refit({lane: propose(self.frame, parts[lane]) for lane in lanes})
         self.keep(round_number, merged)
         return lane_record({round_number: merged})
 
-    def _refit(self, plan: CtgPlan, proposals: dict[int, Document]) -> dict[int, Document]:
+    def _refit(self, proposals: dict[int, Document]) -> dict[int, Document]:
         assert self._grid is not None
         record = ArrayRecord({str(lane): encode(document) for lane, document in proposals.items()})
         config = ConfigRecord({"plan": self.plan.model_dump_json()})
@@ -183,7 +185,7 @@ class Trees(SiteStrategy):
         for lane, proposal in proposals.items():
             sizes = np.cumsum([len(tree["left_children"]) for tree in new_trees(proposal)[0]])[:-1]
             by_site = [np.split(reply.content["sums"][str(lane)].numpy(), sizes) for reply in answers.values()]
-            merged[lane] = refit_lane(plan, proposal, by_site)
+            merged[lane] = refit_lane(self.section, proposal, by_site)
         return merged
 
 

@@ -1,4 +1,9 @@
-"""Baseline of the fetal heart rate: a running median of the undisturbed signal, refined twice."""
+"""Baseline of the fetal heart rate: a running, stability-weighted median of the undisturbed signal.
+
+FIGO (Ayres-de-Campos D et al. Int J Gynecol Obstet 2015;131:13-24): the mean level of the most horizontal and
+least oscillatory segments over ten minutes. So each five seconds weigh the more the flatter the signal runs
+there, and what lies far above or below the level found is left out in the next of three passes.
+"""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -7,6 +12,11 @@ from scipy import ndimage
 Array = NDArray[np.float64]
 WINDOW_S = 600.0
 MAX_GAP_S = 15.0
+STEP_S = 5
+ABOVE_BPM, BELOW_BPM = 10.0, 10.0
+STILL_BPM = 3.0
+_EVERY = 3  # steps between two windows
+_MIN_IN_WINDOW = 6
 
 
 def to_grid(values: Array, sampling_rate_hz: float) -> Array:
@@ -36,30 +46,67 @@ def bridge(values: Array, max_gap_s: float = MAX_GAP_S) -> Array:
 def baseline(grid_bpm: Array) -> Array:
     """Baseline on the one-second grid, bpm, shape (seconds,).
 
-    Ten-minute running median; then twice again after leaving out what lies more than 15 bpm above
-    or 12 bpm below it, so that accelerations and decelerations do not pull it; then smoothed.
+    Parameters
+    ----------
+    grid_bpm : ndarray, shape (seconds,)
+        Heart rate, gaps as NaN.
     """
     if not np.isfinite(grid_bpm).any():
         return np.full_like(grid_bpm, np.nan)
-    kept = grid_bpm.copy()
-    level = _running_median(kept)
-    for _ in range(2):
-        kept = np.where((grid_bpm > level + 15.0) | (grid_bpm < level - 12.0), np.nan, grid_bpm)
-        level = _running_median(kept if np.isfinite(kept).sum() > 60 else grid_bpm)
-    return np.asarray(ndimage.uniform_filter1d(level, size=121, mode="nearest"))
+    coarse = _coarse(grid_bpm)
+    slope = np.abs(_central_difference(coarse))
+    weight = np.where(np.isfinite(coarse), 1.0 / (1.0 + (np.nan_to_num(slope, nan=STILL_BPM) / STILL_BPM) ** 2), 0.0)
+    level = _RunningMedian(coarse, 2.0 * WINDOW_S).of(weight)
+    ten_minutes = _RunningMedian(coarse, WINDOW_S)
+    for _ in range(3):
+        with np.errstate(invalid="ignore"):
+            near = (coarse < level + ABOVE_BPM) & (coarse > level - BELOW_BPM)
+        level = ten_minutes.of(np.where(near, weight, 0.02 * weight))
+    middles = (np.arange(len(level)) + 0.5) * STEP_S - 0.5
+    fine = np.interp(np.arange(len(grid_bpm)), middles, level)
+    return np.asarray(ndimage.gaussian_filter1d(fine, 40.0, mode="nearest"))
 
 
-def _running_median(values: Array) -> Array:
-    """Running median over ten minutes, evaluated each 15 s and interpolated; NaN are ignored."""
-    half = int(WINDOW_S / 2)
-    centres = np.arange(0, len(values), 15)
-    medians = np.full(len(centres), np.nan)
-    for position, centre in enumerate(centres):
-        window = values[max(0, centre - half) : centre + half]
-        window = window[np.isfinite(window)]
-        if len(window) >= 30:
-            medians[position] = np.median(window)
-    known = np.isfinite(medians)
-    if not known.any():
-        return np.full(len(values), float(np.nanmedian(values)))
-    return np.asarray(np.interp(np.arange(len(values)), centres[known], medians[known]))
+def _coarse(grid_bpm: Array) -> Array:
+    """Median of each five seconds; the last, begun one counts."""
+    blocks = -(-len(grid_bpm) // STEP_S)
+    padded = np.full(blocks * STEP_S, np.nan)
+    padded[: len(grid_bpm)] = grid_bpm
+    ordered = np.sort(padded.reshape(blocks, STEP_S), axis=1)  # NaN last
+    count = np.isfinite(ordered).sum(axis=1)
+    rows = np.arange(blocks)
+    low, high = ordered[rows, np.maximum((count - 1) // 2, 0)], ordered[rows, np.minimum(count // 2, STEP_S - 1)]
+    return np.where(count > 0, 0.5 * (low + high), np.nan)
+
+
+def _central_difference(values: Array) -> Array:
+    change = np.full(len(values), np.nan)
+    change[2:-2] = 0.5 * (values[4:] - values[:-4])
+    return change
+
+
+class _RunningMedian:
+    """Weighted running median of the coarse signal, every 15 s and interpolated; one sort serves all weights."""
+
+    def __init__(self, values: Array, window_s: float) -> None:
+        self._values = values
+        self._half = int(window_s / STEP_S / 2)
+        windows = self._windows(values, np.nan)
+        self._order = np.argsort(windows, axis=1)  # NaN last, with weight 0
+        self._ordered = np.take_along_axis(windows, self._order, axis=1)
+        self._enough = np.isfinite(windows).sum(axis=1) >= _MIN_IN_WINDOW
+
+    def _windows(self, values: Array, outside: float) -> Array:
+        padded = np.pad(values, self._half, constant_values=outside)
+        return np.lib.stride_tricks.sliding_window_view(padded, 2 * self._half + 1)[::_EVERY]
+
+    def of(self, weight: Array) -> Array:
+        """The median under these weights, shape (blocks,)."""
+        running = np.cumsum(np.take_along_axis(self._windows(weight, 0.0), self._order, axis=1), axis=1)
+        position = np.argmax(running >= 0.5 * running[:, -1:], axis=1)
+        median = self._ordered[np.arange(len(position)), position]
+        known = np.isfinite(median) & self._enough
+        blocks = np.arange(len(self._values))
+        if not known.any():
+            return np.full(len(blocks), float(np.nanmedian(self._values)))
+        return np.asarray(np.interp(blocks, blocks[::_EVERY][known], median[known]))

@@ -1,19 +1,28 @@
-"""Accelerations, decelerations and contractions on the one-second grid.
+"""Accelerations and decelerations on the one-second grid, and what kind of deceleration each is.
 
-Accelerations and decelerations: more than 15 bpm from the baseline for more than 15 s (FIGO consensus,
-Ayres-de-Campos D et al. Int J Gynecol Obstet 2015;131:13-24). An event is prolonged after 3 min.
+FIGO consensus (Ayres-de-Campos D et al. Int J Gynecol Obstet 2015;131:13-24): an amplitude of more than 15 bpm
+from the baseline and a length, from leaving the baseline to the return, of more than 15 s; an acceleration of
+10 min is a change of baseline. Decelerations: *prolonged* over 3 min; *variable* with less than 30 s from onset to
+nadir; otherwise gradual: *late* when it starts more than 20 s after a contraction's onset and its nadir comes after
+the acme, *early* when it goes with the contraction.
 """
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage, signal
+from scipy import ndimage
 
 Array = NDArray[np.float64]
 AMPLITUDE_BPM = 15.0
 MIN_EVENT_S = 15
 PROLONGED_S = 180
+MAX_ACCELERATION_S = 600
+GRADUAL_S = 30.0
+LATE_START_S = 20.0
+# A deceleration belongs to a contraction whose acme lies in this range before its nadir.
+RELATED_S = (-45.0, 90.0)
 
 
 @dataclass(frozen=True)
@@ -26,11 +35,24 @@ class Event:
         From the start of the recording.
     peak : float
         Largest distance from the baseline, bpm; for a contraction its height above the tone, toco units.
+    peak_s : float
+        When that was: nadir of a deceleration, acme of a contraction.
+    kind : str
+        Of a deceleration: ``"early"``, ``"late"``, ``"variable"``, ``"prolonged"``, or ``"gradual"`` where no
+        contraction is known to relate it to. Empty for other events.
+    lag_s : float or None
+        From the acme of the contraction it belongs to, to the nadir.
+    area_bpm_s : float
+        Between trace and baseline.
     """
 
     start_s: float
     end_s: float
     peak: float
+    peak_s: float = 0.0
+    kind: str = ""
+    lag_s: float | None = None
+    area_bpm_s: float = 0.0
 
     @property
     def duration_s(self) -> float:
@@ -39,45 +61,63 @@ class Event:
 
 
 def _excursions(distance: Array) -> list[Event]:
-    """Runs where `distance` exceeds 0 that stay above the amplitude for more than 15 s."""
+    """Runs above the baseline that last more than 15 s and peak more than 15 bpm from it."""
     labels, _ = ndimage.label(np.nan_to_num(distance, nan=-1.0) > 0)
     events = []
-    for number, (where,) in enumerate(ndimage.find_objects(labels), start=1):
-        inside = distance[where][labels[where] == number]
-        above = np.flatnonzero(inside > AMPLITUDE_BPM)
-        if len(above) and above[-1] - above[0] + 1 > MIN_EVENT_S and len(above) > MIN_EVENT_S * 0.6:
-            events.append(Event(float(where.start), float(where.stop), float(inside.max())))
+    for (where,) in ndimage.find_objects(labels):
+        if where.stop - where.start <= MIN_EVENT_S:
+            continue
+        inside = distance[where]
+        peak = int(np.argmax(inside))
+        if inside[peak] > AMPLITUDE_BPM:
+            start = float(where.start)
+            events.append(
+                Event(start, float(where.stop), float(inside[peak]), start + peak, area_bpm_s=float(inside.sum()))
+            )
     return events
 
 
 def accelerations(bridged_bpm: Array, level_bpm: Array) -> list[Event]:
     """Accelerations, longest ten minutes (longer is a change of baseline)."""
-    return [event for event in _excursions(bridged_bpm - level_bpm) if event.duration_s < 600]
+    return [event for event in _excursions(_smooth(bridged_bpm) - level_bpm) if event.duration_s < MAX_ACCELERATION_S]
 
 
-def decelerations(bridged_bpm: Array, level_bpm: Array) -> list[Event]:
-    """Decelerations of any length."""
-    return _excursions(level_bpm - bridged_bpm)
+def decelerations(bridged_bpm: Array, level_bpm: Array, contractions: Sequence[Event] | None = None) -> list[Event]:
+    """Decelerations of any length with their kind and their lag to the contraction.
 
-
-def contractions(toco_grid: Array) -> list[Event]:
-    """Contractions from an uncalibrated tocogram.
-
-    Peaks of the smoothed signal with a prominence of at least a fifth of its own 5th-95th centile
-    range (and 5 units), a width of 20 s to 4 min at half height, at least 60 s apart. The resting
-    tone is not judged: an external tocogram has no zero.
+    Parameters
+    ----------
+    contractions : sequence of Event or None
+        None where there is no tocogram: gradual decelerations are then neither early nor late.
     """
-    present = np.isfinite(toco_grid)
-    if present.sum() < 120:
-        return []
-    filled = np.interp(np.arange(len(toco_grid)), np.flatnonzero(present), toco_grid[present])
-    smooth = ndimage.gaussian_filter1d(filled, 8.0)
-    spread = float(np.subtract(*np.percentile(smooth, [95, 5])))
-    prominence = max(0.2 * spread, 5.0)
-    peaks, found = signal.find_peaks(smooth, prominence=prominence, width=(20, 240), distance=60, rel_height=0.5)
-    events = []
-    for position in range(len(peaks)):
-        start, end = found["left_ips"][position], found["right_ips"][position]
-        if present[int(start) : int(end) + 1].mean() >= 0.5:
-            events.append(Event(float(start), float(end), float(found["prominences"][position])))
-    return events
+    return [_typed(event, contractions) for event in _excursions(level_bpm - _smooth(bridged_bpm))]
+
+
+def _smooth(values: Array) -> Array:
+    """Three-second mean, lost samples staying lost."""
+    present = np.isfinite(values)
+    total = ndimage.uniform_filter1d(np.where(present, values, 0.0), 3)
+    count = ndimage.uniform_filter1d(present.astype(float), 3)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return np.where(present, total / count, np.nan)
+
+
+def _typed(event: Event, contractions: Sequence[Event] | None) -> Event:
+    lag, squeeze = None, None
+    if contractions:
+        lags = np.array([event.peak_s - contraction.peak_s for contraction in contractions])
+        related = (lags >= RELATED_S[0]) & (lags <= RELATED_S[1])
+        if related.any():
+            nearest = int(np.argmin(np.where(related, np.abs(lags), np.inf)))
+            squeeze, lag = contractions[nearest], float(lags[nearest])
+    if event.duration_s > PROLONGED_S:
+        kind = "prolonged"
+    elif event.peak_s - event.start_s < GRADUAL_S:
+        kind = "variable"
+    elif squeeze is None or lag is None:
+        kind = "gradual"
+    elif event.start_s - squeeze.start_s > LATE_START_S and lag > 0:
+        kind = "late"
+    else:
+        kind = "early"
+    return replace(event, kind=kind, lag_s=lag)

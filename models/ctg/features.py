@@ -43,9 +43,12 @@ class Feature:
     low: float
     high: float
     group: str
-    uci_column: str
+    uci_column: str = ""
     is_count: bool = False
     from_trace: bool = False
+    unit: str = ""
+    definition: str = ""
+    source: str = "SisPorto 2.0, UCI table"
 
 
 FEATURES: tuple[Feature, ...] = (
@@ -75,6 +78,55 @@ FEATURE_NAMES: tuple[str, ...] = tuple(feature.name for feature in FEATURES)
 UCI_COLUMNS: dict[str, str] = {feature.name: feature.uci_column for feature in FEATURES}
 UCI_COUNTS: frozenset[str] = frozenset(feature.uci_column for feature in FEATURES if feature.is_count)
 FROM_TRACE: NDArray[np.bool_] = np.array([feature.from_trace for feature in FEATURES])
+
+# What the pattern model sees beside them: a function of the 21, missing where one of its inputs is.
+DERIVED: tuple[Feature, ...] = (
+    *(
+        Feature(
+            f"histogram_{name}_minus_baseline_bpm",
+            f"{label} relative to the baseline",
+            -200,
+            200,
+            "heart-rate histogram",
+        )
+        for name, label in (
+            ("mode", "most frequent heart rate"),
+            ("mean", "mean heart rate"),
+            ("median", "median heart rate"),
+            ("min", "lowest heart rate"),
+            ("max", "highest heart rate"),
+        )
+    ),
+    Feature("histogram_mode_minus_mean_bpm", "most frequent minus mean heart rate", -200, 200, "heart-rate histogram"),
+    Feature("decelerations_per_s", "decelerations", 0, 0.2, "decelerations"),
+    Feature("abnormal_variability_percent", "time with abnormal variability, short and long", 0, 200, "variability"),
+    Feature("stv_product", "abnormal times mean short-term variability", 0, 3000, "variability"),
+)
+DESIGN: tuple[Feature, ...] = FEATURES + DERIVED
+DESIGN_NAMES: tuple[str, ...] = tuple(feature.name for feature in DESIGN)
+
+
+def design(features: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The 21 features and what is derived from them, shape (n, 30), in the order of `DESIGN_NAMES`."""
+
+    def column(name: str) -> NDArray[np.float64]:
+        return np.asarray(features[:, FEATURE_NAMES.index(name)])
+
+    baseline = column("baseline_bpm")
+    relative = [column(f"histogram_{name}_bpm") - baseline for name in ("mode", "mean", "median", "min", "max")]
+    decelerations = sum(
+        (column(f"{kind}_decelerations_per_s") for kind in ("light", "severe", "prolonged")), 0.0 * baseline
+    )
+    return np.column_stack(
+        [
+            features,
+            *relative,
+            column("histogram_mode_bpm") - column("histogram_mean_bpm"),
+            decelerations,
+            column("abnormal_stv_percent") + column("abnormal_ltv_percent"),
+            column("abnormal_stv_percent") * column("mean_stv_bpm"),
+        ]
+    )
 
 
 def vector(values: Mapping[str, float | None]) -> NDArray[np.float64]:

@@ -5,11 +5,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from models.errors import RangeError
+from models.errors import FormatError, RangeError
 
+Array = NDArray[np.float64]
 MIN_FHR_BPM = 50.0
 MAX_FHR_BPM = 240.0
 MAX_DURATION_S = 24 * 3600.0
+MIN_RATE_HZ, MAX_RATE_HZ = 0.5, 1000.0
 
 
 @dataclass(frozen=True)
@@ -27,13 +29,19 @@ class CtgRecording:
         Format it came from.
     stage : str
         ``"labour"``, ``"antepartum"`` or ``"unknown"``, as far as the file tells.
+    mhr_bpm : ndarray of float64, shape (n,), or None
+        Maternal heart rate, where the recorder gave one.
+    channel : int
+        1 or 2: which fetal heart-rate channel of the file it is (twins have two).
     """
 
-    fhr_bpm: NDArray[np.float64]
-    toco: NDArray[np.float64] | None
+    fhr_bpm: Array
+    toco: Array | None
     sampling_rate_hz: float
     source: str
     stage: str = "unknown"
+    mhr_bpm: Array | None = None
+    channel: int = 1
 
     @property
     def duration_s(self) -> float:
@@ -41,35 +49,76 @@ class CtgRecording:
         return len(self.fhr_bpm) / self.sampling_rate_hz
 
     @property
-    def time_s(self) -> NDArray[np.float64]:
+    def time_s(self) -> Array:
         """Time of each sample from the start, s."""
         return np.arange(len(self.fhr_bpm)) / self.sampling_rate_hz
 
+    def part(self, start_s: float, end_s: float) -> "CtgRecording":
+        """The recording from `start_s` to `end_s`, cut at its own ends."""
+        inside = slice(max(0, round(start_s * self.sampling_rate_hz)), max(0, round(end_s * self.sampling_rate_hz)))
+        toco = self.toco[inside] if self.toco is not None else None
+        mhr = self.mhr_bpm[inside] if self.mhr_bpm is not None else None
+        return CtgRecording(
+            self.fhr_bpm[inside], toco, self.sampling_rate_hz, self.source, self.stage, mhr, self.channel
+        )
+
 
 def recording(
-    fhr_bpm: NDArray[np.float64],
-    toco: NDArray[np.float64] | None,
+    fhr_bpm: Array,
+    toco: Array | None,
     sampling_rate_hz: float,
     source: str,
     stage: str = "unknown",
+    mhr_bpm: Array | None = None,
+    channel: int = 1,
 ) -> CtgRecording:
     """Build a recording: zeros, non-finite and impossible heart rates become lost samples (NaN).
 
     Raises
     ------
     RangeError
-        The rate is outside 0.2 to 1000 Hz, or the recording is empty or longer than a day.
+        The rate is outside 0.5 to 1000 Hz, or the recording is empty or longer than a day.
+    FormatError
+        The values are pulse intervals in milliseconds, or heart rate and tocogram are exchanged.
     """
-    if not 0.2 <= sampling_rate_hz <= 1000:
-        raise RangeError(f"sampling rate {sampling_rate_hz:g} Hz is outside 0.2 to 1000 Hz")
+    if not MIN_RATE_HZ <= sampling_rate_hz <= MAX_RATE_HZ:
+        raise RangeError(f"sampling rate {sampling_rate_hz:g} Hz is outside {MIN_RATE_HZ:g} to {MAX_RATE_HZ:g} Hz")
     if len(fhr_bpm) == 0:
         raise RangeError("the recording holds no samples")
     if len(fhr_bpm) / sampling_rate_hz > MAX_DURATION_S:
         raise RangeError("the recording is longer than 24 hours; send the part to be assessed")
-    with np.errstate(invalid="ignore"):
-        kept = np.isfinite(fhr_bpm) & (fhr_bpm >= MIN_FHR_BPM) & (fhr_bpm <= MAX_FHR_BPM)
-    heart = np.where(kept, fhr_bpm, np.nan)
+    _plausible(fhr_bpm, toco)
     activity = None
     if toco is not None and np.any(np.isfinite(toco) & (toco != 0)):
         activity = np.where(np.isfinite(toco), toco, np.nan)
-    return CtgRecording(heart, activity, float(sampling_rate_hz), source, stage)
+    mother = None
+    if mhr_bpm is not None and np.isfinite(known := _heart_rate(mhr_bpm, 30.0)).any():
+        mother = known
+    return CtgRecording(
+        _heart_rate(fhr_bpm, MIN_FHR_BPM), activity, float(sampling_rate_hz), source, stage, mother, channel
+    )
+
+
+def _heart_rate(values: Array, low: float) -> Array:
+    with np.errstate(invalid="ignore"):
+        kept = np.isfinite(values) & (values >= low) & (values <= MAX_FHR_BPM)
+    return np.where(kept, values, np.nan)
+
+
+def _plausible(fhr_bpm: Array, toco: Array | None) -> None:
+    """Refuse what is not a heart rate in bpm but looks like a known mistake."""
+    present = fhr_bpm[np.isfinite(fhr_bpm) & (fhr_bpm > 0)]
+    if len(present) and 250 < np.median(present) < 1500:
+        raise FormatError(
+            f"the heart rate has a median of {np.median(present):.0f}: these look like pulse intervals in "
+            "milliseconds; send beats per minute"
+        )
+    if toco is None:
+        return
+    activity = toco[np.isfinite(toco) & (toco > 0)]
+    if len(activity) and len(present) and _share_of_heart(activity) > 0.7 and _share_of_heart(present) < 0.2:
+        raise FormatError("the channels look exchanged: the tocogram holds a heart rate and the FHR does not")
+
+
+def _share_of_heart(values: Array) -> float:
+    return float(np.mean((values >= 100) & (values <= 180)))

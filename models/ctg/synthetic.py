@@ -22,6 +22,7 @@ class SyntheticTrace:
     recording : CtgRecording
     baseline_bpm : float
     acceleration_starts_s, deceleration_starts_s, contraction_peaks_s : tuple of float
+    acceleration_length_s, deceleration_length_s : float
     """
 
     recording: CtgRecording
@@ -29,6 +30,23 @@ class SyntheticTrace:
     acceleration_starts_s: tuple[float, ...]
     deceleration_starts_s: tuple[float, ...]
     contraction_peaks_s: tuple[float, ...]
+    acceleration_length_s: float = 44.0
+    deceleration_length_s: float = 90.0
+
+    @property
+    def acceleration_spans_s(self) -> Array:
+        """Start and end of each acceleration, shape (k, 2)."""
+        return _spans(self.acceleration_starts_s, self.acceleration_length_s)
+
+    @property
+    def deceleration_spans_s(self) -> Array:
+        """Start and end of each deceleration, shape (k, 2)."""
+        return _spans(self.deceleration_starts_s, self.deceleration_length_s)
+
+
+def _spans(starts: tuple[float, ...], length: float) -> Array:
+    first = np.asarray(starts, dtype=np.float64).reshape(-1, 1)
+    return np.hstack([first, first + length])
 
 
 def _bump(time: Array, start: float, length: float, height: float) -> Array:
@@ -75,13 +93,18 @@ def trace(
     ups = tuple(float(s) for s in slots if not any(-50 < s - d < 110 for d in downs))
     for start in ups:
         heart += _bump(time, start, 44, 30)
-    lost = np.zeros(len(time), dtype=bool)
-    while lost.mean() < loss:
-        first = int(rng.integers(0, len(time)))
-        lost[first : first + int(rng.uniform(2, 20) * sampling_rate_hz)] = True
-    heart[lost] = np.nan
+    heart[lost_samples(rng, len(time), loss, sampling_rate_hz)] = np.nan
     made = recording(heart, toco, sampling_rate_hz, "synthetic", "labour" if late_decelerations else "antepartum")
     return SyntheticTrace(made, baseline_bpm, ups, downs, tuple(float(p) for p in peaks))
+
+
+def lost_samples(rng: np.random.Generator, count: int, share: float, rate_hz: float) -> NDArray[np.bool_]:
+    """Bursts of 2 to 20 s until the share is lost."""
+    lost = np.zeros(count, dtype=bool)
+    while lost.mean() < share:
+        first = int(rng.integers(0, count))
+        lost[first : first + int(rng.uniform(2, 20) * rate_hz)] = True
+    return lost
 
 
 def as_csv(ctg: CtgRecording) -> bytes:
@@ -99,5 +122,7 @@ def as_wfdb(ctg: CtgRecording, name: str) -> dict[str, bytes]:
     digital = np.round(columns * 100).astype("<i2")
     lines = [f"{name} 2 {ctg.sampling_rate_hz:g} {len(digital)}"]
     for index, (label, unit) in enumerate((("FHR", "bpm"), ("UC", "nd"))):
-        lines.append(f"{name}.dat 16 100(0)/{unit} 12 0 {digital[0, index]} 0 0 {label}")
+        column = digital[:, index].astype(np.int64)
+        checksum = (int(column.sum()) + 2**15) % 2**16 - 2**15
+        lines.append(f"{name}.dat 16 100(0)/{unit} 12 0 {column[0]} {checksum} 0 {label}")
     return {f"{name}.hea": ("\n".join(lines) + "\n").encode(), f"{name}.dat": digital.tobytes()}

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import httpx
 
-from models.datasets import hc18, uci_ctg
+from models.datasets import ctu_uhb, hc18, uci_ctg
 from models.errors import DataSetError, FetalHealthError, InputError
 
 
@@ -101,7 +101,7 @@ def _unpack_workbook(archive: Path, target: Path) -> None:
 def check(folder: Path) -> list[tuple[bool, str]]:
     """Whether each data set that this version reads is there and readable."""
     lines: list[tuple[bool, str]] = []
-    for name, module in (("uci", uci_ctg), ("hc18", hc18)):
+    for name, module in (("uci", uci_ctg), ("ctu-uhb", ctu_uhb), ("hc18", hc18)):
         found = module.find(folder)
         if found is None:
             lines.append((False, f"{name}: not below {folder}"))

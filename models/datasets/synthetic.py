@@ -10,6 +10,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw
 
+from models.ctg.synthetic import as_wfdb, trace
+from models.datasets import ctu_uhb
 from models.ultrasound.ellipse import Ellipse
 from models.ultrasound.synthetic import phantom, random_ellipse
 
@@ -63,11 +65,12 @@ def is_synthetic(folder: Path) -> bool:
     return any((parent / MARK).exists() for parent in (folder, *folder.parents))
 
 
-def write(folder: Path, *, women: int = 60, examinations: int = 40, seed: int = 0) -> None:
-    """Write both data sets below `folder` and mark it."""
+def write(folder: Path, *, women: int = 60, records: int = 48, examinations: int = 40, seed: int = 0) -> None:
+    """Write all data sets below `folder` and mark it."""
     folder.mkdir(parents=True, exist_ok=True)
     (folder / MARK).write_text("Generated data. Evidence of nothing.\n", encoding="utf-8")
     write_uci(folder / "ctg", women=women, seed=seed)
+    write_ctu_uhb(folder / "labour", records=records, seed=seed)
     write_hc18(folder / "ultrasound", examinations=examinations, seed=seed)
 
 
@@ -107,6 +110,28 @@ def _uci_row(rng: np.random.Generator, name: str, segment: int, state: int) -> l
         **{"CLASS": state + 1, "NSP": state + 1},
     }
     return [values[column] for column in _RAW_HEADER]
+
+
+def write_ctu_uhb(folder: Path, *, records: int = 48, seed: int = 0) -> None:
+    """Labour traces with a pH in their headers, in the layout of CTU-UHB: the lower the pH, the more decelerations."""
+    rng = np.random.default_rng(seed)
+    target = folder / ctu_uhb.FOLDER
+    target.mkdir(parents=True, exist_ok=True)
+    for number in range(records):
+        low = number % 3 == 0
+        ph = float(np.clip(rng.normal(7.08 if low else 7.26, 0.05), 6.85, 7.45))
+        made = trace(
+            minutes=30.0,
+            baseline_bpm=float(rng.normal(150 if low else 135, 6)),
+            variability_bpm=float(rng.uniform(5, 14)),
+            accelerations=0 if low else int(rng.integers(1, 5)),
+            late_decelerations=low,
+            seed=seed * 1009 + number,
+        )
+        name = str(1001 + number)
+        for file, content in as_wfdb(made.recording, name).items():
+            header = f"#pH           {ph:.2f}\n#Pos. II.st.  -1\n".encode() if file.endswith(".hea") else b""
+            (target / file).write_bytes(content + header)
 
 
 def write_hc18(folder: Path, *, examinations: int = 40, seed: int = 0) -> None:

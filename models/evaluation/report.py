@@ -7,10 +7,15 @@ from typing import Any
 import numpy as np
 
 from models.bundle import Bundle, file_hash
-from models.datasets import hc18, uci_ctg
+from models.ctg.acidaemia import MILD, SEVERE, low_ph
+from models.ctg.analysis import analyse
+from models.ctg.trace_features import trace_features
+from models.datasets import ctu_uhb, hc18, uci_ctg
 from models.datasets.synthetic import is_synthetic
 from models.errors import DataSetError
 from models.evaluation.metrics import head_metrics, score_head, state_metrics
+from models.evaluation.outcome import outcome_metrics
+from models.evaluation.readings import kappa_with_experts
 
 Report = dict[str, Any]
 
@@ -30,7 +35,11 @@ def evaluate(bundle: Bundle, data: Path) -> Report:
     """
     datasets: Report = {}
     unusable: list[str] = []
-    for name, find, score in (("uci_ctg", uci_ctg.find, _uci), ("hc18", hc18.find, _hc18)):
+    for name, find, score in (
+        ("uci_ctg", uci_ctg.find, _uci),
+        ("ctu_uhb", ctu_uhb.find, _ctu_uhb),
+        ("hc18", hc18.find, _hc18),
+    ):
         folder = find(data)
         if folder is None:
             continue
@@ -39,7 +48,7 @@ def evaluate(bundle: Bundle, data: Path) -> Report:
         except DataSetError as error:
             unusable.append(f"{name}: {error}")
     if not datasets:
-        why = "; ".join(unusable) or "neither UCI cardiotocography nor HC18 below this folder"
+        why = "; ".join(unusable) or "none of UCI cardiotocography, CTU-UHB, HC18 below this folder"
         raise DataSetError(f"{data}: {why}")
     return {
         "bundle": bundle.identifier,
@@ -70,6 +79,30 @@ def _uci(bundle: Bundle, folder: Path) -> Report:
     report["events"] = {"suspect": int((table.state == 1).sum()), "pathological": int((table.state == 2).sum())}
     report["refused_rate"] = 0.0
     return report | state_metrics(table.state, chosen, probability, table.woman)
+
+
+def _ctu_uhb(bundle: Bundle, where: Path) -> Report:
+    model = bundle.acidaemia
+    if model is None:
+        raise DataSetError("the bundle has no acidaemia model")
+    records = ctu_uhb.read(where)
+    analyses = [analyse(record.recording) for record in records]
+    features = np.array([trace_features(analysis) for analysis in analyses])
+    ph = np.array([record.ph for record in records])
+    assessed = np.isfinite(features).any(axis=1)
+    probability = {}
+    for target in (MILD, SEVERE):
+        one = model.models[target.name]
+        # A trace that is refused is scored with the prior of the calibration set: no record is left out.
+        prior = one.calibration.events / one.calibration.rows
+        probability[target.name] = np.where(assessed, one.probabilities(features), prior)
+    report = _frame(bundle, where, ctu_uhb.input_files, len(records), len(records))
+    report["grouped_by"] = "record (one a woman as far as known)"
+    report["events"] = {target.name: int(low_ph(ph, target.threshold).sum()) for target in (MILD, SEVERE)}
+    report["refused_rate"] = float(1 - assessed.mean())
+    report |= outcome_metrics(ph, probability[MILD.name], probability[SEVERE.name])
+    report["kappa_expert_majority"] = kappa_with_experts(records, analyses, ctu_uhb.experts(where))
+    return report
 
 
 def _hc18(bundle: Bundle, folder: Path) -> Report:

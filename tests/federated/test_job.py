@@ -14,6 +14,8 @@ import pytest
 from federated import runs
 from federated.plan import load
 from models.bundle import Bundle
+from models.ctg.acidaemia import TARGETS
+from models.ctg.boosting import booster_from
 from models.ctg.pattern import VIEWS
 from tests.conftest import need
 
@@ -53,27 +55,35 @@ def test_it_went_on_at_the_last_whole_round(finished: Path) -> None:
 def test_the_candidate_is_whole_and_marked(finished: Path) -> None:
     candidate = Bundle(finished / "candidate").warm()
     assert candidate.synthetic
-    assert {entry["modality"] for entry in candidate.manifest["data"]} == {"ctg", "ultrasound"}
+    assert {entry["modality"] for entry in candidate.manifest["data"]} == {"ctg", "acidaemia", "ultrasound"}
     assert all(entry["files"] for entry in candidate.manifest["data"])
     assert len(candidate.manifest["sites"]["ctg"]) == 3
     assert "synthetic data" in (finished / "candidate" / "MODEL_CARD.md").read_text()
 
 
 def test_flower_gives_the_same_trees_as_the_loop_in_process(finished: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from federated.simulated_sites import SITES_VARIABLE, ctg_rows, mine
-    from federated.tree_site import TreeSite
+    from federated.client_app import tree_site
+    from federated.server_app import frame_of
+    from federated.simulated_sites import SITES_VARIABLE, mine
     from federated.tree_training import train_sites
 
     monkeypatch.setenv(SITES_VARIABLE, str(finished / "sites"))
     plan = load(finished / "plan.toml")
-    assert plan.ctg is not None
-    held = [site for site in map(mine, range(5)) if site.modality == "ctg"]
-    sites = [TreeSite(site.name, ctg_rows(site), plan.ctg, VIEWS, seed=plan.seed) for site in held]
-    models = train_sites(sites, plan.ctg, VIEWS)
-    shipped = Bundle(finished / "candidate").pattern
-    for view in VIEWS:
-        assert bytes(models[view].booster.save_raw("ubj")) == (finished / "candidate" / f"ctg_{view}.ubj").read_bytes()
-        assert models[view].calibration.bias == pytest.approx(shipped[view].calibration.bias)
+    held = list(map(mine, range(7)))
+    candidate = finished / "candidate"
+    for modality, section in plan.trees():
+        sites = [tree_site(site, plan) for site in held if site.modality == modality]
+        for target, (document, _) in train_sites(sites, section, frame_of(section)).items():
+            name = f"ctg_{target}.ubj" if target in VIEWS else f"acidaemia_{target}.ubj"
+            assert bytes(booster_from(document).save_raw("ubj")) == (candidate / name).read_bytes()
+
+
+def test_the_candidate_predicts_an_outcome(finished: Path) -> None:
+    acidaemia = Bundle(finished / "candidate").acidaemia
+    assert acidaemia is not None
+    assert set(acidaemia.models) == {target.name for target in TARGETS}
+    assert all(0 < low <= high <= 1 for low, high in acidaemia.cuts.values())
+    assert 0.2 < acidaemia.prior < 0.5
 
 
 def test_nothing_is_left_running(finished: Path) -> None:

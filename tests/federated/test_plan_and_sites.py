@@ -150,9 +150,9 @@ def test_the_gate_does_not_compare_people_with_synthetic_data() -> None:
 
 def test_run_folder_keeps_whole_rounds(tmp_path: Path) -> None:
     run = RunFolder(tmp_path)
-    run.keep_trees(1, {0: {"a": 1}})
-    run.keep_trees(3, {0: {"a": 3}})
-    assert run.trees() == [{0: {"a": 1}}]
+    run.keep_trees("ctg", 1, {0: {"a": 1}})
+    run.keep_trees("ctg", 3, {0: {"a": 3}})
+    assert run.trees("ctg") == [{0: {"a": 1}}]
     assert run.weights() is None
     run.keep_weights(2, {"w": np.ones(2, np.float32)})
     kept = run.weights()

@@ -7,13 +7,19 @@ import pytest
 
 from federated.strategies.refitted_trees import propose, refit
 from federated.strategies.weighted_bagging import TreeReply, concatenate, merge, new_trees
-from federated.tree_site import TreeSite, woman_folds
+from federated.tree_site import TreeSite, group_folds
 from federated.tree_training import empty_frame, train_sites
-from models.ctg.pattern import booster_from, margins, tree_json
+from models.ctg.boosting import booster_from, margins
+from models.ctg.features import DESIGN_NAMES, design
+from models.ctg.pattern import PatternModel
 from models.datasets.uci_ctg import CtgTable
-from tests.federated.conftest import PLAN
+from tests.federated.conftest import PLAN, site
 
-FRAME = empty_frame(PLAN.boosting.settings())
+FRAME = empty_frame(PLAN.boosting.settings(), 3, DESIGN_NAMES)
+
+
+def scores(document: dict[str, object], table: CtgTable) -> np.ndarray:
+    return margins(booster_from(document), design(table.features), DESIGN_NAMES)
 
 
 def test_every_tree_of_every_site_in_its_class(sites: list[TreeSite]) -> None:
@@ -28,9 +34,9 @@ def test_a_round_moves_the_margin_by_the_weighted_mean_step(sites: list[TreeSite
     total = sum(reply.weight for reply in replies)
     expected = np.zeros((len(table), 3))
     for reply in replies:
-        alone = booster_from(merge(FRAME, [TreeReply(reply.site, 1.0, reply.trees, reply.tree_class)]))
-        expected += reply.weight / total * margins(alone, table.features)
-    merged = margins(booster_from(merge(FRAME, replies)), table.features)
+        alone = merge(FRAME, [TreeReply(reply.site, 1.0, reply.trees, reply.tree_class)])
+        expected += reply.weight / total * scores(alone, table)
+    merged = scores(merge(FRAME, replies), table)
     np.testing.assert_allclose(merged, expected, atol=1e-5)
 
 
@@ -51,7 +57,7 @@ def test_any_order_of_replies_gives_the_same_bytes(sites: list[TreeSite], strate
 
 def test_leaf_sums_add_over_sites_and_the_best_tree_is_kept(sites: list[TreeSite], table: CtgTable) -> None:
     proposal = propose(FRAME, [site.step(0, 1) for site in sites])
-    pooled = TreeSite("all", table, PLAN, ("table",), seed=5)
+    pooled = site("all", table, seed=5)
     by_site = [site.leaf_sums(0, proposal) for site in sites]
     sums = [np.sum(parts, axis=0) for parts in zip(*by_site, strict=True)]
     for ours, theirs in zip(sums, pooled.leaf_sums(0, proposal), strict=True):
@@ -68,10 +74,10 @@ def test_leaf_sums_add_over_sites_and_the_best_tree_is_kept(sites: list[TreeSite
 def test_a_single_site_refits_to_its_own_leaves(table: CtgTable) -> None:
     """With one site and no row sampling the refit gives XGBoost's own leaf values."""
     plan = PLAN.model_copy(update={"boosting": PLAN.boosting.model_copy(update={"subsample": 1.0})})
-    site = TreeSite("only", table, plan, ("table",), seed=1)
-    reply = site.step(0, 1)
+    only = site("only", table, plan, seed=1)
+    reply = only.step(0, 1)
     proposal = propose(FRAME, [reply])
-    fitted, _ = new_trees(refit(proposal, site.leaf_sums(0, proposal), learning_rate=0.3, reg_lambda=2.0))
+    fitted, _ = new_trees(refit(proposal, only.leaf_sums(0, proposal), learning_rate=0.3, reg_lambda=2.0))
     for ours, theirs in zip(fitted, reply.trees, strict=True):
         np.testing.assert_allclose(ours["split_conditions"], theirs["split_conditions"], rtol=1e-3, atol=1e-4)
 
@@ -85,18 +91,18 @@ def test_no_sites_own_statistics_stay(sites: list[TreeSite]) -> None:
 
 def test_concatenated_models_sum_their_margins(sites: list[TreeSite], table: CtgTable) -> None:
     parts = [merge(FRAME, [site.step(0, 1)]) for site in sites]
-    whole = margins(booster_from(concatenate(parts)), table.features)
-    summed = sum(margins(booster_from(part), table.features) for part in parts)
+    whole = scores(concatenate(parts), table)
+    summed = sum(scores(part, table) for part in parts)
     np.testing.assert_allclose(whole, summed, atol=1e-5)
 
 
 def test_absorbing_is_the_same_as_predicting(sites: list[TreeSite]) -> None:
     merged = merge(FRAME, [site.step(0, 1) for site in sites])
-    site = sites[0]
-    site.absorb(0, merged)
-    site.absorb(0, merged)
-    expected = 2 * margins(booster_from(merged), site.table.features)
-    np.testing.assert_allclose(site.lanes[0].margin, expected, atol=1e-5)
+    first = sites[0]
+    first.absorb(0, merged)
+    first.absorb(0, merged)
+    expected = 2 * margins(booster_from(merged), design(first.rows.features), DESIGN_NAMES)
+    np.testing.assert_allclose(first.lanes[0].margin, expected, atol=1e-5)
 
 
 @pytest.mark.parametrize(
@@ -114,7 +120,7 @@ def test_bad_replies_are_refused(replies: list[TreeReply], words: str) -> None:
 
 
 def test_folds_never_part_a_woman(table: CtgTable) -> None:
-    fold = woman_folds(table.woman, table.state, 4)
+    fold = group_folds(table.woman, table.state, 4)
     for woman in np.unique(table.woman):
         assert len(np.unique(fold[table.woman == woman])) == 1
     assert set(fold) == {1, 2, 3, 4}
@@ -123,18 +129,19 @@ def test_folds_never_part_a_woman(table: CtgTable) -> None:
 @pytest.mark.parametrize("strategy", ["weighted-bagging", "refitted-trees"])
 def test_training_learns_and_calibrates(sites: list[TreeSite], table: CtgTable, strategy: str) -> None:
     plan = PLAN.model_copy(update={"rounds": 12, "strategy": strategy})
-    model = train_sites(sites, plan, ("table",))["table"]
+    document, calibration = train_sites(sites, plan, FRAME)["table"]
+    model = PatternModel(booster_from(document), calibration)
     probability = model.probabilities(table.features)
     assert (model.decision.states(probability) == table.state).mean() > 0.8
-    assert model.calibration.rows == len(table)
-    assert model.calibration.women == 40
-    assert tree_json(model.booster)["learner"]["gradient_booster"]["model"]["tree_info"].count(1) > 0
+    assert calibration.rows == len(table)
+    assert calibration.women == 40
+    assert new_trees(document)[1].count(1) > 0
 
 
 def test_left_out_women_are_seen_by_no_tree_of_their_lane(sites: list[TreeSite]) -> None:
-    site = sites[0]
-    for lane in site.lanes[1:]:
-        out = set(site.table.woman[lane.left_out])
+    first = sites[0]
+    for lane in first.lanes[1:]:
+        out = set(first.rows.group[lane.left_out])
         assert out
-        assert not out & set(site.table.woman[~lane.left_out])
+        assert not out & set(first.rows.group[~lane.left_out])
         assert lane.training.num_row() == (~lane.left_out).sum()

@@ -11,7 +11,8 @@ from models.bundle import Bundle
 from models.ctg import formats
 from models.ctg.analysis import analyse
 from models.datasets import hc18, uci_ctg
-from models.fusion.risk import CtgInput, assess
+from models.fusion.parts import CtgInput
+from models.fusion.risk import assess
 
 DATA = os.environ.get("FETAL_HEALTH_DATA")
 pytestmark = pytest.mark.skipif(DATA is None, reason="FETAL_HEALTH_DATA is not set")

@@ -7,8 +7,9 @@ from hypothesis import strategies as st
 from scipy.special import log_softmax
 
 from models.bundle import Bundle
+from models.ctg.boosting import gradients, tree_json
+from models.ctg.calibration import Calibration, CalibrationSums, calibration_sums, newton_step
 from models.ctg.features import FEATURE_NAMES, FEATURES, as_trace_would, vector
-from models.ctg.pattern import Calibration, CalibrationSums, calibration_sums, margins, newton_step, softmax_gradients
 from models.errors import InputError, RangeError
 
 
@@ -39,7 +40,7 @@ def test_sums_add_over_sites() -> None:
 def test_gradients_are_those_of_the_loss() -> None:
     rng = np.random.default_rng(2)
     margin, label, weight = rng.normal(size=(4, 3)), np.array([0, 1, 2, 1.0]), np.array([1, 2, 0.5, 1.0])
-    gradient, _ = softmax_gradients(margin, label, weight)
+    gradient, _ = gradients(margin, label, weight)
 
     def loss(m: np.ndarray) -> float:
         return float(-(weight * log_softmax(m, axis=1)[np.arange(4), label.astype(int)]).sum())
@@ -58,14 +59,12 @@ def test_shipped_contributions_are_finite_and_add_up(bundle: Bundle, view) -> No
     if view == "trace":
         features = as_trace_would(features)
     values, base = model.contributions(features)
-    scaled = model.calibration.scale * margins(model.booster, features) + np.array(model.calibration.bias)
+    scaled = model.calibration.scale * model.margins(features) + np.array(model.calibration.bias)
     assert np.isfinite(values).all()
     np.testing.assert_allclose(values.sum(axis=1) + base, scaled[:, 2] - scaled[:, :2].mean(axis=1), atol=1e-4)
 
 
 def test_shipped_covers_are_sums_of_their_children(bundle: Bundle) -> None:
-    from models.ctg.pattern import tree_json
-
     for view in ("table", "trace"):
         for tree in tree_json(bundle.pattern[view].booster)["learner"]["gradient_booster"]["model"]["trees"]:
             cover, left, right = tree["sum_hessian"], tree["left_children"], tree["right_children"]

@@ -76,7 +76,7 @@ def test_report_scores_every_record(bundle: Bundle, data: Path, tmp_path: Path) 
     assert heads["n"] == 12
     assert set(heads) >= {"mae_mm", "bias_mm", "dice", "hausdorff_mm", "coverage_90", "refused_rate"}
     assert "uci_ctg" in words(report)
-    with pytest.raises(DataSetError, match="neither"):
+    with pytest.raises(DataSetError, match="none of"):
         evaluate(bundle, tmp_path)
     (tmp_path / "ctg_raw_data.csv").write_bytes((data / "ctg" / "ctg_raw_data.csv").read_bytes())
     (tmp_path / "training_set_pixel_size_and_HC.csv").write_text("filename,a,b\n")

@@ -11,7 +11,8 @@ from models.ctg.analysis import analyse
 from models.ctg.features import FEATURES
 from models.ctg.synthetic import trace
 from models.errors import InputError, RangeError
-from models.fusion.risk import CANNOT_ASSESS, CtgInput, RiskAssessment, ScanInput, assess
+from models.fusion.parts import CtgInput, ScanInput
+from models.fusion.risk import CANNOT_ASSESS, RiskAssessment, assess
 from models.ultrasound.ellipse import Ellipse
 from models.ultrasound.image import UltrasoundImage
 from models.ultrasound.synthetic import phantom

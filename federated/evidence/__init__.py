@@ -1,0 +1,1 @@
+"""Out-of-fold evidence for the shipped recipes: long, resumable, one stored prediction a record."""

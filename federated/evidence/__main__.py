@@ -1,0 +1,45 @@
+"""Run one study: ``python -m federated.evidence hc18|uci|ctu-uhb|choices DATA PLAN``.
+
+Each trains the shipped recipe several times without a fifth of the women, records or examinations and appends
+what it predicts for them to ``docs/evidence/oof``. Documents are written from these files in seconds
+(``make evidence``).
+"""
+
+import argparse
+from pathlib import Path
+
+from federated.evidence import acidaemia, pattern
+from federated.evidence.parts import FOLDS
+from federated.plan import load
+from models.datasets import ctu_uhb, hc18, uci_ctg
+
+OUTPUT = Path("docs/evidence/oof")
+
+
+def main() -> None:
+    """The command line."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("study", choices=["hc18", "uci", "ctu-uhb", "choices"])
+    parser.add_argument("data", type=Path, help="folder with the data sets")
+    parser.add_argument("plan", type=Path)
+    parser.add_argument("--parts", nargs="*", default=[], help="only these parts, to share the work among processes")
+    parser.add_argument("--output", type=Path, default=OUTPUT)
+    parser.add_argument("--checkpoints", type=Path, default=Path("var/evidence"))
+    arguments = parser.parse_args()
+    plan = load(arguments.plan)
+    find = {"hc18": hc18.find, "uci": uci_ctg.find}.get(arguments.study, ctu_uhb.find)
+    where = find(arguments.data)
+    if where is None:
+        parser.error(f"{arguments.data}: the data set of {arguments.study} is not below this folder")
+    if arguments.study == "hc18":
+        from federated.evidence.heads import hc18_out_of_fold
+
+        parts = arguments.parts or [str(fold) for fold in range(FOLDS)]
+        hc18_out_of_fold(where, plan, arguments.output, arguments.checkpoints, parts)
+        return
+    study = {"uci": pattern.study, "ctu-uhb": acidaemia.study, "choices": acidaemia.choices}[arguments.study]
+    study(where, plan, arguments.output, arguments.parts)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,91 @@
+"""Out-of-fold pattern: five seeds, two partitions beside central training, one part by recording and one by row."""
+
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.model_selection import StratifiedGroupKFold
+
+from federated.evidence.parts import FOLDS, SEEDS, Rows, resume
+from federated.plan import CtgPlan, Plan
+from federated.server_app import frame_of
+from federated.sites import ctg_sites
+from federated.summaries import DECISIONS, best_decision, confusions
+from federated.tree_site import TreeSite
+from federated.tree_tasks import pattern_rows
+from federated.tree_training import train_sites
+from models.ctg.boosting import booster_from
+from models.ctg.features import as_trace_would
+from models.ctg.pattern import PatternModel, View
+from models.datasets import uci_ctg
+
+FAMILY_SITES = 4
+
+
+def parts() -> list[str]:
+    """``training/view/seed``; the leakage parts leave recordings or rows out instead of women."""
+    made = [f"{training}/table/{seed}" for seed in range(SEEDS) for training in ("family", "central", "dirichlet")]
+    return [*made, "dirichlet/trace/0", "recording/table/0", "row/table/0"]
+
+
+def study(folder: Path, plan: Plan, output: Path, wanted: list[str]) -> None:
+    """Write one row a segment, view, training and seed to ``uci.csv``."""
+    section = plan.ctg or CtgPlan()
+    table = uci_ctg.read(folder)
+
+    def make(part: str) -> Rows:
+        training, view_name, seed_text = part.split("/")
+        view: View = "trace" if view_name == "trace" else "table"
+        seed = int(seed_text)
+        probability = np.zeros((len(table), 3))
+        chosen = np.zeros(len(table), dtype=np.int64)
+        fold_of = np.zeros(len(table), dtype=np.int64)
+        split = StratifiedGroupKFold(FOLDS, shuffle=True, random_state=seed)
+        groups = _left_out_together(table, training)
+        for fold, (train, test) in enumerate(split.split(table.features, table.state, groups)):
+            inside = table.rows(train)
+            site_of = _sites(inside, section, training, plan.seed + seed * 10 + fold)
+            sites = [
+                TreeSite(
+                    f"site-{k + 1}",
+                    pattern_rows(inside.rows(np.flatnonzero(site_of == k)), section, (view,)),
+                    section,
+                    seed=plan.seed + seed,
+                )
+                for k in np.unique(site_of)
+            ]
+            document, calibration = train_sites(sites, section, frame_of(section))[view]
+            left = [site.left_out(view) for site in sites]
+            counts = sum(confusions(calibration.probabilities(margin), state) for margin, state in left)
+            model = PatternModel(booster_from(document), calibration, DECISIONS[best_decision(np.asarray(counts))])
+            features = table.features[test]
+            probability[test] = model.probabilities(as_trace_would(features) if view == "trace" else features)
+            chosen[test] = model.decision.states(probability[test])
+            fold_of[test] = fold
+        return [
+            {
+                "part": part,
+                "row": row,
+                "woman": table.woman[row],
+                "fold": fold_of[row],
+                "state": table.state[row],
+                "chosen": chosen[row],
+                **{f"p{k}": round(float(probability[row, k]), 4) for k in range(3)},
+            }
+            for row in range(len(table))
+        ]
+
+    resume(output / "uci.csv", "part", wanted or parts(), make)
+
+
+def _left_out_together(table: uci_ctg.CtgTable, training: str) -> NDArray[np.str_]:
+    if training == "row":
+        return np.array([str(row) for row in range(len(table))])
+    return table.examination if training == "recording" else table.woman
+
+
+def _sites(inside: uci_ctg.CtgTable, section: CtgPlan, training: str, seed: int) -> NDArray[np.int64]:
+    if training in {"central", "recording", "row"}:
+        return np.zeros(len(inside), dtype=np.int64)
+    sites = FAMILY_SITES if training == "family" else section.sites
+    return ctg_sites(inside, section.model_copy(update={"partition": training, "sites": sites}), seed)

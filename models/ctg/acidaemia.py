@@ -1,0 +1,85 @@
+"""The acidaemia model: the probability of a low umbilical-artery pH, from a raw trace.
+
+With few events a tree of pH < 7.05 alone sees 30 of them. So each target is a *ladder*: logistic trees for several
+thresholds, their scores averaged, for what drives the pH below 7.20 also drives it below 7.05. The ladder of a
+target is shipped as one booster (leaf values divided by the number of rungs), so its contributions stay exact.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import xgboost
+from numpy.typing import NDArray
+
+from models.ctg.boosting import margins, matrix
+from models.ctg.calibration import Calibration, two_classes
+from models.ctg.trace_features import TRACE_FEATURE_NAMES
+
+Array = NDArray[np.float64]
+RUNGS = (7.05, 7.10, 7.15, 7.20, 7.25)
+
+
+@dataclass(frozen=True)
+class Target:
+    """What is predicted.
+
+    Attributes
+    ----------
+    name : str
+    event : str
+        In words.
+    threshold : float
+    strict : bool
+        pH below the threshold, not at or below it.
+    rungs : tuple of float
+        The ladder.
+    """
+
+    name: str
+    event: str
+    threshold: float
+    strict: bool
+    rungs: tuple[float, ...]
+
+
+TARGETS: tuple[Target, ...] = (
+    Target("ph_le_7_15", "the umbilical-artery pH is at or below 7.15", 7.15, False, RUNGS),
+    Target("ph_lt_7_05", "the umbilical-artery pH is below 7.05", 7.05, True, RUNGS[:3]),
+)
+MILD, SEVERE = TARGETS
+
+
+def low_ph(ph: Array, threshold: float) -> NDArray[np.int64]:
+    """1 where the pH is low: below 7.05, but at or below every other threshold (as the literature counts them)."""
+    return np.asarray(ph < threshold if threshold == SEVERE.threshold else ph <= threshold, dtype=np.int64)
+
+
+@dataclass(frozen=True)
+class AcidaemiaModel:
+    """The ladder of one target and its calibration, as shipped."""
+
+    booster: xgboost.Booster
+    calibration: Calibration
+
+    def margins(self, features: Array) -> Array:
+        """Scores of no event and event, shape (n, 2), for features of shape (n, 75)."""
+        return two_classes(margins(self.booster, features, TRACE_FEATURE_NAMES))
+
+    def probabilities(self, features: Array) -> Array:
+        """Calibrated probability of the event, shape (n,)."""
+        return np.asarray(self.calibration.probabilities(self.margins(features))[:, 1])
+
+    def contributions(self, features: Array) -> tuple[Array, Array]:
+        """Exact TreeSHAP contributions to the calibrated log-odds.
+
+        Returns
+        -------
+        contributions : ndarray, shape (n, 75)
+        base : ndarray, shape (n,)
+            Contributions plus base equal the log-odds within float32 rounding.
+        """
+        values = np.asarray(
+            self.booster.predict(matrix(features, TRACE_FEATURE_NAMES), pred_contribs=True), dtype=np.float64
+        )
+        scaled = self.calibration.scale * values
+        return scaled[:, :-1], scaled[:, -1] + self.calibration.bias[1]

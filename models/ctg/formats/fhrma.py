@@ -1,0 +1,30 @@
+"""The .fhr and .fhrm files of the FHRMA toolbox (Boudet S et al. SoftwareX 2020;11:100428), 4 Hz."""
+
+import numpy as np
+
+from models.ctg.formats.channels import Channels
+from models.errors import FormatError
+
+RATE_HZ = 4.0
+_FHR = np.dtype([("fhr1", "<u2"), ("fhr2", "<u2"), ("toco", "u1"), ("quality", "u1")])
+_FHRM = np.dtype([("fhr1", "<u2"), ("fhr2", "<u2"), ("mhr", "<u2"), ("toco", "u1"), ("flags", "u1")])
+
+
+def read(content: bytes) -> Channels:
+    """Read a .fhr file: two heart rates in quarter beats, the tocogram in halves."""
+    return _read(content, _FHR, ".fhr")
+
+
+def read_mhr(content: bytes) -> Channels:
+    """Read a .fhrm file: as .fhr, with the maternal heart rate."""
+    return _read(content, _FHRM, ".fhrm")
+
+
+def _read(content: bytes, kind: np.dtype[np.void], name: str) -> Channels:
+    body = content[4:]  # start of the recording, Unix seconds
+    if len(body) < kind.itemsize or len(body) % kind.itemsize:
+        raise FormatError(f"{name}: {len(content)} bytes are no whole number of {kind.itemsize}-byte samples")
+    values = np.frombuffer(body, dtype=kind)
+    heart = {1: values["fhr1"] / 4.0, 2: values["fhr2"] / 4.0}
+    mhr = values["mhr"] / 4.0 if "mhr" in (kind.names or ()) else None
+    return Channels(heart, RATE_HZ, f"FHRMA {name}", values["toco"] / 2.0, mhr)

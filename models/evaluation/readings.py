@@ -1,0 +1,95 @@
+"""The guidelines' class, and a model's score, beside what nine obstetricians read in the same windows.
+
+The experts' file carries no licence: it is read for evaluation, and only aggregates leave this module.
+"""
+
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.metrics import cohen_kappa_score
+
+from models.ctg.analysis import CtgAnalysis
+from models.ctg.guidelines import figo
+from models.ctg.guidelines.findings import findings
+from models.datasets.ctu_uhb import BirthRecord, ExpertReading
+from models.evaluation.metrics import bootstrap
+
+WINDOW_S = 1800.0
+MIN_EXPERTS = 5
+NOT_INTERPRETABLE = -1
+
+
+def first_stage_windows(record: BirthRecord) -> tuple[tuple[float, float], tuple[float, float]]:
+    """The two 30-min windows before the end of the first stage, s; cut at the start of the trace."""
+    end = record.second_stage_s if record.second_stage_s is not None else record.recording.duration_s
+    return (max(0.0, end - 2 * WINDOW_S), max(0.0, end - WINDOW_S)), (max(0.0, end - WINDOW_S), end)
+
+
+def by_expert(readings: Sequence[ExpertReading]) -> dict[tuple[str, int], dict[int, int]]:
+    """Class by record and window, then by expert; of repeats the first, unless it could not be interpreted."""
+    table: dict[tuple[str, int], dict[int, int]] = defaultdict(dict)
+    for reading in readings:
+        for window, grade in enumerate(reading.windows):
+            kept = table[(reading.record, window)].get(reading.expert, NOT_INTERPRETABLE)
+            if kept == NOT_INTERPRETABLE:
+                table[(reading.record, window)][reading.expert] = grade
+    return table
+
+
+def majority(grades: Sequence[int]) -> int | None:
+    """The most frequent class of at least five readings; None for a tie, or fewer."""
+    kept = [grade for grade in grades if grade != NOT_INTERPRETABLE]
+    if len(kept) < MIN_EXPERTS:
+        return None
+    (first, most), *others = Counter(kept).most_common()
+    return None if others and others[0][1] == most else first
+
+
+def kappa_with_experts(
+    records: Sequence[BirthRecord], analyses: Sequence[CtgAnalysis], readings: Sequence[ExpertReading]
+) -> dict[str, Any] | None:
+    """Unweighted Cohen's kappa of the FIGO class and the experts' majority, windows 1 and 2 pooled.
+
+    Returns
+    -------
+    dict or None
+        ``value`` and ``ci95`` (whole records resampled), ``windows`` compared, ``excluded`` by reason; None
+        where there are no readings.
+    """
+    table = by_expert(readings)
+    if not table:
+        return None
+    excluded: Counter[str] = Counter()
+    ours, theirs, names = [], [], []
+    for record, analysis in zip(records, analyses, strict=True):
+        for window, (start, end) in enumerate(first_stage_windows(record)):
+            agreed = majority(list(table.get((record.name, window), {}).values()))
+            if agreed is None:
+                excluded["no majority of at least five"] += 1
+                continue
+            grade = _figo(analysis, start, end)
+            if grade is None:
+                excluded["the trace cannot be assessed there"] += 1
+                continue
+            ours.append(grade)
+            theirs.append(agreed)
+            names.append(record.name)
+    if len(names) == 0:
+        return {"value": None, "ci95": None, "windows": 0, "excluded": dict(excluded)}
+    mine, experts = np.array(ours), np.array(theirs)
+
+    def kappa(rows: NDArray[np.int64]) -> float:
+        return float(cohen_kappa_score(mine[rows], experts[rows], labels=[1, 2, 3]))
+
+    return bootstrap(np.array(names), kappa) | {"windows": len(names), "excluded": dict(excluded)}
+
+
+def _figo(analysis: CtgAnalysis, start_s: float, end_s: float) -> int | None:
+    """FIGO class of the window as 1, 2, 3."""
+    if analysis.quality.refusal or end_s - start_s < 600.0:
+        return None
+    severity = figo.classify(findings(analysis, start_s, end_s)).severity
+    return None if severity is None else severity + 1
