@@ -64,6 +64,7 @@ bench: dev ## Latency, memory, start-up and federation speed, as ratios side by 
 
 evidence: dev ## Write docs/evidence from the stored out-of-fold predictions (seconds)
 	$(BIN)/python -m models.evaluation.evidence docs/evidence
+	$(BIN)/python -m models.ctg.vector_doc docs/ctg-features.md
 
 wheel: $(STAMP) assets ## A wheel with pages, assets and the shipped bundle
 	$(BIN)/python -m pip wheel --quiet --disable-pip-version-check --no-deps -w dist .

@@ -60,7 +60,7 @@ def demonstrate(session: Session, registry: BundleRegistry) -> None:
     user = User(0, "demonstration", Role.CLINICIAN)
     today = now()
     settled = trace(minutes=40, accelerations=9, variability_bpm=14, seed=3)
-    troubled = trace(minutes=50, baseline_bpm=158, variability_bpm=3, accelerations=0, late_decelerations=True, seed=4)
+    troubled = trace(minutes=80, baseline_bpm=158, variability_bpm=3, accelerations=0, late_decelerations=True, seed=4)
     lost = trace(minutes=25, loss=0.62, seed=5)
     cases = (
         ("DEMO-001 synthetic", 1, 273, as_csv(troubled.recording), "labour", 331.0),

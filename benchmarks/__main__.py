@@ -15,9 +15,10 @@ from pathlib import Path
 from typing import Any
 
 import httpx
-import numpy as np
 from PIL import Image
 
+from benchmarks import ctg as ctg_benchmark
+from benchmarks.timing import timed
 from models.bundle import Bundle, shipped
 from models.ctg import formats
 from models.ctg.analysis import analyse
@@ -27,21 +28,6 @@ from models.fusion.risk import assess
 from models.ultrasound import formats as image_formats
 from models.ultrasound.ellipse import Ellipse
 from models.ultrasound.synthetic import phantom
-
-REPEATS = 60
-Timing = dict[str, float]
-
-
-def timed(call: Callable[[], Any], repeats: int = REPEATS) -> Timing:
-    """Percentiles of a call, ms, after three calls to warm up."""
-    for _ in range(3):
-        call()
-    seconds = []
-    for _ in range(repeats):
-        started = time.perf_counter()
-        call()
-        seconds.append(1000 * (time.perf_counter() - started))
-    return {f"p{q}": float(np.percentile(seconds, q)) for q in (50, 95, 99)}
 
 
 def resident_mb(pid: int) -> float:
@@ -57,6 +43,8 @@ def main() -> None:
     Image.fromarray(phantom(Ellipse(400, 270, 230, 180, 0.1), seed=1)).save(stream, "PNG")
     image = stream.getvalue()
     bundle = Bundle(shipped()).warm()
+    ctg_benchmark.show(ctg_benchmark.table(bundle))
+    print()
 
     def bare(with_ctg: bool, with_image: bool) -> Callable[[], Any]:
         def call() -> Any:

@@ -23,13 +23,18 @@ function band(plot) {
   plot.ctx.fillRect(plot.bbox.left, top, plot.bbox.width, plot.valToPos(110, "y", true) - top);
 }
 
+const LETTERS = { early: "E", late: "L", variable: "V", prolonged: "P", gradual: "G" };
+
 function marks(plot, events, ink, atTop) {
   plot.ctx.fillStyle = colour(ink);
+  plot.ctx.font = `${11 * devicePixelRatio}px sans-serif`;
+  plot.ctx.textAlign = "center";
   const height = 6 * devicePixelRatio;
   for (const event of events) {
     const left = plot.valToPos(event.start_s, "x", true);
     const y = atTop ? plot.bbox.top : plot.bbox.top + plot.bbox.height - height;
     plot.ctx.fillRect(left, y, plot.valToPos(event.end_s, "x", true) - left, height);
+    if (LETTERS[event.kind]) plot.ctx.fillText(LETTERS[event.kind], plot.valToPos(event.peak_s, "x", true), y - height / 2);
   }
 }
 

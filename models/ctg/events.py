@@ -17,6 +17,7 @@ from scipy import ndimage
 Array = NDArray[np.float64]
 AMPLITUDE_BPM = 15.0
 MIN_EVENT_S = 15
+RETURNED_BPM = 0.5  # closer than a recorder resolves two beats: back at the baseline
 PROLONGED_S = 180
 MAX_ACCELERATION_S = 600
 GRADUAL_S = 30.0
@@ -62,7 +63,7 @@ class Event:
 
 def _excursions(distance: Array) -> list[Event]:
     """Runs above the baseline that last more than 15 s and peak more than 15 bpm from it."""
-    labels, _ = ndimage.label(np.nan_to_num(distance, nan=-1.0) > 0)
+    labels, _ = ndimage.label(np.nan_to_num(distance, nan=-1.0) > RETURNED_BPM)
     events = []
     for (where,) in ndimage.find_objects(labels):
         if where.stop - where.start <= MIN_EVENT_S:

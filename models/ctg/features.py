@@ -88,6 +88,7 @@ DERIVED: tuple[Feature, ...] = (
             -200,
             200,
             "heart-rate histogram",
+            from_trace=True,
         )
         for name, label in (
             ("mode", "most frequent heart rate"),
@@ -97,7 +98,14 @@ DERIVED: tuple[Feature, ...] = (
             ("max", "highest heart rate"),
         )
     ),
-    Feature("histogram_mode_minus_mean_bpm", "most frequent minus mean heart rate", -200, 200, "heart-rate histogram"),
+    Feature(
+        "histogram_mode_minus_mean_bpm",
+        "most frequent minus mean heart rate",
+        -200,
+        200,
+        "heart-rate histogram",
+        from_trace=True,
+    ),
     Feature("decelerations_per_s", "decelerations", 0, 0.2, "decelerations"),
     Feature("abnormal_variability_percent", "time with abnormal variability, short and long", 0, 200, "variability"),
     Feature("stv_product", "abnormal times mean short-term variability", 0, 3000, "variability"),

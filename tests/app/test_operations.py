@@ -199,7 +199,7 @@ def test_command_line_assess_and_data(cli, tmp_path: Path, data: Path) -> None: 
     assert cli("data", "check", str(data)).exit_code == 0
     assert cli("data", "check", str(tmp_path)).exit_code == 1
     report = json.loads(cli("evaluate", str(data), "--json").output)
-    assert set(report["datasets"]) == {"uci_ctg", "hc18"}
+    assert set(report["datasets"]) == {"uci_ctg", "ctu_uhb", "hc18"}
     assert isinstance(cli("evaluate", str(tmp_path / "none")).exception, FetalHealthError)
 
 

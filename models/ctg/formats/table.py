@@ -35,19 +35,16 @@ def read(content: bytes, sampling_rate_hz: float | None = None) -> Channels:
     if len(body) < 2:
         raise FormatError("CSV: a header line with a column FHR, and samples below it, are needed")
     delimiter = ";" if body[0].count(";") > body[0].count(",") else ","
-    try:
-        rows = list(csv.reader(io.StringIO("\n".join(body)), delimiter=delimiter))
-    except csv.Error as error:
-        raise FormatError(f"CSV: {error}") from None
-    header = [name.strip() for name in rows[0]]
+    header = [name.strip() for name in body[0].split(delimiter)]
     columns: dict[str, Array] = {}
+    cells = _cells(body[1:], delimiter, header)
     for position, name in enumerate(header):
         channel = channel_of(name)
         if channel is None:
             raise FormatError(f"CSV: unknown column {name!r}; known are time, FHR (or FHR1), FHR2, UC and MHR")
         if channel in columns:
             raise FormatError(f"CSV: column {name!r} stands twice")
-        columns[channel] = _column(rows[1:], position, name)
+        columns[channel] = cells[:, position]
     heart = {number: columns[f"fhr{number}"] for number in (1, 2) if f"fhr{number}" in columns}
     if not heart:
         raise FormatError("CSV: no column FHR")
@@ -67,14 +64,26 @@ def _stated(comments: list[str]) -> float | None:
     return None
 
 
-def _column(rows: list[list[str]], position: int, name: str) -> Array:
-    values = np.full(len(rows), np.nan)
-    for number, row in enumerate(rows):
-        cell = row[position].strip() if position < len(row) else ""
-        try:
-            values[number] = float(cell.replace(",", ".")) if cell else np.nan
-        except ValueError:
-            raise FormatError(f"CSV: line {number + 2}, column {name}: {cell[:40]!r} is not a number") from None
+def _cells(lines: list[str], delimiter: str, header: list[str]) -> Array:
+    """All numbers, shape (samples, columns); the quick way where every cell holds one, else cell by cell."""
+    try:
+        cells = np.loadtxt(lines, delimiter=delimiter, comments=None, ndmin=2)
+        if cells.shape == (len(lines), len(header)):
+            return np.asarray(cells, dtype=np.float64)
+    except ValueError:
+        pass
+    values = np.full((len(lines), len(header)), np.nan)
+    try:
+        rows = list(csv.reader(io.StringIO("\n".join(lines)), delimiter=delimiter))
+    except csv.Error as error:
+        raise FormatError(f"CSV: {error}") from None
+    for number, row in enumerate(rows[: len(values)]):
+        for position, name in enumerate(header):
+            cell = row[position].strip() if position < len(row) else ""
+            try:
+                values[number, position] = float(cell.replace(",", ".")) if cell else np.nan
+            except ValueError:
+                raise FormatError(f"CSV: line {number + 2}, column {name}: {cell[:40]!r} is not a number") from None
     return values
 
 

@@ -1,16 +1,21 @@
 """The four paths: CTG only, ultrasound only, both, neither; and every state with its reason."""
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
 from scipy.special import logit
 
 from models.bundle import Bundle
+from models.ctg.acidaemia import MILD, SEVERE
 from models.ctg.analysis import analyse
-from models.ctg.features import FEATURES
+from models.ctg.features import DESIGN_NAMES
+from models.ctg.guidelines import Statements
 from models.ctg.synthetic import trace
+from models.ctg.trace_features import trace_features
 from models.errors import InputError, RangeError
+from models.fusion.distress import PATTERN_EVENT
 from models.fusion.parts import CtgInput, ScanInput
 from models.fusion.risk import CANNOT_ASSESS, RiskAssessment, assess
 from models.ultrasound.ellipse import Ellipse
@@ -52,7 +57,8 @@ def test_ctg_only(bundle: Bundle) -> None:
 
 def test_ultrasound_only(bundle: Bundle) -> None:
     median, small = check(assess(bundle, None, MEDIAN)), check(assess(bundle, None, SMALL))
-    assert median.score == pytest.approx(100 * bundle.fusion.prior, rel=0.1)
+    assert bundle.acidaemia is not None
+    assert median.score == pytest.approx(100 * bundle.acidaemia.prior, rel=0.1)
     assert median.state == "low"
     assert small.state in {"raised", "high"}
     assert small.growth.probability is not None
@@ -78,17 +84,104 @@ def test_neither(bundle: Bundle) -> None:
     assert len(made.missing) == 2
 
 
-def test_a_raw_trace_is_labelled_and_wider(bundle: Bundle) -> None:
-    analysis = analyse(trace(minutes=20, seed=1).recording)
-    calm = check(assess(bundle, CtgInput(analysis=analysis), None))
+LABOUR = trace(minutes=70, accelerations=0, late_decelerations=True, seed=1).recording
+
+
+def test_an_antepartum_trace_goes_to_the_pattern_model_and_is_labelled(bundle: Bundle) -> None:
+    analysis = analyse(trace(minutes=30, seed=1).recording)
+    made = check(assess(bundle, CtgInput(analysis=analysis, stage="antepartum"), None))
+    assert made.distress.event == PATTERN_EVENT
+    assert made.distress.detail["model"] == "pattern"
+    assert any("not validated" in line for line in made.warnings)
+    assert any("the score does not use them" in line for line in made.warnings)
+    assert "lead_time" not in made.distress.detail
+
+
+def test_a_labour_trace_goes_to_the_acidaemia_model(bundle: Bundle) -> None:
+    made = check(assess(bundle, CtgInput(analysis=analyse(LABOUR), stage="labour"), None))
+    detail = made.distress.detail
+    assert made.distress.event == MILD.event
+    assert MILD.event in made.meaning
+    assert detail["model"] == "acidaemia"
+    assert detail["probabilities"][SEVERE.name] <= detail["probabilities"][MILD.name] == made.distress.probability
+    assert bundle.acidaemia is not None
+    assert detail["cuts"] == list(bundle.acidaemia.cuts[MILD.name])
+    assert not any("pattern model" in line for line in made.warnings)
+    assert any("CTU-UHB" in line for line in made.warnings)
+    assert {"decelerations", "variability"} & {reason.text for reason in made.reasons} or made.reasons
+
+
+def test_contributions_of_the_outcome_add_up(bundle: Bundle) -> None:
+    made = assess(bundle, CtgInput(analysis=analyse(LABOUR), stage="labour"), None)
+    assert bundle.acidaemia is not None
+    _, base = bundle.acidaemia.models[MILD.name].contributions(trace_features(analyse(LABOUR))[None, :])
+    total = sum(made.distress.detail["contributions"].values()) + float(base[0])
+    assert float(logit(made.distress.probability)) == pytest.approx(total, abs=1e-4)
+
+
+def test_an_unknown_stage_is_wider_than_labour(bundle: Bundle) -> None:
+    analysis = analyse(LABOUR)
     labour = check(assess(bundle, CtgInput(analysis=analysis, stage="labour"), None))
-    assert any("not validated" in line for line in calm.warnings)
-    assert any("the score does not use them" in line for line in calm.warnings)
-    assert any("labour" in line for line in labour.warnings)
-    assert labour.score == calm.score
-    assert calm.interval is not None
+    unknown = check(assess(bundle, CtgInput(analysis=analysis, stage="unknown"), None))
+    assert unknown.score == labour.score
     assert labour.interval is not None
-    assert labour.interval[1] - labour.interval[0] >= calm.interval[1] - calm.interval[0]
+    assert unknown.interval is not None
+    assert unknown.interval[1] - unknown.interval[0] >= labour.interval[1] - labour.interval[0]
+    assert any("stage is not known" in line for line in unknown.warnings)
+
+
+def test_a_short_trace_is_left_to_the_pattern_model(bundle: Bundle) -> None:
+    short = analyse(LABOUR.part(0, 19 * 60))
+    made = check(assess(bundle, CtgInput(analysis=short, stage="labour"), None))
+    assert made.distress.event == PATTERN_EVENT
+    assert any("labour" in line for line in made.warnings)
+
+
+def test_the_lead_time_curve_is_the_shortened_traces_own_answer(bundle: Bundle) -> None:
+    made = assess(bundle, CtgInput(analysis=analyse(LABOUR), stage="labour"), None)
+    curve = {point["hidden_min"]: point for point in made.distress.detail["lead_time"]}
+    assert list(curve) == [0, 15, 30, 45, 60]
+    assert curve[0]["probability"] == made.distress.probability
+    earlier = assess(bundle, CtgInput(analysis=analyse(LABOUR.part(0, 40 * 60)), stage="labour"), None)
+    assert curve[30]["probability"] == pytest.approx(earlier.distress.probability, rel=1e-3)
+    assert "10 min of trace are left" in curve[60]["refusal"]
+
+
+def test_without_the_acidaemia_files_the_bundle_loads_and_works(bundle: Bundle, tmp_path: Path) -> None:
+    for name in bundle.present_files:
+        if not name.startswith("acidaemia"):
+            (tmp_path / name).write_bytes((bundle.folder / name).read_bytes())
+    (tmp_path / "manifest.json").write_bytes((bundle.folder / "manifest.json").read_bytes())
+    without = Bundle(tmp_path).warm()
+    assert without.acidaemia is None
+    assert without.identifier == bundle.identifier
+    made = check(assess(without, CtgInput(analysis=analyse(LABOUR), stage="labour"), SMALL))
+    assert made.distress.event == PATTERN_EVENT
+    assert made.score is not None
+    assert check(assess(without, None, SMALL)).distress.event == PATTERN_EVENT
+
+
+def test_guidelines_follow_the_stage(bundle: Bundle) -> None:
+    analysis = analyse(LABOUR)
+
+    def rules(stage: str) -> list[str]:
+        detail = assess(bundle, CtgInput(analysis=analysis, stage=stage), None).distress.detail
+        return [answer["rules"] for answer in detail["guidelines"]]
+
+    assert rules("labour") == ["FIGO 2015", "NICHD 2008", "NICE NG229"]
+    assert rules("antepartum") == ["Dawes-Redman"]
+    assert len(rules("unknown")) == 4
+    stated = CtgInput(analysis=analysis, stage="labour", stated=Statements(hypertonus=True))
+    nice = assess(bundle, stated, None).distress.detail["guidelines"][2]
+    assert any("hypertonus" in line for line in nice["criteria"])
+
+
+def test_short_term_variation_is_never_shown_for_labour(bundle: Bundle) -> None:
+    analysis = analyse(LABOUR)
+    assert analysis.short_term_variation_ms is not None
+    for stage in ("labour", "unknown"):
+        detail = assess(bundle, CtgInput(analysis=analysis, stage=stage), None).distress.detail
+        assert detail["short_term_variation_ms"] is None
 
 
 def test_outside_the_training_range_is_said(bundle: Bundle) -> None:
@@ -151,5 +244,5 @@ def test_impossible_values_are_errors(bundle: Bundle) -> None:
 def test_contributions_cover_every_given_feature(bundle: Bundle) -> None:
     made = assess(bundle, CtgInput(features=dict(HEALTHY)), None)
     contributions = made.distress.detail["contributions"]
-    assert set(contributions) == {feature.name for feature in FEATURES}
+    assert set(contributions) == set(DESIGN_NAMES)
     assert np.isfinite(list(contributions.values())).all()

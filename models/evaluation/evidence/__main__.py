@@ -1,0 +1,57 @@
+"""``python -m models.evaluation.evidence DIR``: documents from stored out-of-fold predictions, in seconds.
+
+Reads ``DIR/oof`` (made by ``python -m federated.evidence`` and ``python -m models.evaluation.measuring``), writes
+``DIR/ctg.md`` and ``DIR/ultrasound.md`` and the pictures in ``DIR/../images``. With a bundle and a new folder as
+further arguments it writes the bundle again with these figures in its card.
+"""
+
+import json
+import sys
+from pathlib import Path
+
+from models.evaluation.evidence import acidaemia, measuring, pattern
+from models.evaluation.evidence.card import annotate
+from models.evaluation.evidence.heads import ultrasound_document
+from models.evaluation.evidence.stored import read
+
+MADE = """\
+Made by `python -m federated.evidence uci|ctu-uhb|choices DATA plans/default.toml` and `python -m models.evaluation.measuring
+DATA docs/evidence/oof`, then `make evidence`.
+"""
+
+
+def ctg_document(folder: Path) -> str:
+    """All of the CTG."""
+    stored = json.loads((folder / "measuring.json").read_text(encoding="utf-8"))
+    choices = folder / "ctu_uhb_choices.csv"
+    return "\n".join(
+        [
+            "# CTG: out-of-fold evidence",
+            "",
+            *acidaemia.lines(read(folder / "ctu_uhb.csv"), read(choices) if choices.exists() else []),
+            *pattern.lines(read(folder / "uci.csv")),
+            *measuring.lines(stored),
+            MADE,
+        ]
+    )
+
+
+def main(folder: Path) -> None:
+    """Write documents and pictures."""
+    from models.evaluation.evidence.plots import draw
+
+    (folder / "ctg.md").write_text(ctg_document(folder / "oof"), encoding="utf-8")
+    (folder / "ultrasound.md").write_text(ultrasound_document(read(folder / "oof" / "hc18.csv")), encoding="utf-8")
+    for path in (
+        folder / "ctg.md",
+        folder / "ultrasound.md",
+        *draw(read(folder / "oof" / "ctu_uhb.csv"), folder.parent / "images"),
+    ):
+        print(f"written: {path}")
+
+
+if __name__ == "__main__":
+    if len(sys.argv) == 4:
+        print(f"bundle {annotate(*map(Path, sys.argv[1:]))}: {sys.argv[3]}")
+    else:
+        main(Path(sys.argv[1]))
