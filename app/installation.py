@@ -19,6 +19,7 @@ from app.patients.store import Woman
 from app.registry.service import BundleRegistry
 from app.settings import Settings
 from models.ctg.synthetic import as_csv, trace
+from models.ctg.synthetic_beats import beats
 from models.errors import BundleError
 
 ADMINISTRATOR = "admin"
@@ -60,7 +61,7 @@ def demonstrate(session: Session, registry: BundleRegistry) -> None:
     user = User(0, "demonstration", Role.CLINICIAN)
     today = now()
     settled = trace(minutes=40, accelerations=9, variability_bpm=14, seed=3)
-    troubled = trace(minutes=80, baseline_bpm=158, variability_bpm=3, accelerations=0, late_decelerations=True, seed=4)
+    troubled = beats(minutes=80, baseline_bpm=152, accelerations=0, decelerations=True, loss=0.08, seed=4)
     lost = trace(minutes=25, loss=0.62, seed=5)
     cases = (
         ("DEMO-001 synthetic", 1, 273, as_csv(troubled.recording), "labour", 331.0),

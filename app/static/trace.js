@@ -50,7 +50,7 @@ function options(height, width, range, splits, series, draw) {
     legend: { show: false },
     scales: { x: { time: false, range: [0, data.seconds.at(-1)] }, y: { range } },
     axes: [
-      axis({ splits: (_, __, min, max) => everyMinute(min, max), values: (_, ticks) => ticks.map((t) => (t % 600 === 0 ? `${t / 60} min` : "")) }),
+      axis({ size: 24, splits: (_, __, min, max) => everyMinute(min, max), values: (_, ticks) => ticks.map((t) => (t % 600 === 0 ? `${t / 60} min` : "")) }),
       axis({ size: 44, splits: () => splits }),
     ],
     series: [{}, ...series],

@@ -18,8 +18,8 @@ from models.ctg.features import FEATURES, FROM_TRACE, vector
 from models.datasets import ctu_uhb, fhrma, uci_ctg
 from models.evaluation.evidence.acidaemia import EVENTS, scores
 from models.evaluation.evidence.stored import Rows, read, seeds
-from models.evaluation.metrics import bootstrap
-from models.evaluation.outcome import auc, sensitivity_at
+from models.evaluation.metrics import auc, bootstrap
+from models.evaluation.outcome import sensitivity_at
 from models.evaluation.readings import NOT_INTERPRETABLE, by_expert, kappa_with_experts
 from models.evaluation.signal import against_methods, false_signal, simulated
 

@@ -6,7 +6,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial.distance import directed_hausdorff
-from sklearn.metrics import f1_score, precision_score, recall_score, roc_auc_score
+from scipy.stats import rankdata
+from sklearn.metrics import f1_score, precision_score, recall_score
 
 from models.datasets.hc18 import HeadImage
 from models.ultrasound.biometry import HeadEllipse
@@ -56,8 +57,13 @@ def expected_calibration_error(event: NDArray[np.bool_], probability: Array, bin
     return gap
 
 
-def _auc(event: NDArray[np.bool_], score: Array) -> float:
-    return float(roc_auc_score(event, score)) if 0 < event.sum() < len(event) else float("nan")
+def auc(event: NDArray[np.bool_], score: Array) -> float:
+    """Area under the ROC curve from the ranks (Mann-Whitney), ties halved; NaN where one class is absent."""
+    events, others = int(event.sum()), int((~event).sum())
+    if events == 0 or others == 0:
+        return float("nan")
+    ranks = float(rankdata(score)[event].sum())
+    return (ranks - events * (events + 1) / 2) / (events * others)
 
 
 def state_metrics(
@@ -76,7 +82,7 @@ def state_metrics(
         "balanced_accuracy": of(lambda r: _balanced_accuracy(state[r], chosen[r])),
         "recall_pathological": of(lambda r: float(recall_score(event[r], chosen[r] == 2, zero_division=np.nan))),
         "precision_pathological": of(lambda r: float(precision_score(event[r], chosen[r] == 2, zero_division=np.nan))),
-        "auc_pathological": of(lambda r: _auc(event[r], probability[r, 2])),
+        "auc_pathological": of(lambda r: auc(event[r], probability[r, 2])),
         "ece": of(lambda r: expected_calibration_error(event[r], probability[r, 2])),
         "brier": of(lambda r: float(np.mean(((probability[r] - target[r]) ** 2).sum(axis=1)))),
     }

@@ -6,19 +6,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import expit, logit
-from sklearn.metrics import roc_auc_score
 
 from models.ctg.acidaemia import MILD, SEVERE, low_ph
-from models.evaluation.metrics import bootstrap, expected_calibration_error
+from models.evaluation.metrics import auc, bootstrap, expected_calibration_error
 
 Array = NDArray[np.float64]
 Event = NDArray[np.bool_]
 _CLIP = 1e-4
-
-
-def auc(event: Event, score: Array) -> float:
-    """Area under the ROC curve; NaN where one class is absent."""
-    return float(roc_auc_score(event, score)) if 0 < event.sum() < len(event) else float("nan")
 
 
 def sensitivity_at(event: Event, score: Array, specificity: float) -> float:

@@ -82,6 +82,8 @@ def kappa_with_experts(
     mine, experts = np.array(ours), np.array(theirs)
 
     def kappa(rows: NDArray[np.int64]) -> float:
+        if len(np.union1d(mine[rows], experts[rows])) == 1:
+            return float("nan")  # one class throughout: agreement beyond chance is not defined
         return float(cohen_kappa_score(mine[rows], experts[rows], labels=[1, 2, 3]))
 
     return bootstrap(np.array(names), kappa) | {"windows": len(names), "excluded": dict(excluded)}

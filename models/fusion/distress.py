@@ -30,6 +30,8 @@ MIN_OUTCOME_S = 1200.0
 # How much wider, in log-odds, an interval is where the model's transfer to such an input is not validated.
 TRACE_WIDENING = 1.5
 UNLIKE_TRAINING_WIDENING = 2.5
+# The most measurements that lay outside the training range in any of the 436 traces behind the shipped model.
+MAX_UNLIKE = 9
 _CLIP = 1e-4
 _SHOWN_LOG_ODDS = 0.05
 TRANSFER_WARNING = (
@@ -114,8 +116,15 @@ def _outcome(
     if stage != "labour":
         warnings.append("The stage is not known; the acidaemia model was trained on labour traces that end at birth.")
         widening = TRACE_WIDENING
-    widening = _unlike(values, model.training_range, TRACE_FEATURES, widening, warnings)
     mild, severe = model.models[MILD.name], model.models[SEVERE.name]
+    unlike = int(np.sum((values < model.training_range[0]) | (values > model.training_range[1])))
+    if unlike > MAX_UNLIKE:
+        refusal = (
+            f"{unlike} of {len(values)} measurements lie outside what the model was trained on; at most {MAX_UNLIKE} "
+            "did in any trace it learned from"
+        )
+        return AcutePart(Part(None, None, MILD.event, refusal, detail), warnings=warnings)
+    widening = _unlike(values, model.training_range, TRACE_FEATURES, widening, warnings)
     rows = values[None, :]
     distress = _distress(
         float(mild.probabilities(rows)[0]), float(mild.calibration.logit_sd(mild.margins(rows))[0]) * widening

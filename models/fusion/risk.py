@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from models.bundle import Bundle
+from models.ctg.guidelines import figo
 from models.fusion.distress import AcutePart, distress_part, without_ctg
 from models.fusion.growth import growth_part
 from models.fusion.parts import CtgInput, Part, Reason, ScanInput
@@ -36,6 +37,9 @@ class RiskAssessment:
     missing, warnings : list of str
     bundle : str
         Identifier of the bundle.
+    state_basis : str
+        ``"score"``, or the guideline that calls the trace pathological where the score alone would be low: that
+        is never shown as low.
     """
 
     state: str
@@ -48,6 +52,7 @@ class RiskAssessment:
     missing: list[str]
     warnings: list[str]
     bundle: str
+    state_basis: str = "score"
 
     def as_dict(self) -> dict[str, Any]:
         """For JSON."""
@@ -84,6 +89,12 @@ def assess(bundle: Bundle, ctg: CtgInput | None, scan: ScanInput | None) -> Risk
     reasons.sort(key=lambda reason: -abs(reason.log_odds))
     raised, high = acute.cuts if acute.distress else growth_only_cuts(prior)
     state = HIGH if fused.probability >= high else RAISED if fused.probability >= raised else LOW
+    basis = _guideline(acute) if state == LOW else None
+    if basis is not None:
+        state = RAISED
+        warnings.insert(
+            0, f"{basis} calls the trace pathological: raised for that; by the score alone it would be low."
+        )
     return RiskAssessment(
         state,
         100 * fused.probability,
@@ -95,7 +106,14 @@ def assess(bundle: Bundle, ctg: CtgInput | None, scan: ScanInput | None) -> Risk
         missing,
         warnings,
         bundle.identifier,
+        basis or "score",
     )
+
+
+def _guideline(acute: AcutePart) -> str | None:
+    """FIGO, where it calls the trace pathological."""
+    answers = acute.part.detail.get("guidelines", [])
+    return next((a["rules"] for a in answers if a["rules"] == figo.RULES and a["severity"] == 2), None)
 
 
 def _meaning(acute: AcutePart, probability: float, with_growth: bool) -> str:

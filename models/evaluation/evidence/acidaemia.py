@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 
 from models.ctg.acidaemia import MILD, SEVERE, TARGETS, low_ph
 from models.evaluation.evidence.stored import Rows, column, part, seeds, table, words
-from models.evaluation.metrics import bootstrap
-from models.evaluation.outcome import auc, outcome_metrics, sensitivity_at
+from models.evaluation.metrics import auc, bootstrap
+from models.evaluation.outcome import outcome_metrics, sensitivity_at
 
 Array = NDArray[np.float64]
 TRAININGS = {"dirichlet": "4 sites, Dirichlet 2 by how low the pH is", "central": "central (one site)"}

@@ -7,8 +7,7 @@ from numpy.typing import NDArray
 from sklearn.metrics import f1_score, log_loss
 
 from models.evaluation.evidence.stored import Rows, column, part, seeds, table, words
-from models.evaluation.metrics import bootstrap, state_metrics
-from models.evaluation.outcome import auc
+from models.evaluation.metrics import auc, bootstrap, state_metrics
 
 TRAININGS = {
     "central": "central (one site)",

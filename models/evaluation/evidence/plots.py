@@ -13,7 +13,7 @@ from sklearn.metrics import roc_curve
 
 from models.evaluation.evidence.acidaemia import EVENTS, LEADS_MIN, first_seed, over_seeds, scores
 from models.evaluation.evidence.stored import Rows, seeds
-from models.evaluation.outcome import auc
+from models.evaluation.metrics import auc
 
 Array = NDArray[np.float64]
 COLOURS = ("#1f5c7a", "#a3162a")

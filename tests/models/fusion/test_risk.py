@@ -13,6 +13,7 @@ from models.ctg.analysis import analyse
 from models.ctg.features import DESIGN_NAMES
 from models.ctg.guidelines import Statements
 from models.ctg.synthetic import trace
+from models.ctg.synthetic_beats import beats
 from models.ctg.trace_features import trace_features
 from models.errors import InputError, RangeError
 from models.fusion.distress import PATTERN_EVENT
@@ -159,6 +160,27 @@ def test_without_the_acidaemia_files_the_bundle_loads_and_works(bundle: Bundle, 
     assert made.distress.event == PATTERN_EVENT
     assert made.score is not None
     assert check(assess(without, None, SMALL)).distress.event == PATTERN_EVENT
+
+
+def test_a_pathological_guideline_is_never_low(bundle: Bundle) -> None:
+    troubled = beats(minutes=80, decelerations=True, accelerations=0, seed=1).recording
+    made = check(assess(bundle, CtgInput(analysis=analyse(troubled), stage="labour"), MEDIAN))
+    figo = made.distress.detail["guidelines"][0]
+    assert figo["label"] == "pathological"
+    assert bundle.acidaemia is not None
+    assert (made.distress.probability or 0) < bundle.acidaemia.cuts[MILD.name][0]
+    assert (made.state, made.state_basis) == ("raised", "FIGO 2015")
+    assert "by the score alone it would be low" in made.warnings[0]
+    calm = check(assess(bundle, CtgInput(analysis=analyse(beats(minutes=80, seed=1).recording), stage="labour"), None))
+    assert (calm.state, calm.state_basis) == ("low", "score")
+
+
+def test_a_trace_unlike_any_other_is_not_scored(bundle: Bundle) -> None:
+    flat = trace(minutes=80, baseline_bpm=158, variability_bpm=3, late_decelerations=True, accelerations=0, seed=4)
+    made = check(assess(bundle, CtgInput(analysis=analyse(flat.recording), stage="labour"), None))
+    assert made.state == CANNOT_ASSESS
+    assert "outside what the model was trained on" in (made.distress.refusal or "")
+    assert made.distress.detail["guidelines"]
 
 
 def test_guidelines_follow_the_stage(bundle: Bundle) -> None:
