@@ -30,6 +30,8 @@ def summary(ctg: dict[str, Any]) -> str:
         _count(len(ctg["decelerations"]), "deceleration")
         + (f" ({ctg['prolonged_decelerations']} over 3 min)" if ctg["prolonged_decelerations"] else ""),
         _count(count, "contraction") if count is not None else "no tocogram",
+        *(["tachysystole"] if ctg.get("tachysystole") else []),
+        *(["sinusoidal rhythm"] if ctg.get("sinusoidal") else []),
         f"signal loss {ctg['signal_loss']:.0%}",
     ]
     return ", ".join(parts) + "."

@@ -53,7 +53,7 @@ def evaluate(bundle: Bundle, data: Path) -> Report:
     return {
         "bundle": bundle.identifier,
         "notice": "Research prototype. Not a medical device.",
-        "intervals": "95 %, percentile bootstrap, 500 draws of whole women or examinations",
+        "intervals": "95 %, percentile bootstrap, 500 draws of whole women, records or examinations",
         "datasets": datasets,
         "unusable": unusable,
     }
@@ -141,6 +141,7 @@ def words(report: Report) -> str:
                 interval = f" ({ci[0]:.3f} to {ci[1]:.3f})" if ci else ""
                 number = "not defined" if value["value"] is None else f"{value['value']:.3f}"
                 lines.append(f"  {metric:24s} {number}{interval}")
-        lines.append(f"  {'refused_rate':24s} {values['refused_rate']:.3f}")
+            elif isinstance(value, float):
+                lines.append(f"  {metric:24s} {value:.3f}")
     lines += [f"\nnot scored: {line}" for line in report["unusable"]]
     return "\n".join(lines)

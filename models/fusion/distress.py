@@ -117,7 +117,7 @@ def _outcome(
         warnings.append("The stage is not known; the acidaemia model was trained on labour traces that end at birth.")
         widening = TRACE_WIDENING
     mild, severe = model.models[MILD.name], model.models[SEVERE.name]
-    unlike = int(np.sum((values < model.training_range[0]) | (values > model.training_range[1])))
+    unlike = len(_outside(values, model.training_range))
     if unlike > MAX_UNLIKE:
         refusal = (
             f"{unlike} of {len(values)} measurements lie outside what the model was trained on; at most {MAX_UNLIKE} "
@@ -224,13 +224,17 @@ def _unlike(
     values: Array, bounds: tuple[Array, Array], features: Sequence[Feature], widening: float, warnings: list[str]
 ) -> float:
     """Name what lies outside the training range; how wide the interval becomes."""
-    low, high = bounds
-    with np.errstate(invalid="ignore"):
-        unlike = np.flatnonzero((values < low) | (values > high))
+    unlike = _outside(values, bounds)
     if len(unlike) == 0:
         return widening
     warnings.append(f"Outside what the model was trained on: {', '.join(features[int(i)].label for i in unlike)}.")
     return max(widening, UNLIKE_TRAINING_WIDENING)
+
+
+def _outside(values: Array, bounds: tuple[Array, Array]) -> NDArray[np.int64]:
+    """Which features lie beyond the training range; a missing one does not."""
+    with np.errstate(invalid="ignore"):
+        return np.flatnonzero((values < bounds[0]) | (values > bounds[1]))
 
 
 def _grouped(features: Sequence[Feature], contributions: Array) -> list[Reason]:

@@ -89,17 +89,16 @@ def assess(bundle: Bundle, ctg: CtgInput | None, scan: ScanInput | None) -> Risk
     reasons.sort(key=lambda reason: -abs(reason.log_odds))
     raised, high = acute.cuts if acute.distress else growth_only_cuts(prior)
     state = HIGH if fused.probability >= high else RAISED if fused.probability >= raised else LOW
+    meaning = _meaning(acute, fused.probability, growth is not None)
     basis = _guideline(acute) if state == LOW else None
     if basis is not None:
         state = RAISED
-        warnings.insert(
-            0, f"{basis} calls the trace pathological: raised for that; by the score alone it would be low."
-        )
+        meaning += f" {basis} calls the trace pathological: raised for that, by the score alone it would be low."
     return RiskAssessment(
         state,
         100 * fused.probability,
         (100 * fused.interval[0], 100 * fused.interval[1]),
-        _meaning(acute, fused.probability, growth is not None),
+        meaning,
         acute.part,
         growth_answer,
         reasons,

@@ -1,18 +1,19 @@
 """On the real data sets, where FETAL_HEALTH_DATA points; skipped elsewhere (the project ships none of them)."""
 
 import os
-import zipfile
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from models.bundle import Bundle
-from models.ctg import formats
+from models.ctg.acidaemia import MILD
 from models.ctg.analysis import analyse
-from models.datasets import hc18, uci_ctg
+from models.ctg.synthetic import as_wfdb
+from models.datasets import ctu_uhb, hc18, uci_ctg
 from models.fusion.parts import CtgInput
 from models.fusion.risk import assess
+from tests.models.ctg.test_fuzz import attempt, mutated
 
 DATA = os.environ.get("FETAL_HEALTH_DATA")
 pytestmark = pytest.mark.skipif(DATA is None, reason="FETAL_HEALTH_DATA is not set")
@@ -44,20 +45,31 @@ def test_hc18_references_agree_with_their_outlines() -> None:
     assert np.abs(error).max() < 0.1
 
 
-def test_ctu_uhb_records_are_read_and_assessed(bundle: Bundle) -> None:
-    archives = [path for path in FOLDER.rglob("*.zip") if "ctu" in path.name]
-    if not archives:
-        pytest.skip("no CTU-UHB archive below FETAL_HEALTH_DATA")
-    with zipfile.ZipFile(archives[0]) as archive:
-        headers = sorted(name for name in archive.namelist() if name.endswith(".hea"))[::40]
-        assert headers
-        for name in headers:
-            files = {Path(n).name: archive.read(n) for n in (name, name.replace(".hea", ".dat"))}
-            recording = formats.read(files)
-            assert recording.sampling_rate_hz == 4
-            assert recording.stage == "labour"
-            analysis = analyse(recording)
-            made = assess(bundle, CtgInput(analysis=analysis, stage="labour"), None)
-            assert (made.score is None) == (made.distress.refusal is not None)
-            if analysis.baseline_bpm is not None:
-                assert 80 < analysis.baseline_bpm < 200
+@pytest.fixture(scope="module")
+def births() -> list[ctu_uhb.BirthRecord]:
+    where = ctu_uhb.find(FOLDER)
+    if where is None:
+        pytest.skip("no CTU-UHB below FETAL_HEALTH_DATA")
+    return ctu_uhb.read(where)
+
+
+def test_ctu_uhb_records_are_read_and_assessed(bundle: Bundle, births: list[ctu_uhb.BirthRecord]) -> None:
+    for record in births[::40]:
+        recording = record.recording
+        assert recording.sampling_rate_hz == 4
+        assert recording.stage == "labour"
+        assert 6.8 <= record.ph <= 7.5
+        made = assess(bundle, CtgInput(analysis=analyse(recording), stage="labour"), None)
+        assert (made.score is None) == (made.distress.refusal is not None)
+        if made.score is not None:
+            assert made.distress.event == MILD.event
+            assert 100 <= made.distress.detail["baseline_bpm"] <= 180
+
+
+@pytest.mark.slow
+def test_mutated_real_records_are_read_or_refused(births: list[ctu_uhb.BirthRecord]) -> None:
+    rng = np.random.default_rng(1)
+    for record in births[::60]:
+        files = as_wfdb(record.recording, record.name)
+        for _ in range(15):
+            attempt(mutated(files, rng))

@@ -1,6 +1,6 @@
 """FIGO consensus guidelines on intrapartum monitoring, 2015."""
 
-from models.ctg.guidelines.findings import Findings, GuidelineClass, Judgement, cannot, kinds, recurs, unrelated
+from models.ctg.guidelines.findings import Findings, GuidelineClass, Judgement, cannot, graded, kinds, recurs, unrelated
 
 RULES = "FIGO 2015"
 SOURCE = (
@@ -19,12 +19,8 @@ def classify(found: Findings) -> GuidelineClass:
     _variability(found, judged)
     _decelerations(found, judged)
     judged.open.append("reduced variability inside decelerations")
-    if judged.red:
-        return GuidelineClass(RULES, LABELS[2], 2, tuple(judged.red + judged.amber), tuple(judged.open), SOURCE)
-    if judged.amber:
-        return GuidelineClass(RULES, LABELS[1], 1, tuple(judged.amber), tuple(judged.open), SOURCE)
-    why = ("baseline 110-160 bpm, variability 5-25 bpm, no repetitive decelerations",)
-    return GuidelineClass(RULES, LABELS[0], 0, why, tuple(judged.open), SOURCE)
+    fine = "baseline 110-160 bpm, variability 5-25 bpm, no repetitive decelerations"
+    return graded(RULES, LABELS, judged, fine, SOURCE)
 
 
 def _baseline(found: Findings, judged: Judgement) -> None:

@@ -228,6 +228,13 @@ def unrelated(found: Findings, judgement: Judgement) -> bool:
     return False
 
 
+def graded(rules: str, labels: tuple[str, str, str], judged: Judgement, fine: str, source: str) -> GuidelineClass:
+    """Worst label where anything is red, the middle one where anything is amber, else the best, because `fine`."""
+    severity = 2 if judged.red else 1 if judged.amber else 0
+    criteria = tuple(judged.red + judged.amber) or (fine,)
+    return GuidelineClass(rules, labels[severity], severity, criteria, tuple(judged.open), source)
+
+
 def cannot(rules: str, source: str) -> GuidelineClass:
     """No class without a baseline."""
     return GuidelineClass(rules, "cannot assess", None, ("the baseline cannot be determined",), (), source)

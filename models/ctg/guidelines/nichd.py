@@ -9,6 +9,7 @@ from models.ctg.guidelines.findings import (
     Judgement,
     Statements,
     cannot,
+    graded,
     kinds,
     recurs,
     unrelated,
@@ -59,12 +60,8 @@ def classify(found: Findings, stated: Statements | None = None) -> GuidelineClas
                 f"whether variability is absent; with {' and '.join(recurrent)} that would be category III"
             )
     _lesser(found, judged, related)
-    if judged.red:
-        return GuidelineClass(RULES, LABELS[2], 2, tuple(judged.red + judged.amber), tuple(judged.open), SOURCE)
-    if judged.amber:
-        return GuidelineClass(RULES, LABELS[1], 1, tuple(judged.amber), tuple(judged.open), SOURCE)
-    why = ("baseline 110-160 bpm, moderate variability, no late, variable or prolonged decelerations",)
-    return GuidelineClass(RULES, LABELS[0], 0, why, tuple(judged.open), SOURCE)
+    fine = "baseline 110-160 bpm, moderate variability, no late, variable or prolonged decelerations"
+    return graded(RULES, LABELS, judged, fine, SOURCE)
 
 
 def _named(event: Event) -> Event:
