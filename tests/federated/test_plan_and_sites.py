@@ -22,7 +22,9 @@ from tests.federated.conftest import PLAN
 
 
 def test_shipped_plans_load() -> None:
-    assert set(shipped_plans()) == {"default", "synthetic"}
+    assert set(shipped_plans()) == {"default", "ctg", "synthetic"}
+    whole, part = (load(shipped_plans()[name]) for name in ("default", "ctg"))
+    assert (part.ctg, part.acidaemia, part.ultrasound) == (whole.ctg, whole.acidaemia, None)
     for path in shipped_plans().values():
         assert load(path).name == path.stem
 
