@@ -138,7 +138,7 @@ def federation() -> None:
         events = RunFolder(path).events()
         from datetime import datetime
 
-        for modality in ("ctg", "ultrasound"):
+        for modality in ("ctg", "acidaemia", "ultrasound"):
             rounds = [datetime.fromisoformat(e["time"]) for e in events if e.get("modality") == modality]
             if len(rounds) > 1:
                 minutes = max((rounds[-1] - rounds[0]).total_seconds(), 1.0) / 60
