@@ -122,4 +122,4 @@ def maternal(heart: Array, mhr_bpm: Array, sampling_rate_hz: float) -> Flags:
     share = ndimage.uniform_filter1d(near.astype(float), size)
     seen = ndimage.uniform_filter1d(both.astype(float), size)
     core = (seen > 0.3) & (share > 0.8 * seen)
-    return np.asarray(ndimage.binary_dilation(core, iterations=size // 2) & near)
+    return np.asarray(ndimage.maximum_filter1d(core.astype(np.uint8), size).astype(bool) & near)

@@ -36,6 +36,8 @@ class Feature:
         variability measures and deceleration classes are not published in full, and its histogram
         "variance" is none of the same histogram (mean and median lie more than one standard
         deviation apart in 40 % of the rows, which no distribution allows).
+    unit, definition, source : str
+        For the document; empty where name and column say it (`models.ctg.vector_doc`).
     """
 
     name: str

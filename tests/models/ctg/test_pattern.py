@@ -7,9 +7,10 @@ from hypothesis import strategies as st
 from scipy.special import log_softmax
 
 from models.bundle import Bundle
-from models.ctg.boosting import gradients, tree_json
+from models.ctg.boosting import BoostingSettings, boost, gradients, matrix, tree_json
 from models.ctg.calibration import Calibration, CalibrationSums, calibration_sums, newton_step
-from models.ctg.features import FEATURE_NAMES, FEATURES, as_trace_would, vector
+from models.ctg.features import DESIGN_NAMES, FEATURE_NAMES, FEATURES, as_trace_would, design, vector
+from models.ctg.pattern import PatternModel, training_weights, without_contractions
 from models.errors import InputError, RangeError
 
 
@@ -107,3 +108,34 @@ def test_neither_class_nor_flags_are_features() -> None:
     columns = {feature.uci_column for feature in FEATURES}
     assert not columns & {"CLASS", "NSP", "A", "B", "C", "D", "E", "AD", "DE", "LD", "FS", "SUSP", "LBE", "FileName"}
     assert len(set(FEATURE_NAMES)) == 21
+
+
+def test_trees_from_before_the_derived_features_still_answer() -> None:
+    rng = np.random.default_rng(4)
+    features, state = rng.normal(size=(90, 21)), np.repeat([0, 1, 2], 30)
+    features[:, 0] += state
+    rows = matrix(features, FEATURE_NAMES, state.astype(float), np.ones(90))
+    booster = boost(rows, np.zeros((90, 3)), 5, BoostingSettings(), 3, seed=1)
+    model = PatternModel(booster, Calibration())
+    assert (model.probabilities(features).argmax(axis=1) == state).mean() > 0.6
+    values, _ = model.contributions(features)
+    assert values.shape == (90, 21)
+
+
+def test_derived_features_are_functions_of_the_21() -> None:
+    row = np.arange(1.0, 22.0)[None, :]
+    named = dict(zip(DESIGN_NAMES, design(row)[0], strict=True))
+    assert named["histogram_mode_minus_baseline_bpm"] == named["histogram_mode_bpm"] - named["baseline_bpm"]
+    kinds = ("light", "severe", "prolonged")
+    assert named["decelerations_per_s"] == sum(named[f"{kind}_decelerations_per_s"] for kind in kinds)
+    assert named["stv_product"] == named["abnormal_stv_percent"] * named["mean_stv_bpm"]
+    blind = design(without_contractions(row))[0]
+    assert np.isnan(blind[FEATURE_NAMES.index("contractions_per_s")])
+    assert np.isnan(blind).sum() == 1
+
+
+def test_a_woman_with_many_rows_weighs_less_a_row() -> None:
+    state, woman = np.array([0, 0, 2, 0]), np.array(["a", "a", "b", "c"])
+    weight = training_weights(state, woman, (1.0, 2.0, 3.0))
+    assert weight[0] == weight[1] == pytest.approx(weight[3] / np.sqrt(2))
+    assert weight[2] == pytest.approx(3 * weight[3])
