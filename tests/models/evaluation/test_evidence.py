@@ -99,3 +99,20 @@ def test_measuring_without_the_data_sets_says_less() -> None:
     text = "\n".join(measuring.lines({"simulated": {}}))
     assert "Two generators" in text
     assert "obstetricians" not in text
+
+
+def test_the_cross_fitted_choice_is_not_scored_on_itself() -> None:
+    def variant(scores: list[float]) -> list[list[dict[str, str]]]:
+        ph = [7.0, 7.3, 7.0, 7.3]
+        return [
+            [
+                {"fold": str(i // 2), "ph": str(p), MILD.name: str(s)}
+                for i, (p, s) in enumerate(zip(ph, scores, strict=True))
+            ]
+        ]
+
+    # Each variant is right on one fold and wrong on the other: chosen on the other fold, always wrong.
+    first, second = variant([0.9, 0.1, 0.1, 0.9]), variant([0.1, 0.9, 0.9, 0.1])
+    assert acidaemia.cross_fitted({"a": first, "b": second}, MILD.name) == 0.0
+    good = variant([0.9, 0.1, 0.8, 0.2])
+    assert acidaemia.cross_fitted({"a": good, "b": first}, MILD.name) == 1.0
