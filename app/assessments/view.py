@@ -26,6 +26,7 @@ def summary(ctg: dict[str, Any]) -> str:
     parts = [
         f"Baseline {ctg['baseline_bpm']:.0f} bpm",
         f"variability {variability:.0f} bpm" if variability is not None else "variability not measurable",
+        *([f"short-term variation {stv:.1f} ms"] if (stv := ctg.get("short_term_variation_ms")) else []),
         _count(len(ctg["accelerations"]), "acceleration"),
         _count(len(ctg["decelerations"]), "deceleration")
         + (f" ({ctg['prolonged_decelerations']} over 3 min)" if ctg["prolonged_decelerations"] else ""),

@@ -132,7 +132,7 @@ if (box) {
   if (response.ok) {
     data = await response.json();
     draw();
-    box.scrollLeft = box.scrollWidth; // the latest minutes first
     controls.hidden = false;
+    requestAnimationFrame(() => { box.scrollLeft = box.scrollWidth; }); // the latest minutes first
   }
 }

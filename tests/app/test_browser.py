@@ -99,6 +99,7 @@ def test_pages_load_without_a_complaint(page: Any, path: str) -> None:
 def test_the_trace_is_taken_over_and_read_by_keyboard(page: Any) -> None:
     page.goto("/assessments/1")
     page.wait_for_selector("#trace .uplot")
+    page.wait_for_function("() => { const t = document.getElementById('trace'); return t.scrollLeft > 0; }")
     page.focus("#trace")
     for _ in range(5):
         page.keyboard.press("ArrowRight")

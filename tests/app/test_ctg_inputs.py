@@ -140,3 +140,14 @@ def test_analyse_as_json_and_refusals(tmp_path: Path) -> None:
         failed = analyse(*arguments)
         assert isinstance(failed.exception, kind)
         assert isinstance(failed.exception, FetalHealthError)
+
+
+def test_short_term_variation_is_shown_before_labour_only(api: TestClient) -> None:
+    files = [("ctg", (name, content)) for name, content in as_wfdb(FIRST, "r").items()]
+    pages = {}
+    for stage in ("antepartum", "labour"):
+        made = send(api, {"ctg_stage": stage}, files).json()
+        pages[stage] = api.get(f"/assessments/{made['id']}", headers={"Accept": "text/html"}).text
+    assert "short-term variation" in pages["antepartum"]
+    assert "Dawes-Redman" in pages["antepartum"]
+    assert "short-term variation" not in pages["labour"]

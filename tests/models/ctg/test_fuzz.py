@@ -18,8 +18,8 @@ from models.errors import InputError
 
 ENDINGS = ("hea", "dat", "csv", "json", "edf", "fhr", "fhrm")
 MUTATIONS = 60
-ALLOWED_BYTES = 3_000_000
-FACTOR = 150  # a digit of text becomes a float, a Python object and a list cell
+ALLOWED_BYTES = 2_000_000
+FACTOR = 40  # a digit of text becomes a float, a Python object and a list cell
 
 
 def attempt(files: Mapping[str, bytes], rate: float | None = None) -> None:
