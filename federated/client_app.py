@@ -56,7 +56,7 @@ def tree_site(site: Site, plan: Plan) -> TreeSite:
         return TreeSite(site.name, pattern_rows(ctg_rows(site), plan.ctg), plan.ctg, seed=plan.seed)
     assert plan.acidaemia is not None
     births = birth_rows(site)
-    rows = acidaemia_rows(births.names, births.ph, births.features, plan.acidaemia)
+    rows = acidaemia_rows(births.names, births.ph, births.features)
     return TreeSite(site.name, rows, plan.acidaemia, seed=plan.seed)
 
 

@@ -88,9 +88,9 @@ class Plan(_Section):
     ultrasound: UltrasoundPlan | None = None
     gate: GatePlan = GatePlan()
 
-    def trees(self) -> list[tuple[str, CtgPlan | AcidaemiaPlan]]:
+    def trees(self) -> list[tuple[str, TreePlan]]:
         """The sections that train trees, by modality."""
-        sections = (("ctg", self.ctg), ("acidaemia", self.acidaemia))
+        sections: tuple[tuple[str, TreePlan | None], ...] = (("ctg", self.ctg), ("acidaemia", self.acidaemia))
         return [(modality, section) for modality, section in sections if section is not None]
 
 

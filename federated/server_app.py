@@ -11,11 +11,11 @@ import numpy as np
 from flwr.app import Array, ArrayRecord, ConfigRecord, Context, Message, RecordDict
 from flwr.serverapp import Grid, ServerApp
 
-from federated.plan import AcidaemiaPlan, CtgPlan, Plan, load
+from federated.plan import Plan, TreePlan, load
 from federated.run_folder import RunFolder
 from federated.strategies.flower import Averaging, Node, Progress, SiteFailureError, Trees, ask, lane_record
 from federated.strategies.weighted_bagging import Document, concatenate
-from federated.tree_tasks import classes, columns, learner_names, outputs, target_learners
+from federated.tree_tasks import task_of
 from federated.tree_training import NEWTON_STEPS, assemble, combine, empty_frame, is_final
 from models.ctg.calibration import Calibration, CalibrationSums
 
@@ -77,7 +77,7 @@ def _progress(run: RunFolder, modality: str, rounds: int, first: int) -> Progres
 
 
 def _train_trees(
-    grid: Grid, run: RunFolder, plan: Plan, modality: str, section: CtgPlan | AcidaemiaPlan, nodes: list[Node]
+    grid: Grid, run: RunFolder, plan: Plan, modality: str, section: TreePlan, nodes: list[Node]
 ) -> dict[str, Any]:
     frame = frame_of(section)
     kept = run.trees(modality)
@@ -92,22 +92,24 @@ def _train_trees(
     return _calibrate(grid, run, plan, section, nodes, so_far, fresh=len(kept) == rounds)
 
 
-def frame_of(section: CtgPlan | AcidaemiaPlan) -> Document:
+def frame_of(section: TreePlan) -> Document:
     """The header that the trees of this section share."""
-    return empty_frame(section.boosting.settings(), outputs(section), columns(section))
+    task = task_of(section)
+    return empty_frame(section.boosting.settings(), task.outputs, task.columns)
 
 
 def _calibrate(
     grid: Grid,
     run: RunFolder,
     plan: Plan,
-    section: CtgPlan | AcidaemiaPlan,
+    section: TreePlan,
     nodes: list[Node],
     model: ArrayRecord,
     *,
     fresh: bool,
 ) -> dict[str, Any]:
-    calibrations = {target: Calibration.start(classes(section)) for target in target_learners(section)}
+    task = task_of(section)
+    calibrations = {target: Calibration.start(task.classes) for target in task.targets}
 
     def query(kind: str, arrays: ArrayRecord, fresh: bool) -> dict[str, Message]:
         config = ConfigRecord({"plan": plan.model_dump_json(), "fresh": fresh})
@@ -161,8 +163,8 @@ def _train_ultrasound(grid: Grid, run: RunFolder, plan: Plan, nodes: list[Node])
     return _by_site(replies, nodes)
 
 
-def final_trees(run: RunFolder, modality: str, section: CtgPlan | AcidaemiaPlan) -> dict[str, Document]:
+def final_trees(run: RunFolder, modality: str, section: TreePlan) -> dict[str, Document]:
     """The finished trees of each target."""
     finals = [document for lane, document in _summed(run.trees(modality)).items() if is_final(lane, section)]
-    learned = dict(zip(learner_names(section), finals, strict=True))
-    return assemble(frame_of(section), learned, target_learners(section))
+    task = task_of(section)
+    return assemble(frame_of(section), dict(zip(task.learners, finals, strict=True)), task.targets)

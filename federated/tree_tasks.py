@@ -1,11 +1,12 @@
 """The two things that trees are trained for, pattern and acidaemia: from a site's data to learners and targets."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from federated.plan import AcidaemiaPlan, CtgPlan
+from federated.plan import CtgPlan, TreePlan
 from federated.tree_site import Groups, Labels, Learner, SiteRows
 from models.ctg.acidaemia import RUNGS, TARGETS, low_ph
 from models.ctg.analysis import analyse
@@ -18,31 +19,43 @@ from models.datasets.uci_ctg import CtgTable
 Array = NDArray[np.float64]
 
 
-def learner_names(plan: CtgPlan | AcidaemiaPlan) -> tuple[str, ...]:
-    """What a task's learners are called, in their order."""
-    return VIEWS if isinstance(plan, CtgPlan) else tuple(f"{rung:.2f}" for rung in RUNGS)
+@dataclass(frozen=True)
+class TreeTask:
+    """What server and sites agree on before a tree is grown.
+
+    Attributes
+    ----------
+    targets : dict of str to tuple of str
+        The learners behind each thing that is calibrated.
+    learners : tuple of str
+        In their order.
+    outputs, classes : int
+        Of every learner, and of every target.
+    columns : tuple of str
+        What the trees see.
+    """
+
+    targets: dict[str, tuple[str, ...]]
+    learners: tuple[str, ...]
+    outputs: int
+    classes: int
+    columns: tuple[str, ...]
 
 
-def target_learners(plan: CtgPlan | AcidaemiaPlan) -> dict[str, tuple[str, ...]]:
-    """The learners behind each thing that is calibrated."""
-    if isinstance(plan, CtgPlan):
-        return {view: (view,) for view in VIEWS}
-    return {target.name: tuple(f"{rung:.2f}" for rung in target.rungs) for target in TARGETS}
+RUNG_NAMES = {rung: f"{rung:.2f}" for rung in RUNGS}
+PATTERN = TreeTask({view: (view,) for view in VIEWS}, VIEWS, len(STATES), len(STATES), DESIGN_NAMES)
+ACIDAEMIA = TreeTask(
+    {target.name: tuple(RUNG_NAMES[rung] for rung in target.rungs) for target in TARGETS},
+    tuple(RUNG_NAMES.values()),
+    1,
+    2,
+    TRACE_FEATURE_NAMES,
+)
 
 
-def classes(plan: CtgPlan | AcidaemiaPlan) -> int:
-    """Classes of every target."""
-    return len(STATES) if isinstance(plan, CtgPlan) else 2
-
-
-def columns(plan: CtgPlan | AcidaemiaPlan) -> tuple[str, ...]:
-    """Names of the columns that the trees see."""
-    return DESIGN_NAMES if isinstance(plan, CtgPlan) else TRACE_FEATURE_NAMES
-
-
-def outputs(plan: CtgPlan | AcidaemiaPlan) -> int:
-    """Outputs of every learner."""
-    return len(STATES) if isinstance(plan, CtgPlan) else 1
+def task_of(plan: TreePlan) -> TreeTask:
+    """The task of a section of a plan."""
+    return PATTERN if isinstance(plan, CtgPlan) else ACIDAEMIA
 
 
 def pattern_rows(table: CtgTable, plan: CtgPlan, views: Sequence[View] = VIEWS) -> SiteRows:
@@ -66,15 +79,15 @@ def measured(records: Sequence[BirthRecord]) -> Array:
     return np.array([trace_features(analyse(record.recording)) for record in records])
 
 
-def acidaemia_rows(names: Groups, ph: Array, features: Array, plan: AcidaemiaPlan) -> SiteRows:
+def acidaemia_rows(names: Groups, ph: Array, features: Array) -> SiteRows:
     """CTU-UHB records that can be assessed, with a learner a rung."""
     kept = np.flatnonzero(np.isfinite(features).any(axis=1))
     ph, features = ph[kept], features[kept]
     index, weight = np.arange(len(kept)), np.ones(len(kept))
     learners = tuple(
         Learner(name, 1, TRACE_FEATURE_NAMES, features, low_ph(ph, rung), weight, index, features)
-        for name, rung in zip(learner_names(plan), RUNGS, strict=True)
+        for rung, name in RUNG_NAMES.items()
     )
-    targets = {t.name: (target_learners(plan)[t.name], low_ph(ph, t.threshold)) for t in TARGETS}
+    targets = {t.name: (ACIDAEMIA.targets[t.name], low_ph(ph, t.threshold)) for t in TARGETS}
     stratum = np.sum([label for _, label in targets.values()], axis=0)
     return SiteRows(learners, targets, names[kept], stratum, features)

@@ -57,7 +57,7 @@ def out_of_fold(
         sites = []
         for k in np.unique(site_of):
             own = inside.rows(np.flatnonzero(site_of == k))
-            rows = acidaemia_rows(own.names, own.ph, own.features, plan)
+            rows = acidaemia_rows(own.names, own.ph, own.features)
             sites.append(TreeSite(f"site-{k + 1}", rows, plan, seed=base_seed + seed))
         for name, (document, calibration) in train_sites(sites, plan, frame_of(plan)).items():
             model = AcidaemiaModel(booster_from(document), calibration)

@@ -9,7 +9,7 @@ from federated.simulated_sites import Births
 from federated.sites import birth_sites
 from federated.summaries import auc, feature_range, summarise_target
 from federated.tree_site import TreeSite
-from federated.tree_tasks import acidaemia_rows, learner_names, target_learners
+from federated.tree_tasks import ACIDAEMIA, acidaemia_rows, task_of
 from federated.tree_training import ladder, train_sites
 from models.ctg.acidaemia import RUNGS, TARGETS, AcidaemiaModel
 from models.ctg.boosting import booster_from, gradients, margins
@@ -36,13 +36,13 @@ def sites(births: Births) -> list[TreeSite]:
     made = []
     for k in range(3):
         own = births.rows(np.flatnonzero(site_of == k))
-        made.append(TreeSite(f"s{k}", acidaemia_rows(own.names, own.ph, own.features, PLAN), PLAN, seed=2))
+        made.append(TreeSite(f"s{k}", acidaemia_rows(own.names, own.ph, own.features), PLAN, seed=2))
     return made
 
 
 def test_a_lane_a_rung_and_fold(sites: list[TreeSite]) -> None:
     assert len(sites[0].lanes) == len(RUNGS) * (PLAN.calibration_folds + 1)
-    assert [lane.learner.name for lane in sites[0].lanes[::3]] == list(learner_names(PLAN))
+    assert [lane.learner.name for lane in sites[0].lanes[::3]] == list(ACIDAEMIA.learners)
 
 
 def test_a_record_that_cannot_be_assessed_trains_nothing(sites: list[TreeSite]) -> None:
@@ -66,7 +66,7 @@ def test_the_ladder_is_the_mean_of_its_rungs(sites: list[TreeSite], births: Birt
 
 def test_training_separates_and_calibrates(sites: list[TreeSite], births: Births) -> None:
     made = train_sites(sites, PLAN, frame_of(PLAN))
-    assert set(made) == {target.name for target in TARGETS} == set(target_learners(PLAN))
+    assert set(made) == {target.name for target in TARGETS} == set(task_of(PLAN).targets)
     for target in TARGETS:
         document, calibration = made[target.name]
         model = AcidaemiaModel(booster_from(document), calibration)
