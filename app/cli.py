@@ -166,7 +166,10 @@ def analyse_record(
     typer.echo(json.dumps(detail, indent=1) if as_json else "\n".join(lines(recording, analysis, detail)))
     if strip is not None:
         svg = strip_svg(recording, analysis, paper, title=record[0].stem)
-        strip.write_bytes(strip_pdf(svg) if strip.suffix == ".pdf" else svg.encode())
+        try:
+            strip.write_bytes(strip_pdf(svg) if strip.suffix == ".pdf" else svg.encode())
+        except OSError as error:
+            raise InputError(f"{strip}: {error.strerror}") from None
         typer.echo(f"written: {strip}", err=as_json)
     if analysis.quality.refusal:
         raise typer.Exit(3)

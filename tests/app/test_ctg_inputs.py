@@ -133,6 +133,7 @@ def test_analyse_as_json_and_refusals(tmp_path: Path) -> None:
     for arguments, kind in (
         ((header, "--speed", 5), RangeError),
         ((header, "--strip", "a.png"), InputError),
+        ((header, "--strip", tmp_path / "nowhere" / "a.svg"), InputError),
         ((header, "--stage", "asleep"), InputError),
         ((tmp_path / "none.hea",), InputError),
         ((header, "--channel", 2), InputError),
