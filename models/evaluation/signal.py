@@ -24,13 +24,16 @@ def spans(events: Sequence[Event]) -> Array:
     return np.array([[event.start_s, event.end_s] for event in events], dtype=np.float64).reshape(-1, 2)
 
 
+def _meet(first: Array, second: Array) -> NDArray[np.bool_]:
+    """Which of the first (rows) and the second (columns) overlap by at least half of the shorter one."""
+    overlap = np.minimum(first[:, None, 1], second[None, :, 1]) - np.maximum(first[:, None, 0], second[None, :, 0])
+    shorter = np.minimum((first[:, 1] - first[:, 0])[:, None], (second[:, 1] - second[:, 0])[None, :])
+    return np.asarray(overlap >= 0.5 * shorter)
+
+
 def matches(found: Array, known: Array) -> Counts:
-    """Found, found and known, known, known and found: an overlap of at least half of the shorter one counts."""
-    if len(found) == 0 or len(known) == 0:
-        return np.array([len(found), 0, len(known), 0])
-    overlap = np.minimum(found[:, None, 1], known[None, :, 1]) - np.maximum(found[:, None, 0], known[None, :, 0])
-    shorter = np.minimum((found[:, 1] - found[:, 0])[:, None], (known[:, 1] - known[:, 0])[None, :])
-    hit = overlap >= 0.5 * shorter
+    """Found, found and known, known, known and found."""
+    hit = _meet(found, known)
     return np.array([len(found), hit.any(axis=1).sum(), len(known), hit.any(axis=0).sum()])
 
 
@@ -130,11 +133,7 @@ def _rmsd(first: Array, second: Array) -> float:
 
 def _both(first: Array, second: Array) -> Array:
     """Events of the first that the second has too."""
-    if len(first) == 0 or len(second) == 0:
-        return np.empty((0, 2))
-    overlap = np.minimum(first[:, None, 1], second[None, :, 1]) - np.maximum(first[:, None, 0], second[None, :, 0])
-    shorter = np.minimum((first[:, 1] - first[:, 0])[:, None], (second[:, 1] - second[:, 0])[None, :])
-    return np.asarray(first[(overlap >= 0.5 * shorter).any(axis=1)])
+    return np.asarray(first[_meet(first, second).any(axis=1)])
 
 
 def false_signal(folder: Path) -> dict[str, Any]:
