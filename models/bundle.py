@@ -158,7 +158,7 @@ class Bundle:
     @cached_property
     def acidaemia(self) -> Acidaemia | None:
         """The acidaemia model; None where the bundle was made, or is used, without it."""
-        if not all((self.folder / name).exists() for name in ACIDAEMIA_FILES):
+        if not set(ACIDAEMIA_FILES) <= set(self.present_files):
             return None
         try:
             settings = json.loads((self.folder / ACIDAEMIA_SETTINGS).read_text(encoding="utf-8"))

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from models.bundle import MANIFEST, SEGMENTER, Bundle, save, shipped
+from models.bundle import ACIDAEMIA_FILES, MANIFEST, SEGMENTER, Bundle, save, shipped
 from models.card import model_card
 from models.errors import BundleError
 
@@ -83,3 +83,12 @@ def test_torch_and_onnx_agree(bundle: Bundle) -> None:
     image = rng.integers(0, 255, (128, 192)).astype(np.uint8)
     expected = unmirrored_mean(predict_logits(network, mirrored(image)))
     np.testing.assert_allclose(bundle.segmenter.logits(image), expected, atol=2e-3)
+
+
+def test_files_that_the_manifest_does_not_name_are_not_loaded(bundle: Bundle, tmp_path: Path) -> None:
+    manifest = {key: value for key, value in bundle.manifest.items() if key not in {"format", "files"}}
+    kept = [name for name in bundle.present_files if name not in ACIDAEMIA_FILES]
+    made = save(tmp_path / "b", {name: (bundle.folder / name).read_bytes() for name in kept}, manifest)
+    for name in ACIDAEMIA_FILES:
+        (made.folder / name).write_bytes((bundle.folder / name).read_bytes())
+    assert Bundle(made.folder).acidaemia is None
