@@ -133,6 +133,11 @@ class Births:
     ph: NDArray[np.float64]
     features: NDArray[np.float64]
 
+    @classmethod
+    def of(cls, records: list[ctu_uhb.BirthRecord], features: NDArray[np.float64]) -> "Births":
+        """Records with what was measured on them."""
+        return cls(np.array([one.name for one in records]), np.array([one.ph for one in records]), features)
+
     @property
     def labels(self) -> NDArray[np.int64]:
         """0, 1 for a pH at or below 7.15, 2 for one below 7.05."""
@@ -147,9 +152,7 @@ class Births:
 def read_births(where: str) -> Births:
     """All labour records, read and measured once a process."""
     records = ctu_uhb.read(Path(where))
-    return Births(
-        np.array([record.name for record in records]), np.array([record.ph for record in records]), measured(records)
-    )
+    return Births.of(records, measured(records))
 
 
 @lru_cache(maxsize=1)

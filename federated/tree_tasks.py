@@ -74,9 +74,10 @@ def pattern_rows(table: CtgTable, plan: CtgPlan, views: Sequence[View] = VIEWS) 
     return SiteRows(tuple(learners), targets, table.woman, table.state, table.features)
 
 
-def measured(records: Sequence[BirthRecord]) -> Array:
-    """The trace features of each record, shape (n, 75); missing where the trace cannot be assessed."""
-    return np.array([trace_features(analyse(record.recording)) for record in records])
+def measured(records: Sequence[BirthRecord], hidden_min: int = 0) -> Array:
+    """Trace features with the last minutes hidden, shape (n, 75); missing where a trace cannot be assessed."""
+    cut = [record.recording.part(0.0, record.recording.duration_s - 60.0 * hidden_min) for record in records]
+    return np.array([trace_features(analyse(one)) for one in cut])
 
 
 def acidaemia_rows(names: Groups, ph: Array, features: Array) -> SiteRows:

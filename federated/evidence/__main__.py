@@ -1,7 +1,7 @@
 """Run one study: ``python -m federated.evidence hc18|uci|ctu-uhb|choices DATA PLAN``.
 
 Each trains the shipped recipe several times without a fifth of the women, records or examinations and appends
-what it predicts for them to ``docs/evidence/oof``. Documents are written from these files in seconds
+what it predicts for them to ``docs/evidence/oof``. Documents are written from these files in a minute
 (``make evidence``).
 """
 

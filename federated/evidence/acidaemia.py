@@ -14,23 +14,15 @@ from federated.server_app import frame_of
 from federated.simulated_sites import Births
 from federated.sites import birth_sites
 from federated.tree_site import TreeSite
-from federated.tree_tasks import acidaemia_rows
+from federated.tree_tasks import acidaemia_rows, measured
 from federated.tree_training import train_sites
-from models.ctg.acidaemia import TARGETS, AcidaemiaModel
-from models.ctg.analysis import analyse
+from models.ctg.acidaemia import LEADS_MIN, TARGETS, AcidaemiaModel
 from models.ctg.boosting import booster_from
-from models.ctg.trace_features import TRACE_FEATURE_NAMES, trace_features
+from models.ctg.trace_features import TRACE_FEATURE_NAMES
 from models.datasets import ctu_uhb
 
 Array = NDArray[np.float64]
-LEADS_MIN = (0, 15, 30, 45, 60)
 CHOICE_SEEDS = 3
-
-
-def lead_features(records: list[ctu_uhb.BirthRecord], lead_min: int) -> Array:
-    """Features with the last minutes hidden, shape (n, 75)."""
-    cut = [record.recording.part(0.0, record.recording.duration_s - 60.0 * lead_min) for record in records]
-    return np.array([trace_features(analyse(one)) for one in cut])
 
 
 @dataclass(frozen=True)
@@ -62,23 +54,17 @@ def out_of_fold(
         for name, (document, calibration) in train_sites(sites, plan, frame_of(plan)).items():
             model = AcidaemiaModel(booster_from(document), calibration)
             for lead, features in leads.items():
-                assessed = np.isfinite(features[test]).any(axis=1)
-                prior = calibration.events / calibration.rows
-                probability[name][lead][test] = np.where(assessed, model.probabilities(features[test]), prior)
+                probability[name][lead][test] = model.for_every_record(features[test])
         fold_of[test] = fold
     return Fold(probability, fold_of)
-
-
-def _births(records: list[ctu_uhb.BirthRecord], features: Array) -> Births:
-    return Births(np.array([record.name for record in records]), np.array([record.ph for record in records]), features)
 
 
 def study(where: Path, plan: Plan, output: Path, wanted: list[str]) -> None:
     """Write one row a record, training and seed to ``ctu_uhb.csv``, with a column a target and lead time."""
     section = plan.acidaemia or AcidaemiaPlan()
     records = ctu_uhb.read(where)
-    leads = {lead: lead_features(records, lead) for lead in LEADS_MIN}
-    births = _births(records, leads[0])
+    leads = {lead: measured(records, lead) for lead in LEADS_MIN}
+    births = Births.of(records, leads[0])
 
     def make(part: str) -> Rows:
         training, seed = part.split("/")
@@ -125,7 +111,7 @@ def choices(where: Path, plan: Plan, output: Path, wanted: list[str]) -> None:
     """Central variants of the recipe, three seeds, to ``ctu_uhb_choices.csv``: what helps and what does not."""
     section = plan.acidaemia or AcidaemiaPlan()
     records = ctu_uhb.read(where)
-    features = lead_features(records, 0)
+    features = measured(records)
     assessed = np.isfinite(features).any(axis=1)
 
     def make(part: str) -> Rows:
@@ -133,7 +119,7 @@ def choices(where: Path, plan: Plan, output: Path, wanted: list[str]) -> None:
         changes, columns = CHOICES[name]
         boosting = BoostingPlan(**{**section.boosting.model_dump(), **changes})
         varied = section.model_copy(update={"boosting": boosting, "calibration_folds": 2})
-        births = _births(records, np.where(columns, features, np.nan))
+        births = Births.of(records, np.where(columns, features, np.nan))
         # A column that is missing everywhere is never split on; rows are kept by the whole vector.
         births.features[assessed & np.isnan(births.features).all(axis=1)] = 0.0
         made = out_of_fold(births, {0: births.features}, varied, "central", int(seed), plan.seed)

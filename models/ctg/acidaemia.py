@@ -17,6 +17,8 @@ from models.ctg.trace_features import TRACE_FEATURE_NAMES
 
 Array = NDArray[np.float64]
 RUNGS = (7.05, 7.10, 7.15, 7.20, 7.25)
+# Minutes hidden at the end of a trace: what could have been known earlier.
+LEADS_MIN = (0, 15, 30, 45, 60)
 
 
 @dataclass(frozen=True)
@@ -29,8 +31,6 @@ class Target:
     event : str
         In words.
     threshold : float
-    strict : bool
-        pH below the threshold, not at or below it.
     rungs : tuple of float
         The ladder.
     """
@@ -38,13 +38,12 @@ class Target:
     name: str
     event: str
     threshold: float
-    strict: bool
     rungs: tuple[float, ...]
 
 
 TARGETS: tuple[Target, ...] = (
-    Target("ph_le_7_15", "the umbilical-artery pH is at or below 7.15", 7.15, False, RUNGS),
-    Target("ph_lt_7_05", "the umbilical-artery pH is below 7.05", 7.05, True, RUNGS[:3]),
+    Target("ph_le_7_15", "the umbilical-artery pH is at or below 7.15", 7.15, RUNGS),
+    Target("ph_lt_7_05", "the umbilical-artery pH is below 7.05", 7.05, RUNGS[:3]),
 )
 MILD, SEVERE = TARGETS
 
@@ -68,6 +67,12 @@ class AcidaemiaModel:
     def probabilities(self, features: Array) -> Array:
         """Calibrated probability of the event, shape (n,)."""
         return np.asarray(self.calibration.probabilities(self.margins(features))[:, 1])
+
+    def for_every_record(self, features: Array) -> Array:
+        """As `probabilities`, with the share of events in the calibration set where a trace cannot be assessed."""
+        assessed = np.isfinite(features).any(axis=1)
+        prior = self.calibration.events / self.calibration.rows
+        return np.where(assessed, self.probabilities(features), prior)
 
     def contributions(self, features: Array) -> tuple[Array, Array]:
         """Exact TreeSHAP contributions to the calibrated log-odds.

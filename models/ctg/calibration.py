@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import log_softmax, softmax
+from scipy.special import softmax
 
 Array = NDArray[np.float64]
 
@@ -50,11 +50,6 @@ class Calibration:
     def probabilities(self, margin: Array) -> Array:
         """Calibrated class probabilities, shape (n, classes)."""
         return np.asarray(softmax(self.scale * margin + np.asarray(self.bias), axis=1))
-
-    def logit(self, margin: Array) -> Array:
-        """Log-odds of the last class, shape (n,)."""
-        logs = log_softmax(self.scale * margin + np.asarray(self.bias), axis=1)
-        return np.asarray(logs[:, -1] - np.log(np.exp(logs[:, :-1]).sum(axis=1)))
 
     def logit_sd(self, margin: Array) -> Array:
         """Standard deviation of the log-odds of the last class by the delta method, shape (n,)."""

@@ -104,18 +104,6 @@ def short_term_variation_ms(fhr_bpm: Array, sampling_rate_hz: float) -> float | 
     return float(np.mean(np.nansum(rows[usable], axis=1) / count[usable]))
 
 
-def minute_range_ms(fhr_bpm: Array, sampling_rate_hz: float) -> Array:
-    """Range of the mean pulse intervals of the epochs in each minute, ms, shape (minutes,); NaN with under half."""
-    intervals = epochs_ms(fhr_bpm, sampling_rate_hz)
-    minutes = len(intervals) // 16
-    rows = intervals[: minutes * 16].reshape(minutes, 16)
-    enough = np.isfinite(rows).sum(axis=1) >= 8
-    ranges = np.where(np.isfinite(rows), rows, -np.inf).max(axis=1, initial=-np.inf) - np.where(
-        np.isfinite(rows), rows, np.inf
-    ).min(axis=1, initial=np.inf)
-    return np.where(enough, ranges, np.nan)
-
-
 def sinusoidal(bridged_bpm: Array, level_bpm: Array) -> list[tuple[float, float]]:
     """Stretches of a smooth, sine-like rhythm of 3 to 5 cycles a minute and an amplitude of 5 to 15 bpm.
 

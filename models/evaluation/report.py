@@ -90,17 +90,12 @@ def _ctu_uhb(bundle: Bundle, where: Path) -> Report:
     features = np.array([trace_features(analysis) for analysis in analyses])
     ph = np.array([record.ph for record in records])
     assessed = np.isfinite(features).any(axis=1)
-    probability = {}
-    for target in (MILD, SEVERE):
-        one = model.models[target.name]
-        # A trace that is refused is scored with the prior of the calibration set: no record is left out.
-        prior = one.calibration.events / one.calibration.rows
-        probability[target.name] = np.where(assessed, one.probabilities(features), prior)
+    mild, severe = (model.models[target.name].for_every_record(features) for target in (MILD, SEVERE))
     report = _frame(bundle, where, ctu_uhb.input_files, len(records), len(records))
     report["grouped_by"] = "record (one a woman as far as known)"
     report["events"] = {target.name: int(low_ph(ph, target.threshold).sum()) for target in (MILD, SEVERE)}
     report["refused_rate"] = float(1 - assessed.mean())
-    report |= outcome_metrics(ph, probability[MILD.name], probability[SEVERE.name])
+    report |= outcome_metrics(ph, mild, severe)
     report["kappa_expert_majority"] = kappa_with_experts(records, analyses, ctu_uhb.experts(where))
     return report
 

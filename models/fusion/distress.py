@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.bundle import Acidaemia, Bundle
-from models.ctg.acidaemia import MILD, SEVERE
+from models.ctg.acidaemia import LEADS_MIN, MILD, SEVERE
 from models.ctg.analysis import CtgAnalysis, analyse
 from models.ctg.features import DESIGN, FEATURE_NAMES, FEATURES, FROM_TRACE, Feature, vector
 from models.ctg.pattern import STATES, View
@@ -25,7 +25,6 @@ from models.fusion.pooling import Distress
 
 Array = NDArray[np.float64]
 PATTERN_EVENT = "experts would call the trace pathological"
-LEADS_MIN = (0, 15, 30, 45, 60)
 MIN_OUTCOME_S = 1200.0
 # How much wider, in log-odds, an interval is where the model's transfer to such an input is not validated.
 TRACE_WIDENING = 1.5

@@ -1,1 +1,1 @@
-"""Documents and pictures from stored out-of-fold predictions, in seconds."""
+"""Documents and pictures from stored out-of-fold predictions, in a minute."""

@@ -1,4 +1,4 @@
-"""``python -m models.evaluation.evidence DIR``: documents from stored out-of-fold predictions, in seconds.
+"""``python -m models.evaluation.evidence DIR``: documents from stored out-of-fold predictions, in a minute.
 
 Reads ``DIR/oof`` (made by ``python -m federated.evidence`` and ``python -m models.evaluation.measuring``), writes
 ``DIR/ctg.md`` and ``DIR/ultrasound.md`` and the pictures in ``DIR/../images``. With a bundle and a new folder as

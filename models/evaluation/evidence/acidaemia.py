@@ -6,14 +6,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from models.ctg.acidaemia import MILD, SEVERE, TARGETS, low_ph
+from models.ctg.acidaemia import LEADS_MIN, MILD, SEVERE, TARGETS, low_ph
 from models.evaluation.evidence.stored import Rows, column, part, seeds, table, words
 from models.evaluation.metrics import auc, bootstrap
 from models.evaluation.outcome import outcome_metrics, sensitivity_at
 
 Array = NDArray[np.float64]
 TRAININGS = {"dirichlet": "4 sites, Dirichlet 2 by how low the pH is", "central": "central (one site)"}
-LEADS_MIN = (0, 15, 30, 45, 60)
 EVENTS = {MILD.name: "pH <= 7.15", SEVERE.name: "pH < 7.05"}
 
 

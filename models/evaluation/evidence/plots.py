@@ -11,7 +11,8 @@ mpl.use("Agg")
 from matplotlib import pyplot as plt
 from sklearn.metrics import roc_curve
 
-from models.evaluation.evidence.acidaemia import EVENTS, LEADS_MIN, first_seed, over_seeds, scores
+from models.ctg.acidaemia import LEADS_MIN
+from models.evaluation.evidence.acidaemia import EVENTS, first_seed, over_seeds, scores
 from models.evaluation.evidence.stored import Rows, seeds
 from models.evaluation.metrics import auc
 

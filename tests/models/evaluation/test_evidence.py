@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from sklearn.metrics import f1_score
 
-from models.ctg.acidaemia import MILD
+from models.ctg.acidaemia import LEADS_MIN, MILD
 from models.evaluation.evidence import acidaemia, measuring, pattern
 from models.evaluation.evidence.heads import ultrasound_document
 from models.evaluation.evidence.plots import draw
@@ -70,7 +70,7 @@ def small(folder: Path) -> Path:
                     "fold": record % 5,
                     "ph": round(ph, 3),
                 }
-                for lead in acidaemia.LEADS_MIN:
+                for lead in LEADS_MIN:
                     row[f"assessed_{lead}"] = 1
                     for target in acidaemia.EVENTS:
                         row[f"{target}_{lead}"] = round(float(np.clip(record / 90 + rng.normal(0, 0.1), 0.01, 0.99)), 4)
