@@ -17,7 +17,7 @@ from app.accounts.guards import AnyUser, Clinician, Database, Operator, User
 from app.assessments import service, store
 from app.assessments.forms import FIELDS, FILE_FIELDS, read_request
 from app.assessments.routes import find
-from app.assessments.schemas import AssessmentAnswer, AssessmentRequest
+from app.assessments.schemas import AssessmentAnswer, AssessmentRequest, OutlineRequest, ScaleRequest
 from app.assessments.service import Uploads
 from app.audit.store import record
 from app.database import now, unit_of_work
@@ -161,7 +161,7 @@ def _body_schema() -> dict[str, Any]:
     openapi_extra={"requestBody": _body_schema()},
 )
 async def create_assessment(request: Request, user: Clinician, key: Key = None) -> Response:
-    """Assess a CTG and/or a scan: JSON with features, or multipart with files (`ctg` may repeat, `image`)."""
+    """Assess a CTG and/or a scan: JSON with features, or multipart with files (`ctg` and `image` may repeat)."""
     parsed, uploads = await read_request(request)
 
     def make() -> dict[str, Any]:
@@ -206,6 +206,34 @@ def get_assessment(identifier: int, user: Clinician, session: Database) -> Asses
     found = find(session, identifier)
     record(session, user, "assessment.read", subject=found.woman.pseudonym, fold=True, assessment=identifier)
     return answer(found)
+
+
+def _corrected(
+    request: Request, user: User, session: Session, identifier: int, changes: dict[str, Any], reason: str
+) -> AssessmentAnswer:
+    found = find(session, identifier)
+    bundle, days = request.app.state.bundle.get(session), request.app.state.settings.scan_valid_days
+    made = service.correct(session, bundle, found, changes, reason, user, days)
+    subject = made.woman.pseudonym
+    record(session, user, "assessment.correct", subject=subject, assessment=made.id, replaces=identifier)
+    return answer(made)
+
+
+@router.post("/assessments/{identifier}/outline", status_code=201, tags=["assessments"])
+def correct_outline(
+    request: Request, identifier: int, body: OutlineRequest, user: Clinician, session: Database
+) -> AssessmentAnswer:
+    """Assess again with a drawn outline of the head; the model's is kept beside it."""
+    return _corrected(request, user, session, identifier, service.outline_of(body, user), body.reason)
+
+
+@router.post("/assessments/{identifier}/scale", status_code=201, tags=["assessments"])
+def correct_scale(
+    request: Request, identifier: int, body: ScaleRequest, user: Clinician, session: Database
+) -> AssessmentAnswer:
+    """Assess again with the scale of an image stated."""
+    changes = service.scale_of(body, find(session, identifier).scan)
+    return _corrected(request, user, session, identifier, changes, body.reason)
 
 
 def _bundle(session: Session, row: BundleRow, manifest: dict[str, Any] | None = None) -> BundleAnswer:

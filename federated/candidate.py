@@ -7,11 +7,12 @@ from typing import Any
 
 import numpy as np
 
-from federated.image_site import ERROR_BINS, conformal_quantile, network_of
+from federated.image_site import ALL, network_of
 from federated.plan import Plan
 from federated.run_folder import RunFolder
 from federated.server_app import final_trees
 from federated.simulated_sites import Site, provenance
+from federated.strategies.averaging import lane_of
 from federated.summaries import DECISIONS, auc, best_decision, macro_f1, specificity_cut
 from models.bundle import (
     ACIDAEMIA_FILES,
@@ -31,6 +32,7 @@ from models.ctg.features import FEATURE_NAMES
 from models.ctg.pattern import VIEWS, View
 from models.ctg.trace_features import TRACE_FEATURE_NAMES
 from models.ultrasound.export import to_onnx, to_safetensors
+from models.ultrasound.interval import Intervals, empty_counts
 from models.version import code_version
 
 CTG_FILES = ("ctg.json", "fusion.json", *(f"ctg_{view}.ubj" for view in VIEWS))
@@ -177,25 +179,26 @@ def _f1(confusion: Any) -> float:
 def _ultrasound(run: RunFolder, plan: Plan, results: Mapping[str, Any]) -> Made:
     kept = run.weights()
     assert kept is not None
-    network = network_of(kept[1])
+    network = network_of(lane_of(kept[1], ALL))
     sites = results["sites"]
-    counts = np.sum([site["counts"] for site in sites.values()], axis=0).astype(np.int64)
-    assert len(counts) == ERROR_BINS
-    images = int(counts.sum())
-    mae = sum(site["absolute-mm"] for site in sites.values()) / images
-    quantile = conformal_quantile(counts)
-    settings = {"error_quantile": quantile, "coverage": 0.9, "calibration_images": images}
+    counts = np.sum([site["counts"] for site in sites.values()], axis=0).reshape(empty_counts().shape)
+    total = {
+        name: sum(site[name] for site in sites.values()) for name in ("images", "absolute-mm", "signed-mm", "refused")
+    }
+    intervals = Intervals.from_counts(counts)
+    settings = {"intervals": intervals.as_dict(), "calibration_images": [int(n) for n in counts[0].sum(axis=1)]}
     files = {SEGMENTER: to_onnx(network), WEIGHTS: to_safetensors(network), "ultrasound.json": _json(settings)}
     metrics = {
-        "basis": "examinations set aside at every site, seen by no weight; the interval is fitted on the same images",
-        "images": images,
-        "mae_mm": round(mae, 3),
-        "error_quantile": quantile,
+        "basis": "every examination by the lane that left it out; what ships learned from all of them",
+        "images": int(total["images"]),
+        "mae_mm": round(total["absolute-mm"] / total["images"], 3),
+        "bias_mm": round(total["signed-mm"] / total["images"], 3),
+        "refused": int(total["refused"]),
     }
     per_site = {
         name: {
             **results["nodes"][name],
-            "images_set_aside": site["images"],
+            "images": int(site["images"]),
             "mae_mm": round(site["absolute-mm"] / site["images"], 3) if site["images"] else None,
         }
         for name, site in sites.items()

@@ -16,6 +16,7 @@ from flwr.clientapp import ClientApp
 
 from federated.plan import Plan
 from federated.simulated_sites import SITES_VARIABLE, Site, birth_rows, ctg_rows, head_rows, mine
+from federated.strategies.averaging import join
 from federated.strategies.weighted_bagging import Document
 from federated.tree_site import TreeSite
 from federated.tree_tasks import acidaemia_rows, pattern_rows
@@ -156,20 +157,21 @@ def _image_site(partition: int, plan_json: str, folder: str) -> "ImageSite":
 
 @app.train("ultrasound")
 def train_ultrasound(message: Message, context: Context) -> Message:
-    """Local epochs from the global weights."""
+    """Local epochs of every lane from its global weights."""
     site = _image_site(*_key(message, context))
     arrays = {name: array.numpy() for name, array in message.content["model"].items()}
-    reply, loss = site.train(arrays, int(message.content["config"]["round"]))
-    record = ArrayRecord({name: Array(values) for name, values in reply.arrays.items()})
-    metrics = MetricRecord({"num-examples": int(reply.weight), "loss": loss})
+    replies, loss = site.train(arrays, int(message.content["config"]["round"]))
+    trained = join({number: reply.arrays for number, reply in replies.items()})
+    record = ArrayRecord({name: Array(values) for name, values in trained.items()})
+    metrics = MetricRecord({"num-examples": [int(reply.weight) for reply in replies.values()], "loss": loss})
     return Message(RecordDict({"model": record, "metrics": metrics}), reply_to=message)
 
 
 @app.query("measure")
 def measure(message: Message, context: Context) -> Message:
-    """Errors of the given weights on the examinations set aside."""
+    """Errors of every lane on the examinations that it left out."""
     site = _image_site(*_key(message, context))
     arrays = {name: array.numpy() for name, array in message.content["model"].items()}
-    counts, absolute_mm = site.errors(arrays)
-    metrics = MetricRecord({"counts": counts.tolist(), "images": len(site.aside), "absolute-mm": absolute_mm})
+    counts, sums = site.errors(arrays)
+    metrics = MetricRecord({"counts": [int(n) for n in counts.ravel()], **sums})
     return Message(RecordDict({"metrics": metrics}), reply_to=message)

@@ -1,4 +1,8 @@
-"""What one ultrasound site does in the federation of the head segmenter."""
+"""What one ultrasound site does in the federation of the head segmenter.
+
+Lane 0 learns from all of the site's examinations; lane i > 0 leaves fold i out. The errors that lanes 1..k make on the
+examinations they left out give the intervals and the gate; all lanes travel in one message.
+"""
 
 from collections.abc import Mapping, Sequence
 
@@ -7,26 +11,34 @@ import torch
 from numpy.typing import NDArray
 
 from federated.plan import UltrasoundPlan
-from federated.strategies.averaging import WeightReply, cosine_learning_rate
+from federated.strategies.averaging import WeightReply, cosine_learning_rate, join, lane_of
 from models.datasets.hc18 import HeadImage
-from models.evaluation.splits import set_aside
+from models.evaluation.splits import hashed_folds
+from models.growth.measures import HC
+from models.ultrasound.biometry import HeadEllipse, axes_mm
+from models.ultrasound.interval import MEASURES, band_of, empty_counts, error_bin
 from models.ultrasound.network import HeadSegmenter
-from models.ultrasound.training import predict_heads, prepare, train_epochs
+from models.ultrasound.training import SegmentationRows, predict_head, prepare, train_epochs
 
 Arrays = dict[str, NDArray[np.float32]]
-ERROR_STEP = 0.001
-ERROR_BINS = 1000
+ALL = 0
 
 
-def initial_arrays(seed: int) -> Arrays:
-    """Weights of a freshly initialised network."""
+def lanes_of(plan: UltrasoundPlan) -> range:
+    """Lane numbers: 0 for all, then one a fold."""
+    return range(plan.folds + 1)
+
+
+def initial_lanes(plan: UltrasoundPlan, seed: int) -> Arrays:
+    """Every lane starts from the same freshly initialised network."""
     torch.manual_seed(seed)
-    return arrays_of(HeadSegmenter())
+    first = arrays_of(HeadSegmenter())
+    return join(dict.fromkeys(lanes_of(plan), first))
 
 
 def arrays_of(network: HeadSegmenter) -> Arrays:
     """The network's weights as arrays by name."""
-    return {name: tensor.detach().numpy().copy() for name, tensor in network.state_dict().items()}
+    return {name: np.ascontiguousarray(tensor.detach().numpy()) for name, tensor in network.state_dict().items()}
 
 
 def network_of(arrays: Mapping[str, NDArray[np.float32]]) -> HeadSegmenter:
@@ -37,63 +49,66 @@ def network_of(arrays: Mapping[str, NDArray[np.float32]]) -> HeadSegmenter:
 
 
 class ImageSite:
-    """One site's examinations: those that train, and those set aside for the interval and the gate.
+    """One site's examinations, cut into the folds that lanes leave out.
 
     Repeats of one frozen frame are dropped. Raises ValueError if nothing is left to train on.
     """
 
     def __init__(self, name: str, records: Sequence[HeadImage], plan: UltrasoundPlan, *, seed: int) -> None:
-        kept = [record for record in records if record.same_frame_as is None]
-        aside = set_aside([record.examination for record in kept], plan.set_aside)
         self.name = name
         self.plan = plan
         self.seed = seed + sum(name.encode())
-        self.aside = [record for record, out in zip(kept, aside, strict=True) if out]
-        self.rows = prepare([record for record, out in zip(kept, aside, strict=True) if not out])
-        if len(self.rows) == 0:
+        self.records = [record for record in records if record.same_frame_as is None]
+        self.fold = hashed_folds([record.examination for record in self.records], plan.folds)
+        self._rows: dict[int, SegmentationRows] = {}
+        if min(len(self.records) - int((self.fold == k).sum()) for k in range(plan.folds)) < 1:
             raise ValueError(f"site {name} has no image to train on")
 
-    def train(self, arrays: Mapping[str, NDArray[np.float32]], round_number: int) -> tuple[WeightReply, float]:
-        """Local epochs from the global weights; returns the reply and the training loss."""
-        network = network_of(arrays)
-        loss = train_epochs(
-            network,
-            self.rows,
-            epochs=self.plan.local_epochs,
-            learning_rate=cosine_learning_rate(self.plan.learning_rate, round_number, self.plan.rounds),
-            seed=self.seed * 1009 + round_number,
-            batch_size=self.plan.batch_size,
-        )
-        return WeightReply(self.name, float(len(self.rows)), arrays_of(network)), loss
+    def rows(self, number: int) -> SegmentationRows:
+        """What a lane learns from."""
+        if number not in self._rows:
+            kept = np.flatnonzero(self.fold != number - 1)
+            self._rows[number] = prepare([self.records[i] for i in kept])
+        return self._rows[number]
 
-    def errors(self, arrays: Mapping[str, NDArray[np.float32]]) -> tuple[NDArray[np.int64], float]:
-        """Histogram of |HC error| / HC over the examinations set aside, and the sum of |error| in mm.
+    def train(
+        self, arrays: Mapping[str, NDArray[np.float32]], round_number: int, lanes: Sequence[int] | None = None
+    ) -> tuple[dict[int, WeightReply], float]:
+        """Local epochs of every lane from its global weights; a reply a lane, and the loss of the first."""
+        replies, losses = {}, []
+        for number in lanes or lanes_of(self.plan):
+            network = network_of(lane_of(arrays, number))
+            loss = train_epochs(
+                network,
+                self.rows(number),
+                epochs=self.plan.local_epochs,
+                learning_rate=cosine_learning_rate(self.plan.learning_rate, round_number, self.plan.rounds),
+                seed=self.seed * 1009 + round_number,
+                batch_size=self.plan.batch_size,
+            )
+            losses.append(loss)
+            replies[number] = WeightReply(self.name, float(len(self.rows(number))), arrays_of(network))
+        return replies, losses[0]
 
-        Both add over sites. A head for which no ellipse is found counts in the last bin.
+    def heads(self, arrays: Mapping[str, NDArray[np.float32]]) -> list[HeadEllipse]:
+        """What the lane that left it out finds in each of the site's images."""
+        networks = [network_of(lane_of(arrays, k + 1)) for k in range(self.plan.folds)]
+        return [predict_head(networks[k], record.pixels) for k, record in zip(self.fold, self.records, strict=True)]
+
+    def errors(self, arrays: Mapping[str, NDArray[np.float32]]) -> tuple[NDArray[np.int64], dict[str, float]]:
+        """Histograms of relative errors by measure and size, and sums: all add over sites.
+
+        A head for which no ellipse is found counts in the last bin of the smallest band.
         """
-        counts = np.zeros(ERROR_BINS, dtype=np.int64)
-        absolute_mm = 0.0
-        for record, head in zip(self.aside, predict_heads(network_of(arrays), self.aside), strict=True):
-            estimate = head.ellipse.perimeter * record.pixel_size_mm if head.ellipse else 0.0
-            error = abs(estimate - record.head_circumference_mm)
-            absolute_mm += error
-            counts[min(int(error / estimate / ERROR_STEP), ERROR_BINS - 1) if estimate else ERROR_BINS - 1] += 1
-        return counts, absolute_mm
-
-
-def conformal_quantile(counts: NDArray[np.int64], coverage: float = 0.9) -> float:
-    """Split-conformal quantile of the relative error from its histogram (upper edge of the bin).
-
-    Rank ceil((n + 1) * coverage) (Vovk V et al. Algorithmic Learning in a Random World. 2005).
-
-    Raises
-    ------
-    ValueError
-        Too few calibration images for this coverage.
-    """
-    total = int(counts.sum())
-    rank = int(np.ceil((total + 1) * coverage))
-    if rank > total:
-        raise ValueError(f"{total} calibration images are too few for {coverage:.0%} coverage")
-    position = int(np.searchsorted(np.cumsum(counts), rank))
-    return (position + 1) * ERROR_STEP
+        counts = empty_counts()
+        sums = {"images": float(len(self.records)), "absolute-mm": 0.0, "signed-mm": 0.0, "refused": 0.0}
+        for record, head in zip(self.records, self.heads(arrays), strict=True):
+            references = axes_mm(record.ellipse, record.pixel_size_mm)
+            estimates = axes_mm(head.ellipse, record.pixel_size_mm) if head.ellipse else dict.fromkeys(MEASURES, 0.0)
+            for row, measure in enumerate(MEASURES):
+                counts[row, band_of(estimates[HC]), error_bin(references[measure], estimates[measure])] += 1
+            error = estimates[HC] - record.head_circumference_mm
+            sums["absolute-mm"] += abs(error)
+            sums["signed-mm"] += error
+            sums["refused"] += head.refusal is not None
+        return counts, sums

@@ -148,10 +148,10 @@ def _sums(reply: Message, target: str) -> CalibrationSums:
 
 
 def _train_ultrasound(grid: Grid, run: RunFolder, plan: Plan, nodes: list[Node]) -> dict[str, Any]:
-    from federated.image_site import initial_arrays
+    from federated.image_site import initial_lanes
 
     assert plan.ultrasound is not None
-    done, arrays = run.weights() or (0, initial_arrays(plan.seed))
+    done, arrays = run.weights() or (0, initial_lanes(plan.ultrasound, plan.seed))
     rounds = plan.ultrasound.rounds
     record = ArrayRecord({name: Array(values) for name, values in arrays.items()})
     if done < rounds:

@@ -86,9 +86,21 @@ def head_strata(records: Sequence[HeadImage]) -> Labels:
 
 
 def head_sites(records: Sequence[HeadImage], plan: UltrasoundPlan, seed: int) -> Labels:
-    """Simulated site of each image, cut by examination and skewed by the size of the head."""
+    """Simulated site of each image, cut by examination: skewed by the size of the head, or cut along size or scale."""
     examinations = np.array([record.examination for record in records])
-    return dirichlet_sites(examinations, head_strata(records), sites=plan.sites, alpha=plan.alpha, seed=seed)
+    if plan.partition == "dirichlet":
+        return dirichlet_sites(examinations, head_strata(records), sites=plan.sites, alpha=plan.alpha, seed=seed)
+    by_size = plan.partition == "trimester"
+    values = [record.head_circumference_mm if by_size else record.pixel_size_mm for record in records]
+    return sorted_sites(examinations, np.array(values), sites=plan.sites)
+
+
+def sorted_sites(groups: NDArray[np.str_], values: NDArray[np.float64], *, sites: int) -> Labels:
+    """Cut whole groups, ordered by their mean value, into sites of as many groups each: as unlike as can be."""
+    names, inverse = np.unique(groups, return_inverse=True)
+    mean = np.bincount(inverse, values) / np.bincount(inverse)
+    rank = np.argsort(np.argsort(mean, kind="stable"))
+    return np.asarray((rank * sites // len(names))[inverse], dtype=np.int64)
 
 
 def ctg_sites(table: CtgTable, plan: CtgPlan, seed: int) -> Labels:

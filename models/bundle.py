@@ -24,6 +24,7 @@ from models.ctg.acidaemia import TARGETS, AcidaemiaModel
 from models.ctg.calibration import Calibration
 from models.ctg.pattern import VIEWS, Decision, PatternModel, View
 from models.errors import BundleError
+from models.ultrasound.interval import Intervals
 from models.ultrasound.segmentation import Segmenter
 
 FORMAT = 1
@@ -196,10 +197,10 @@ class Bundle:
         """Files of the manifest that are here: all, or all but the acidaemia model's."""
         return [name for name in self.manifest["files"] if (self.folder / name).exists()]
 
-    @property
-    def error_quantile(self) -> float:
-        """Conformal 90 % quantile of |HC error| / HC."""
-        return float(self._ultrasound["error_quantile"])
+    @cached_property
+    def intervals(self) -> Intervals:
+        """Conformal intervals of the head's measures."""
+        return Intervals.from_dict(self._ultrasound.get("intervals", self._ultrasound))
 
     @property
     def synthetic(self) -> bool:

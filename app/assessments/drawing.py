@@ -5,49 +5,71 @@ Colours come from classes in ``app.css``, so both themes and black-and-white pri
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from html import escape
 from typing import Any
 
-from models.ultrasound.standards import centile_curves
+from models.growth.measures import EFW, LABELS
+from models.growth.standard import Standard
 
 
-def growth_svg(points: Sequence[tuple[float, float, bool]]) -> str:
-    """The growth chart of the head circumference with every visit.
+@dataclass(frozen=True)
+class VisitPoint:
+    """One visit on a growth chart; the current one is drawn larger."""
+
+    weeks: float
+    value: float
+    current: bool
+
+
+def growth_svg(standard: Standard, points: Sequence[VisitPoint]) -> str:
+    """A growth chart with every visit.
 
     Parameters
     ----------
-    points : sequence of (weeks, mm, current)
-        Visits; the current one is drawn larger.
+    standard : Standard
+        Its 3rd, 10th, 50th, 90th and 97th centiles are drawn.
+    points : sequence of VisitPoint
     """
-    curves = centile_curves()
+    curves = standard.curves()
     weeks = curves["weeks"]
+    unit = "g" if standard.measure == EFW else "mm"
+    first, last = standard.first_week, standard.last_week
+    values = [point.value for point in points]
+    bottom, top = min([float(curves["3"][0]), *values]), max([float(curves["97"][-1]), *values])
+    step = next(s for s in (5, 10, 20, 40, 500, 1000) if (top - bottom) / s <= 9)
+    bottom, top = step * (bottom // step), step * -(-top // step)
 
     def x(value: float) -> float:
-        return 40 + (value - 14) / 26 * 420
+        return 40 + (value - first) / (last - first) * 420
 
     def y(value: float) -> float:
-        return 270 - (value - 60) / 320 * 260
+        return 270 - (value - bottom) / (top - bottom) * 260
 
-    parts = ['<svg class="growth" viewBox="0 0 500 300" role="img" aria-label="Head circumference by gestational age">']
-    for week in range(14, 41, 2):
+    label = f"{LABELS[standard.measure]} by gestational age"
+    parts = [f'<svg class="growth" viewBox="0 0 500 300" role="img" aria-label="{label}">']
+    for week in range(first, last + 1, 2):
         parts.append(f'<line class="grid" x1="{x(week):.1f}" x2="{x(week):.1f}" y1="10" y2="270"/>')
         parts.append(f'<text class="axis" x="{x(week):.1f}" y="284" text-anchor="middle">{week}</text>')
-    for mm in range(60, 381, 40):
-        parts.append(f'<line class="grid" x1="40" x2="460" y1="{y(mm):.1f}" y2="{y(mm):.1f}"/>')
-        parts.append(f'<text class="axis" x="36" y="{y(mm) + 4:.1f}" text-anchor="end">{mm}</text>')
-    for name, values in curves.items():
+    for tick in range(int(bottom), int(top) + 1, step):
+        parts.append(f'<line class="grid" x1="40" x2="460" y1="{y(tick):.1f}" y2="{y(tick):.1f}"/>')
+        parts.append(f'<text class="axis" x="36" y="{y(tick) + 4:.1f}" text-anchor="end">{tick}</text>')
+    for name, curve in curves.items():
         if name == "weeks":
             continue
-        line = " ".join(f"{x(a):.1f},{y(b):.1f}" for a, b in zip(weeks, values, strict=True))
+        line = " ".join(f"{x(a):.1f},{y(b):.1f}" for a, b in zip(weeks, curve, strict=True))
         parts.append(f'<polyline class="centile c{name}" fill="none" points="{line}"/>')
-        parts.append(f'<text class="axis" x="464" y="{y(float(values[-1])) + 4:.1f}">{name}</text>')
-    for age, size, current in points:
-        if 13 <= age <= 41:
-            radius = 5.0 if current else 3.5
-            title = escape(f"{age:.1f} weeks: {size:.1f} mm")
-            spot = f'cx="{x(age):.1f}" cy="{y(size):.1f}" r="{radius}"'
-            parts.append(f'<circle class="visit" {spot}><title>{title}</title></circle>')
-    parts.append('<text class="axis" x="250" y="298" text-anchor="middle">weeks (head circumference, mm)</text></svg>')
+        parts.append(f'<text class="axis" x="464" y="{y(float(curve[-1])) + 4:.1f}">{name}</text>')
+    shown = sorted((p for p in points if first - 1 <= p.weeks <= last + 1), key=lambda p: p.weeks)
+    if len(shown) > 1:
+        line = " ".join(f"{x(p.weeks):.1f},{y(p.value):.1f}" for p in shown)
+        parts.append(f'<polyline class="course" fill="none" points="{line}"/>')
+    for point in shown:
+        title = escape(f"{point.weeks:.1f} weeks: {point.value:.1f} {unit}")
+        spot = f'cx="{x(point.weeks):.1f}" cy="{y(point.value):.1f}" r="{5.0 if point.current else 3.5}"'
+        parts.append(f'<circle class="visit" {spot}><title>{title}</title></circle>')
+    words = f"weeks ({LABELS[standard.measure].lower()}, {unit})"
+    parts.append(f'<text class="axis" x="250" y="298" text-anchor="middle">{words}</text></svg>')
     return "".join(parts)
 
 

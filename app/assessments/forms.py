@@ -9,16 +9,14 @@ from fastapi import Request
 from pydantic import ValidationError
 from starlette.datastructures import FormData, UploadFile
 
-from app.assessments.schemas import AssessmentRequest
+from app.assessments.schemas import AssessmentRequest, ScanRequest
 from app.assessments.service import Uploads
+from app.patients.schemas import PatientRequest
 from models.errors import InputError
 
 # Flat field name of a form -> place in the request.
 FIELDS: dict[str, tuple[str, ...]] = {
     "patient": ("patient", "pseudonym"),
-    "due_date": ("patient", "due_date"),
-    "dating_method": ("patient", "dating_method"),
-    "parity": ("patient", "parity"),
     "fetus": ("fetus",),
     "ctg_features": ("ctg", "features"),
     "ctg_sampling_rate_hz": ("ctg", "sampling_rate_hz"),
@@ -31,10 +29,11 @@ FIELDS: dict[str, tuple[str, ...]] = {
     "ctg_high_variation": ("ctg", "stated", "high_variation"),
     "ctg_performed_at": ("ctg", "performed_at"),
     "ctg_gestational_age": ("ctg", "gestational_age"),
-    "pixel_size_mm": ("scan", "pixel_size_mm"),
-    "head_circumference_mm": ("scan", "head_circumference_mm"),
     "scan_performed_at": ("scan", "performed_at"),
     "scan_gestational_age": ("scan", "gestational_age"),
+    # Everything else of a scan, and how a pregnancy is dated, under its own name.
+    **{name: ("scan", name) for name in ScanRequest.model_fields if name not in {"performed_at", "gestational_age"}},
+    **{name: ("patient", name) for name in PatientRequest.model_fields if name != "pseudonym"},
 }
 FILE_FIELDS = ("ctg", "image")
 
@@ -84,6 +83,8 @@ def _nested(form: FormData) -> dict[str, Any]:
                 raise InputError("ctg_features: not valid JSON") from None
         if name == "ctg_channel" and str(value).isdigit():
             value = int(str(value))
+        if name == "calliper":
+            value = [part.strip() for part in str(value).split(",")]
         if name.endswith("performed_at"):
             value = _moment(name, str(value))
         target = values

@@ -1,11 +1,10 @@
 """Pages of assessments: worklist, new, result, and what a clinician does with it."""
 
-import io
 from typing import Annotated, Any
 
 import numpy as np
 from fastapi import APIRouter, Form, Query, Request
-from PIL import Image
+from pydantic import ValidationError
 from sqlalchemy.orm import Session
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import JSONResponse, RedirectResponse, Response
@@ -13,6 +12,8 @@ from starlette.responses import JSONResponse, RedirectResponse, Response
 from app.accounts.guards import Clinician, Database, User
 from app.assessments import service, store
 from app.assessments.forms import read_request
+from app.assessments.scans import images_of
+from app.assessments.schemas import OutlineForm, ScaleRequest
 from app.assessments.view import SHAPES, context, summary
 from app.audit.store import record
 from app.database import unit_of_work
@@ -24,10 +25,14 @@ from models.ctg.analysis import analyse
 from models.ctg.strip import thin, thumbnail_svg
 from models.errors import FetalHealthError
 from models.fusion.detail import trace_detail
+from models.growth.weight import WEIGHT
 from models.ultrasound import formats as image_formats
 
 router = APIRouter(include_in_schema=False)
-DATING_METHODS = DatingMethod.__args__  # type: ignore[attr-defined]
+CHOICES = {
+    "methods": DatingMethod.__args__,  # type: ignore[attr-defined]
+    "weight_standards": {key: standard.name for key, standard in WEIGHT.items()},
+}
 
 
 def find(session: Session, identifier: int) -> store.Assessment:
@@ -59,9 +64,7 @@ def worklist(
 @router.get("/assessments/new")
 def new(request: Request, user: Clinician, patient: Annotated[str, Query(max_length=80)] = "") -> Response:
     """The form."""
-    return render(
-        request, "new_assessment.html", {"patient": patient, "methods": DATING_METHODS, "error": None, "form": {}}
-    )
+    return render(request, "new_assessment.html", {"patient": patient, "error": None, "form": {}, **CHOICES})
 
 
 @router.post("/assessments/new")
@@ -84,7 +87,7 @@ async def create(request: Request, user: Clinician) -> Response:
     except FetalHealthError as error:
         form = await request.form()
         typed = {name: value for name, value in form.items() if isinstance(value, str)}
-        values = {"patient": typed.get("patient", ""), "methods": DATING_METHODS, "error": str(error), "form": typed}
+        values = {"patient": typed.get("patient", ""), "error": str(error), "form": typed, **CHOICES}
         return render(request, "new_assessment.html", values, 422)
     return RedirectResponse(f"/assessments/{identifier}", 303)
 
@@ -117,21 +120,24 @@ async def check_ctg(request: Request, user: Clinician) -> Response:
 
 @router.post("/check/image")
 async def check_image(request: Request, user: Clinician) -> Response:
-    """Size of a chosen image and whether a head is found; nothing is stored."""
+    """Size and scale of chosen images and whether a head is found; nothing is stored."""
     form = await request.form()
-    chosen = [(f.filename or "", await f.read()) for f in form.getlist("image") if not isinstance(f, str)]
+    chosen = {f.filename or "": await f.read() for f in form.getlist("image") if not isinstance(f, str)}
 
     def look() -> dict[str, Any]:
+        lines = []
         try:
-            if not chosen:
-                return {"error": "no image was chosen", "svg": None, "text": None}
-            image = image_formats.read(*chosen[0])
+            images = [image for name, content in chosen.items() for image in image_formats.read(name, content)]
             with unit_of_work(request.app.state.sessions) as session:
-                head = request.app.state.bundle.get(session).segmenter.head(image.pixels)
+                segmenter = request.app.state.bundle.get(session).segmenter
+            for number, image in enumerate(images, start=1):
+                head = segmenter.head(image.pixels)
+                scale = f"{image.pixel_size_mm:.4g} mm a pixel" if image.pixel_size_mm else "no scale in the file"
+                found = head.refusal or "a fetal head was found"
+                lines.append(f"Image {number}: {image.width} x {image.height} pixels, {scale}, {found}.")
         except FetalHealthError as error:
             return {"error": str(error), "svg": None, "text": None}
-        text = f"{image.width} x {image.height} pixels" + ("" if head.refusal else ", a fetal head was found.")
-        return {"error": head.refusal, "text": text, "svg": None}
+        return {"error": None if images else "no image was chosen", "text": " ".join(lines), "svg": None}
 
     return render(request, "check.html", await run_in_threadpool(look))
 
@@ -168,17 +174,16 @@ def _with_null(values: Any) -> list[float | None]:
     return [None if not np.isfinite(value) else round(float(value), 1) for value in values]
 
 
-@router.get("/assessments/{identifier}/image")
-def image(identifier: int, user: Clinician, session: Database) -> Response:
-    """The scan as a grey PNG without any metadata."""
+@router.get("/assessments/{identifier}/images/{number}")
+def image(identifier: int, number: int, user: Clinician, session: Database) -> Response:
+    """One image of the scan (from 1), as stored: grey values without metadata."""
     found = find(session, identifier)
-    if found.scan is None or not found.scan.files:
-        raise NotFoundError(f"an image of assessment {identifier}")
+    files = found.scan.files if found.scan else []
+    if not 1 <= number <= len(files):
+        raise NotFoundError(f"image {number} of assessment {identifier}")
     record(session, user, "image.read", subject=found.woman.pseudonym, fold=True, assessment=identifier)
-    file = found.scan.files[0]
-    stream = io.BytesIO()
-    Image.fromarray(image_formats.read(file.name, file.content).pixels).save(stream, "PNG")
-    return Response(stream.getvalue(), media_type="image/png")
+    png = image_formats.as_png(images_of(found.scan)[number - 1])  # type: ignore[arg-type]
+    return Response(png, media_type="image/png")
 
 
 def _changed(session: Session, user: User, found: store.Assessment, action: str, **detail: Any) -> Response:
@@ -219,6 +224,15 @@ def add_note(
     return _changed(session, user, found, "assessment.note")
 
 
+def _corrected(
+    request: Request, user: User, session: Session, identifier: int, changes: dict[str, Any], reason: str
+) -> Response:
+    found = find(session, identifier)
+    bundle, days = request.app.state.bundle.get(session), request.app.state.settings.scan_valid_days
+    made = service.correct(session, bundle, found, changes, reason, user, days)
+    return _changed(session, user, made, "assessment.correct", replaces=identifier, changed=sorted(changes))
+
+
 @router.post("/assessments/{identifier}/head-circumference")
 def correct(
     request: Request,
@@ -229,11 +243,37 @@ def correct(
     reason: Annotated[str, Form(max_length=400)] = "",
 ) -> Response:
     """Replace the model's measurement by a typed one; both are kept."""
-    found = find(session, identifier)
     try:
         typed = float(head_circumference_mm.replace(",", "."))
     except ValueError:
         raise Problem(422, f"head circumference {head_circumference_mm!r} is not a number") from None
-    bundle = request.app.state.bundle.get(session)
-    made = service.correct(session, bundle, found, typed, reason, user, request.app.state.settings.scan_valid_days)
-    return _changed(session, user, made, "assessment.correct", replaces=identifier)
+    return _corrected(request, user, session, identifier, {"head_circumference_mm": typed}, reason)
+
+
+@router.post("/assessments/{identifier}/outline")
+def correct_outline(
+    request: Request, identifier: int, user: Clinician, session: Database, form: Annotated[OutlineForm, Form()]
+) -> Response:
+    """Replace the model's outline by a drawn one; both are kept."""
+    return _corrected(request, user, session, identifier, service.outline_of(form, user), form.reason)
+
+
+@router.post("/assessments/{identifier}/scale")
+def correct_scale(
+    request: Request,
+    identifier: int,
+    user: Clinician,
+    session: Database,
+    reason: Annotated[str, Form(max_length=400)],
+    image: Annotated[int, Form()] = 0,
+    pixel_size_mm: Annotated[str, Form(max_length=12)] = "",
+    calliper: Annotated[str, Form(max_length=80)] = "",
+) -> Response:
+    """State the scale of an image: a pixel size, or the ends and the length of a line over it."""
+    values = {"pixel_size_mm": pixel_size_mm or None, "calliper": calliper.split(",") if calliper else None}
+    try:
+        stated = ScaleRequest.model_validate({"image": image, "reason": reason, **values})
+    except ValidationError as error:
+        raise Problem(422, f"scale: {error.errors()[0]['msg']}") from None
+    changes = service.scale_of(stated, find(session, identifier).scan)
+    return _corrected(request, user, session, identifier, changes, reason)

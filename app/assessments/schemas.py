@@ -1,13 +1,16 @@
 """What a caller sends for an assessment, and what comes back."""
 
 from datetime import datetime
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from app.patients.schemas import PatientRequest
+from models.growth.delphi import Flow
+from models.growth.measures import RANGES
 
 Stage = Literal["labour", "antepartum", "unknown"]
+WeightStandard = Literal["intergrowth-2020", "intergrowth-2017", "who-2017", "hadlock-1991", "fmf-2018"]
 
 
 class TraceRequest(BaseModel):
@@ -51,15 +54,73 @@ class CtgRequest(BaseModel):
     gestational_age: str | None = Field(None, description="weeks+days; only where there is no due date.")
 
 
+Millimetres = Annotated[float | None, Field(gt=0)]
+Centile = Annotated[float | None, Field(ge=0, le=100)]
+
+
 class ScanRequest(BaseModel):
-    """A scan: an image beside the request, a typed head circumference, or both."""
+    """A scan: images beside the request, typed measures, or both; null is unknown."""
 
     model_config = ConfigDict(extra="forbid")
 
-    pixel_size_mm: float | None = None
-    head_circumference_mm: float | None = Field(None, description="Typed; overrides the model's, both are kept.")
+    pixel_size_mm: float | None = Field(None, description="Where the file states no scale.")
+    calliper: tuple[float, float, float, float, float] | None = Field(
+        None, description="x0, y0, x1, y1 in pixels and the length in mm of a line of known length."
+    )
+    frame: int | None = Field(None, ge=1, description="Only this frame of a DICOM clip.")
+    head_circumference_mm: Millimetres = Field(None, description="Typed; overrides the model's, both are kept.")
+    biparietal_diameter_mm: Millimetres = None
+    occipitofrontal_diameter_mm: Millimetres = None
+    abdominal_circumference_mm: Millimetres = None
+    femur_length_mm: Millimetres = None
+    weight_standard: WeightStandard | None = None
+    umbilical_artery_pi_centile: Centile = None
+    umbilical_artery_pi_above_95th: bool | None = None
+    uterine_artery_pi_centile: Centile = None
+    uterine_artery_pi_above_95th: bool | None = None
+    cerebroplacental_ratio_centile: Centile = None
+    cerebroplacental_ratio_below_5th: bool | None = None
+    umbilical_end_diastolic_flow: Flow | None = None
+    congenital_anomaly: bool | None = None
+    dates_pregnancy: bool | None = Field(None, description="Date and lock the pregnancy by this scan's head and femur.")
     performed_at: AwareDatetime | None = None
     gestational_age: str | None = Field(None, description="weeks+days; only where there is no due date.")
+
+    @property
+    def typed(self) -> bool:
+        """Whether any measure was typed."""
+        return any(getattr(self, measure) is not None for measure in RANGES)
+
+
+class OutlineRequest(BaseModel):
+    """An outline of the head as a person drew it, in the pixels of one of the scan's images."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    image: int = Field(0, ge=0, le=7)
+    centre_x: float
+    centre_y: float
+    semi_major: float = Field(gt=5)
+    semi_minor: float = Field(gt=5)
+    angle: float = Field(ge=-3.2, le=3.2, description="From +x towards +y (down) to the major axis, radians.")
+    reason: str = Field(min_length=1, max_length=400)
+
+
+class OutlineForm(OutlineRequest):
+    """The same from a page, which sends its CSRF token along."""
+
+    model_config = ConfigDict(extra="ignore")
+
+
+class ScaleRequest(BaseModel):
+    """The scale of one of the scan's images, as typed or by a line of known length over it."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    image: int = Field(0, ge=0, le=7)
+    pixel_size_mm: float | None = None
+    calliper: tuple[float, float, float, float, float] | None = None
+    reason: str = Field(min_length=1, max_length=400)
 
 
 class AssessmentRequest(BaseModel):

@@ -11,7 +11,8 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from app.accounts.guards import User
-from app.assessments.schemas import AssessmentRequest, CtgRequest, ScanRequest
+from app.assessments.scans import date_by, entered, parameters_of, scan_input_of
+from app.assessments.schemas import AssessmentRequest, CtgRequest, OutlineRequest, ScaleRequest, ScanRequest
 from app.assessments.store import Assessment, Note, Review, superseded_by
 from app.database import now
 from app.patients.service import age_at, fetus_of
@@ -22,9 +23,9 @@ from models.ctg.analysis import analyse
 from models.ctg.guidelines import Statements
 from models.ctg.recording import CtgRecording
 from models.errors import FetalHealthError, InputError
-from models.fusion.parts import CtgInput, ScanInput
+from models.fusion.parts import CtgInput
 from models.fusion.risk import RiskAssessment, assess
-from models.ultrasound import formats as image_formats
+from models.ultrasound.image import Scale
 from models.version import code_version
 
 Files = Mapping[str, bytes]
@@ -63,24 +64,25 @@ def create(
     scan_request = request.scan or (ScanRequest() if uploads.image else None)
     if ctg_request is not None and not uploads.ctg and ctg_request.features is None:
         ctg_request = None
-    if scan_request is not None and not uploads.image and scan_request.head_circumference_mm is None:
+    if scan_request is not None and not uploads.image and not scan_request.typed:
         scan_request = None
     if ctg_request is None and scan_request is None:
-        raise InputError(
-            "nothing to assess: send a CTG (file or features), an ultrasound image, or a head circumference"
-        )
+        raise InputError("nothing to assess: send a CTG (file or features), an ultrasound image, or typed measures")
     if ctg_request is not None and uploads.ctg and ctg_request.features is not None:
         raise InputError("send either a CTG file or CTG features, not both")
     fetus = fetus_of(session, request.patient, request.fetus)
     ctg = scan = None
     if ctg_request is not None:
         parameters = ctg_request.model_dump(mode="json", include=CTG_PARAMETERS)
-        ctg = _examination(fetus, "ctg", ctg_request.performed_at, ctg_request.gestational_age, parameters, uploads.ctg)
+        stored = [StoredFile(name=n[:120], sha256=sha256(c).hexdigest(), content=c) for n, c in uploads.ctg.items()]
+        ctg = _examination(fetus, "ctg", ctg_request.performed_at, ctg_request.gestational_age, parameters, stored)
     if scan_request is not None:
-        parameters = scan_request.model_dump(mode="json", include={"pixel_size_mm", "head_circumference_mm"})
-        scan = _examination(
-            fetus, "scan", scan_request.performed_at, scan_request.gestational_age, parameters, uploads.image
-        )
+        stored, scales = entered(scan_request, uploads.image)
+        parameters = {**parameters_of(scan_request), "scales": scales}
+        scan = _examination(fetus, "scan", scan_request.performed_at, scan_request.gestational_age, parameters, stored)
+        if scan_request.dates_pregnancy:
+            session.add(scan)
+            date_by(session, bundle, fetus.pregnancy, scan)
     return _store(session, bundle, fetus, ctg, scan, user, scan_valid_days)
 
 
@@ -88,12 +90,18 @@ def correct(
     session: Session,
     bundle: Bundle,
     assessment: Assessment,
-    head_circumference_mm: float,
+    changes: Mapping[str, Any],
     reason: str,
     user: User,
     scan_valid_days: int,
 ) -> Assessment:
-    """A new assessment with a typed head circumference; the old one stays and is marked as replaced."""
+    """A new assessment of the same scan with some of its parameters changed; the old one stays, marked as replaced.
+
+    Parameters
+    ----------
+    changes : dict
+        Parameters of the scan: a typed measure, or what `outline_of` and `scale_of` make.
+    """
     _still_open(session, assessment)
     old = assessment.scan
     if old is None:
@@ -107,13 +115,35 @@ def correct(
         performed_at=old.performed_at,
         gestational_age_days=old.gestational_age_days,
         age_source=old.age_source,
-        parameters={**old.parameters, "head_circumference_mm": head_circumference_mm},
+        parameters={**old.parameters, **changes},
         files=[StoredFile(name=name, sha256=digest, content=content) for name, digest, content in files],
     )
     made = _store(session, bundle, assessment.fetus, ctg, scan, user, scan_valid_days)
     made.supersedes_id, made.correction_reason = assessment.id, reason.strip()[:400]
     session.flush()
     return made
+
+
+def outline_of(request: OutlineRequest, user: User) -> dict[str, Any]:
+    """The drawn outline with its author and time, as a change for `correct`."""
+    values = request.model_dump(exclude={"image", "reason"})
+    if values["semi_minor"] > values["semi_major"]:
+        raise InputError("the minor semi-axis is longer than the major one")
+    return {"outline": {"image": request.image, "ellipse": values, "by": user.name, "at": now().isoformat()}}
+
+
+def scale_of(request: ScaleRequest, scan: Examination | None) -> dict[str, Any]:
+    """The stated scale of one image, as a change for `correct`; a scale that the file stated is not overruled."""
+    pixel_size_mm, source = Scale(request.pixel_size_mm, request.calliper).stated()
+    if pixel_size_mm is None:
+        raise InputError("give a pixel size or a calliper of known length")
+    scales = [dict(scale) for scale in (scan.parameters.get("scales", []) if scan else [])]
+    if request.image >= len(scales):
+        raise InputError(f"there is no image {request.image + 1} to scale")
+    if scales[request.image]["source"] == "DICOM region":
+        raise InputError("the file states this image's scale")
+    scales[request.image] = {"pixel_size_mm": pixel_size_mm, "source": source}
+    return {"scales": scales}
 
 
 def review(session: Session, assessment: Assessment, verdict: str, reason: str, text: str, user: User) -> Review:
@@ -163,11 +193,15 @@ def _still_open(session: Session, assessment: Assessment) -> None:
 
 
 def _examination(
-    fetus: Fetus, kind: str, performed_at: datetime | None, age: str | None, parameters: dict[str, Any], files: Files
+    fetus: Fetus,
+    kind: str,
+    performed_at: datetime | None,
+    age: str | None,
+    parameters: dict[str, Any],
+    files: list[StoredFile],
 ) -> Examination:
     moment = performed_at or now()
     days, source = age_at(fetus.pregnancy, moment, age)
-    stored = [StoredFile(name=n[:120], sha256=sha256(c).hexdigest(), content=c) for n, c in files.items()]
     return Examination(
         fetus=fetus,
         kind=kind,
@@ -175,7 +209,7 @@ def _examination(
         gestational_age_days=days,
         age_source=source,
         parameters=parameters,
-        files=stored,
+        files=files,
     )
 
 
@@ -190,7 +224,7 @@ def _store(
 ) -> Assessment:
     session.add_all([examination for examination in (ctg, scan) if examination is not None])
     with _cores:
-        result = run(bundle, ctg, scan, scan_valid_days)
+        result = run(session, bundle, ctg, scan, scan_valid_days)
     session.flush()
     hashes = {file.name: file.sha256 for examination in (ctg, scan) if examination for file in examination.files}
     made = Assessment(
@@ -211,14 +245,16 @@ def _store(
     return made
 
 
-def run(bundle: Bundle, ctg: Examination | None, scan: Examination | None, scan_valid_days: int) -> RiskAssessment:
-    """The assessment of examinations: the same inputs and bundle give the same answer.
+def run(
+    session: Session, bundle: Bundle, ctg: Examination | None, scan: Examination | None, scan_valid_days: int
+) -> RiskAssessment:
+    """The assessment of examinations: the same inputs, earlier scans and bundle give the same answer.
 
     A scan more than `scan_valid_days` older than the CTG keeps its own growth result, but does not enter
     fusion, because it says how the fetus grew until then.
     """
     ctg_input = ctg_input_of(ctg) if ctg else None
-    scan_input = scan_input_of(bundle, scan) if scan else None
+    scan_input = scan_input_of(session, bundle, scan) if scan else None
     if ctg is None or scan is None or abs((ctg.performed_at - scan.performed_at).days) <= scan_valid_days:
         return assess(bundle, ctg_input, scan_input)
     apart = abs((ctg.performed_at - scan.performed_at).days)
@@ -250,20 +286,3 @@ def ctg_input_of(examination: Examination) -> CtgInput:
     stage = examination.parameters.get("stage", "unknown")
     stated = Statements(**(examination.parameters.get("stated") or {}))
     return CtgInput(None, analyse(recording), recording.stage if stage == "unknown" else stage, stated)
-
-
-def scan_input_of(bundle: Bundle, examination: Examination) -> ScanInput:
-    """The image with the head found in it, and what was typed."""
-    parameters = examination.parameters
-    image = head = None
-    if examination.files:
-        file = examination.files[0]
-        image = image_formats.read(file.name, file.content, parameters.get("pixel_size_mm"))
-        head = bundle.segmenter.head(image.pixels)
-    return ScanInput(
-        image=image,
-        head=head,
-        typed_head_circumference_mm=parameters.get("head_circumference_mm"),
-        age_days=examination.gestational_age_days,
-        age_source=examination.age_source,
-    )

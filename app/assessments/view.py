@@ -5,7 +5,7 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
-from app.assessments.drawing import growth_svg, lead_time_svg
+from app.assessments.drawing import VisitPoint, growth_svg, lead_time_svg
 from app.assessments.service import DISAGREE_REASONS, recording_of
 from app.assessments.store import Assessment, of_woman, superseded_by
 from models.ctg.analysis import analyse
@@ -13,6 +13,10 @@ from models.ctg.features import DESIGN
 from models.ctg.strip import strip_svg
 from models.ctg.trace_features import TRACE_FEATURES
 from models.errors import InputError
+from models.growth.biometry_standards import BIOMETRY
+from models.growth.measures import EFW, LABELS
+from models.growth.standard import Standard
+from models.growth.weight import WEIGHT
 
 SHAPES = {"high": "▲", "raised": "◆", "low": "●", "cannot assess": "▨"}
 
@@ -52,19 +56,39 @@ def events(ctg: dict[str, Any]) -> list[dict[str, Any]]:
     return sorted(rows, key=lambda row: row["start_s"])
 
 
-def visits(session: Session, assessment: Assessment) -> list[tuple[float, float, bool]]:
-    """Head circumference of every visit of this fetus, once a scan."""
-    points: dict[int, tuple[float, float, bool]] = {}
+def charts(session: Session, assessment: Assessment) -> list[dict[str, str]]:
+    """A growth chart for every measure judged at this visit, with every visit of this fetus on it."""
+    growth = assessment.result["growth"]["detail"].get("growth")
+    sizes = sizes_of(growth)
+    points: dict[str, dict[int, VisitPoint]] = {}
     for other in of_woman(session, assessment.woman):
-        detail = other.result["growth"]["detail"]
-        age = other.scan.gestational_age_days if other.scan else None
-        if age is None or other.fetus_id != assessment.fetus_id:
-            continue
-        measured = detail.get("head_circumference_mm")
         current = other.id == assessment.id
-        if measured and other.scan_id and (current or superseded_by(session, other) is None):
-            points[other.scan_id] = (age / 7.0, detail["head_circumference_mm"], current)
-    return sorted(points.values(), key=lambda point: point[2])
+        if other.fetus_id != assessment.fetus_id or other.scan_id is None:
+            continue
+        if not current and superseded_by(session, other) is not None:
+            continue
+        later = other.result["growth"]["detail"].get("growth")
+        for size in sizes_of(later):
+            point = VisitPoint(later["age_days"] / 7.0, size["value"], current)
+            points.setdefault(size["standard_key"] + size["measure"], {}).setdefault(other.scan_id, point)
+    return [
+        {
+            "label": LABELS[size["measure"]],
+            "standard": size["standard"],
+            "svg": growth_svg(standard_of(size), list(points[size["standard_key"] + size["measure"]].values())),
+        }
+        for size in sorted(sizes, key=lambda size: size["measure"] != growth["leading"])
+    ]
+
+
+def sizes_of(growth: dict[str, Any] | None) -> list[dict[str, Any]]:
+    """Sizes for age of a stored result; none in one stored before there were several."""
+    return growth.get("sizes", []) if growth else []
+
+
+def standard_of(size: dict[str, Any]) -> Standard:
+    """The standard that judged a stored size."""
+    return WEIGHT[size["standard_key"]] if size["measure"] == EFW else BIOMETRY[size["measure"]]
 
 
 def context(session: Session, assessment: Assessment) -> dict[str, Any]:
@@ -77,7 +101,6 @@ def context(session: Session, assessment: Assessment) -> dict[str, Any]:
             trace = strip_svg(recording, analyse(recording))
     except InputError:  # stored before a reader became stricter; the numbers stay
         pass
-    points = visits(session, assessment)
     return {
         "assessment": assessment,
         "result": result,
@@ -86,7 +109,8 @@ def context(session: Session, assessment: Assessment) -> dict[str, Any]:
         "trace_summary": summary(result["distress"]["detail"]) if assessment.ctg and assessment.ctg.files else None,
         "trace_events": events(result["distress"]["detail"]),
         "features": _features(result["distress"]["detail"]),
-        "chart": growth_svg(points) if points else None,
+        "charts": charts(session, assessment),
+        "labels": LABELS,
         "lead_time": _lead_time(result["distress"]["detail"]),
         "bars": bars(result["reasons"]),
         "disagree_reasons": DISAGREE_REASONS,

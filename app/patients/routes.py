@@ -6,9 +6,8 @@ from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
 from app.accounts.guards import Clinician, Database
-from app.assessments.drawing import growth_svg
 from app.assessments.store import of_woman
-from app.assessments.view import SHAPES, visits
+from app.assessments.view import SHAPES, charts
 from app.audit.store import record
 from app.audit.store import search as audit_rows
 from app.errors import NotFoundError
@@ -37,11 +36,11 @@ def patient(request: Request, pseudonym: str, user: Clinician, session: Database
         raise NotFoundError(f"patient {pseudonym}")
     record(session, user, "patient.read", subject=pseudonym, fold=True)
     assessments = of_woman(session, woman)
-    charts = {}
+    drawn: dict[str, list[dict[str, str]]] = {}
     for assessment in assessments:
-        if assessment.fetus.label not in charts and (points := visits(session, assessment)):
-            charts[assessment.fetus.label] = growth_svg(points)
+        if assessment.fetus.label not in drawn and (made := charts(session, assessment)):
+            drawn[assessment.fetus.label] = made
     session.flush()
     trail = list(session.scalars(audit_rows(subject=pseudonym).limit(50)))
-    values = {"woman": woman, "assessments": assessments, "charts": charts, "shapes": SHAPES, "trail": trail}
+    values = {"woman": woman, "assessments": assessments, "charts": drawn, "shapes": SHAPES, "trail": trail}
     return render(request, "patient.html", values)

@@ -20,6 +20,9 @@ class PatientRequest(BaseModel):
     pseudonym: str = Field(min_length=1, max_length=80, pattern=r"^[\w .:/-]+$", description="No name: an identifier.")
     due_date: date | None = None
     dating_method: DatingMethod | None = None
+    last_menstrual_period: date | None = Field(None, description="First day; dates the pregnancy.")
+    crown_rump_length_mm: float | None = Field(None, description="15 to 100 mm; dates the pregnancy.")
+    crown_rump_length_on: date | None = None
     parity: int | None = Field(None, ge=0, le=20)
 
 

@@ -8,8 +8,7 @@ from app.database import now
 from app.patients.schemas import MAX_AGE_DAYS, PatientRequest, parse_age
 from app.patients.store import Fetus, Pregnancy, Woman, woman_by_pseudonym
 from models.errors import FetalHealthError, InputError, RangeError
-
-TERM_DAYS = 280
+from models.growth.dating import TERM_DAYS, by_crown_rump_length, by_last_menstrual_period
 
 
 def register(session: Session, request: PatientRequest, *, synthetic: bool = False) -> Woman:
@@ -25,7 +24,7 @@ def register(session: Session, request: PatientRequest, *, synthetic: bool = Fal
     moment = now()
     woman = Woman(pseudonym=request.pseudonym, synthetic=synthetic, created_at=moment)
     pregnancy = Pregnancy(woman=woman, parity=request.parity, created_at=moment)
-    _date(pregnancy, request.due_date, request.dating_method)
+    _date(pregnancy, request)
     pregnancy.fetuses.append(Fetus(label="A"))
     session.add(woman)
     session.flush()
@@ -38,8 +37,7 @@ def fetus_of(session: Session, request: PatientRequest, label: str) -> Fetus:
     pregnancy = woman.pregnancies[-1]
     if request.parity is not None and pregnancy.parity is None:
         pregnancy.parity = request.parity
-    if request.due_date is not None and request.due_date != pregnancy.due_date:
-        _date(pregnancy, request.due_date, request.dating_method)
+    _date(pregnancy, request)
     found = next((fetus for fetus in pregnancy.fetuses if fetus.label == label), None)
     if found is None:
         found = Fetus(pregnancy=pregnancy, label=label)
@@ -48,16 +46,44 @@ def fetus_of(session: Session, request: PatientRequest, label: str) -> Fetus:
     return found
 
 
-def _date(pregnancy: Pregnancy, due_date: date | None, method: str | None) -> None:
-    if due_date is None:
+def due_date_of(request: PatientRequest) -> tuple[date, str] | None:
+    """The due date and the method that gave it, or None where the request says neither.
+
+    Raises
+    ------
+    InputError
+        Two of due date, last menstrual period and crown-rump length are given, or a part of one is missing.
+    RangeError
+        A length or date that dates no pregnancy.
+    """
+    ways = (request.due_date, request.last_menstrual_period, request.crown_rump_length_mm)
+    if sum(way is not None for way in ways) > 1:
+        raise InputError("date the pregnancy by one of: due date, last menstrual period, crown-rump length")
+    if request.due_date is not None:
+        if request.dating_method is None:
+            raise InputError("a due date needs the method that gave it (dating_method)")
+        return request.due_date, request.dating_method
+    if request.last_menstrual_period is not None:
+        dating = by_last_menstrual_period(request.last_menstrual_period, now().date())
+    elif request.crown_rump_length_mm is not None:
+        if request.crown_rump_length_on is None:
+            raise InputError("a crown-rump length needs the day of its scan (crown_rump_length_on)")
+        dating = by_crown_rump_length(request.crown_rump_length_mm, request.crown_rump_length_on)
+    else:
+        return None
+    return dating.due_date, dating.method
+
+
+def _date(pregnancy: Pregnancy, request: PatientRequest) -> None:
+    """Take a first due date; the same one again is no change, another is refused."""
+    given = due_date_of(request)
+    if given is None or given[0] == pregnancy.due_date:
         return
     if pregnancy.due_date is not None:
         raise FetalHealthError(
             f"this pregnancy is dated (due {pregnancy.due_date}, by {pregnancy.dating_method}) and the date is locked"
         )
-    if method is None:
-        raise InputError("a due date needs the method that gave it (dating_method)")
-    pregnancy.due_date, pregnancy.dating_method = due_date, method
+    pregnancy.due_date, pregnancy.dating_method = given
 
 
 def age_at(pregnancy: Pregnancy, moment: datetime, given: str | None) -> tuple[int | None, str]:

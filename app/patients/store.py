@@ -29,7 +29,7 @@ class Pregnancy(Base):
     id: Mapped[int] = mapped_column(primary_key=True)
     woman_id: Mapped[int] = mapped_column(ForeignKey("woman.id"), index=True)
     due_date: Mapped[date | None]
-    dating_method: Mapped[str | None] = mapped_column(String(20))
+    dating_method: Mapped[str | None] = mapped_column(String(40))
     parity: Mapped[int | None]
     created_at: Mapped[datetime]
     woman: Mapped[Woman] = relationship(back_populates="pregnancies", lazy="joined")

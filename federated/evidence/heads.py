@@ -1,76 +1,170 @@
-"""Out-of-fold heads: the federated segmenter, trained five times without a fifth of the examinations."""
+"""Evidence of the head segmenter from a finished run: what each lane finds in the examinations that it left out."""
 
+import csv
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from sklearn.model_selection import StratifiedGroupKFold
+from numpy.typing import NDArray
+from PIL import Image
 
-from federated.evidence.parts import FOLDS, Rows, resume
+from federated.evidence.parts import Rows, resume
 from federated.plan import Plan, UltrasoundPlan
-from federated.sites import head_sites, head_strata
+from federated.run_folder import RunFolder
+from federated.sites import head_sites
 from models.datasets import hc18
+from models.errors import InputError
 from models.evaluation.metrics import score_head
+from models.evaluation.negatives import from_records, others
+from models.evaluation.splits import hashed_folds
+from models.growth.measures import BPD, HC, OFD
+from models.ultrasound.biometry import HeadEllipse, axes_mm
+
+OTHER_NEGATIVES = 60
+# The same picture shown smaller or larger, its pixel size changed with it: the measure in mm should not move.
+ZOOMS = (0.7, 0.85, 1.15)
 
 
-def head_folds(records: list[hc18.HeadImage], seed: int) -> list[tuple[Any, Any]]:
-    """Five grouped folds by examination, balanced by size of the head."""
-    groups = [record.examination for record in records]
-    split = StratifiedGroupKFold(FOLDS, shuffle=True, random_state=seed % 2**32)
-    return list(split.split(np.zeros(len(records)), head_strata(records), groups))
+def from_run(run: RunFolder, plan: Plan, folder: Path, output: Path) -> None:
+    """Write one row an image, one a negative, and one an image and zoom.
 
-
-def hc18_out_of_fold(folder: Path, plan: Plan, output: Path, checkpoints: Path, parts: list[str]) -> None:
-    """Write one row an image; a fold that was interrupted goes on at its last round."""
-    from federated.image_site import ImageSite, conformal_quantile, initial_arrays, network_of
-    from federated.strategies.averaging import average
-    from models.ultrasound.training import predict_heads
+    Raises
+    ------
+    InputError
+        The run has not finished its ultrasound rounds.
+    """
+    from federated.image_site import network_of
+    from federated.strategies.averaging import lane_of
+    from models.ultrasound.training import predict_head
 
     section = plan.ultrasound or UltrasoundPlan()
-    records = hc18.read(folder)
-    folds = head_folds(records, plan.seed)
-
-    def make(part: str) -> Rows:
-        train, test = folds[int(part)]
-        inside = [records[i] for i in train]
-        site_of = head_sites(inside, section, plan.seed + int(part))
-        sites = [
-            ImageSite(
-                f"site-{k + 1}", [r for r, s in zip(inside, site_of, strict=True) if s == k], section, seed=plan.seed
+    kept = run.weights()
+    if kept is None or kept[0] < section.rounds:
+        raise InputError(f"{run.path}: its ultrasound rounds are not finished")
+    records = [record for record in hc18.read(folder) if record.same_frame_as is None]
+    fold = hashed_folds([record.examination for record in records], section.folds)
+    networks = [network_of(lane_of(kept[1], k + 1)) for k in range(section.folds)]
+    heads = [predict_head(networks[k], record.pixels) for k, record in zip(fold, records, strict=True)]
+    pairs = list(zip(fold.tolist(), records, heads, strict=True))
+    _write(output / "hc18.csv", [_head_row(k, record, head) for k, record, head in pairs])
+    lane_by_name = {record.name: networks[k] for k, record, _ in pairs}
+    negatives = [
+        {
+            "kind": made.kind,
+            "source": made.source,
+            "refusal": predict_head(lane_by_name[record.name], made.pixels).refusal,
+        }
+        for record, made in from_records(records)
+    ]
+    negatives += [
+        {
+            "kind": made.kind,
+            "source": made.source,
+            "refusal": predict_head(networks[i % len(networks)], made.pixels).refusal,
+        }
+        for i, made in enumerate(others(OTHER_NEGATIVES))
+    ]
+    _write(output / "hc18_negatives.csv", [{**row, "refusal": row["refusal"] or ""} for row in negatives])
+    zoomed = []
+    for k, record, _ in pairs[::4]:
+        for zoom in ZOOMS:
+            pixels = _zoomed(record.pixels, zoom)
+            head = predict_head(networks[k], pixels)
+            estimate = head.ellipse.perimeter * record.pixel_size_mm / zoom if head.ellipse else 0.0
+            zoomed.append(
+                {
+                    "image": record.name,
+                    "zoom": zoom,
+                    "estimate_mm": round(estimate, 3),
+                    "refusal": head.refusal or "",
+                }
             )
-            for k in range(section.sites)
-        ]
-        checkpoint = checkpoints / f"hc18-fold-{part}.npz"
-        start, arrays = 0, initial_arrays(plan.seed)
-        if checkpoint.exists():
-            with np.load(checkpoint) as stored:
-                start = int(stored["round"])
-                arrays = {name: stored[name] for name in stored.files if name != "round"}
-        for round_number in range(start + 1, section.rounds + 1):
-            replies = [site.train(arrays, round_number) for site in sites]
-            arrays = average([reply for reply, _ in replies])
-            checkpoint.parent.mkdir(parents=True, exist_ok=True)
-            np.savez(checkpoint.with_suffix(".part.npz"), round=round_number, **arrays)  # type: ignore[arg-type]
-            checkpoint.with_suffix(".part.npz").replace(checkpoint)
-            print(f"fold {part} round {round_number}: loss {np.mean([loss for _, loss in replies]):.3f}", flush=True)
-        quantile = conformal_quantile(np.sum([site.errors(arrays)[0] for site in sites], axis=0))
-        outside = [records[i] for i in test]
-        heads = predict_heads(network_of(arrays), outside)
-        return [_head_row(part, record, head, quantile) for record, head in zip(outside, heads, strict=True)]
-
-    resume(output / "hc18.csv", "fold", parts, make)
+    _write(output / "hc18_zoom.csv", zoomed)
 
 
-def _head_row(part: str, record: hc18.HeadImage, head: Any, quantile: float) -> dict[str, Any]:
+def _head_row(fold: int, record: hc18.HeadImage, head: HeadEllipse) -> dict[str, Any]:
     estimate, overlap, distance = score_head(head, record)
+    reference = axes_mm(record.ellipse, record.pixel_size_mm)
+    found = axes_mm(head.ellipse, record.pixel_size_mm) if head.ellipse else {HC: 0.0, BPD: 0.0, OFD: 0.0}
     return {
-        "fold": part,
+        "fold": fold,
         "image": record.name,
         "examination": record.examination,
+        "pixel_size_mm": record.pixel_size_mm,
         "reference_mm": round(record.head_circumference_mm, 3),
         "estimate_mm": round(estimate, 3),
-        "interval_share": round(quantile, 4),
+        "reference_bpd_mm": round(reference[BPD], 3),
+        "bpd_mm": round(found[BPD], 3),
+        "reference_ofd_mm": round(reference[OFD], 3),
+        "ofd_mm": round(found[OFD], 3),
         "dice": round(overlap, 5),
         "hausdorff_mm": round(distance, 4),
         "refusal": head.refusal or "",
+        **({name: round(value, 5) for name, value in asdict(head.traits).items()} if head.traits else {}),
+        **({name: round(value, 4) for name, value in head.ellipse.as_dict().items()} if head.ellipse else {}),
     }
+
+
+def _zoomed(pixels: NDArray[np.uint8], zoom: float) -> NDArray[np.uint8]:
+    """The picture magnified about its middle, on a canvas of the same size."""
+    height, width = pixels.shape
+    middle = (width / 2 * (1 - 1 / zoom), height / 2 * (1 - 1 / zoom))
+    matrix = (1 / zoom, 0, middle[0], 0, 1 / zoom, middle[1])
+    picture = Image.fromarray(pixels)
+    return np.asarray(picture.transform((width, height), Image.Transform.AFFINE, matrix, Image.Resampling.BILINEAR))
+
+
+ARMS = ("federated", "trimester", "scale", "central")
+
+
+def arms(folder: Path, plan: Plan, output: Path, parts: Sequence[str]) -> None:
+    """The same recipe on other sites, one lane at a time in this process: parts are ``arm/fold``."""
+    from federated.image_site import ImageSite, initial_lanes, network_of
+    from federated.strategies.averaging import average, join, lane_of
+    from models.ultrasound.training import predict_head
+
+    section = plan.ultrasound or UltrasoundPlan()
+    records = [record for record in hc18.read(folder) if record.same_frame_as is None]
+    fold = hashed_folds([record.examination for record in records], section.folds)
+
+    def make(part: str) -> Rows:
+        arm, _, number = part.partition("/")
+        partition = arm if arm in {"trimester", "scale"} else section.partition
+        cut = section.model_copy(update={"partition": partition, "sites": 1 if arm == "central" else section.sites})
+        site_of = head_sites(records, cut, plan.seed)
+        sites = [ImageSite(f"site-{k + 1}", _of(records, site_of == k), cut, seed=plan.seed) for k in range(cut.sites)]
+        lane = int(number) + 1
+        arrays = initial_lanes(cut, plan.seed)
+        for round_number in range(1, cut.rounds + 1):
+            replies = [site.train(arrays, round_number, [lane]) for site in sites]
+            arrays |= join({lane: average([reply[lane] for reply, _ in replies])})
+            if round_number % 10 == 0:
+                print(f"{part} round {round_number}: loss {np.mean([loss for _, loss in replies]):.3f}", flush=True)
+        network = network_of(lane_of(arrays, lane))
+        return [
+            {
+                "part": part,
+                "image": record.name,
+                "examination": record.examination,
+                "reference_mm": round(record.head_circumference_mm, 3),
+                "estimate_mm": round(score_head(predict_head(network, record.pixels), record)[0], 3),
+            }
+            for record in _of(records, fold == int(number))
+        ]
+
+    resume(output / "hc18_arms.csv", "part", parts or [f"{arm}/0" for arm in ARMS], make)
+
+
+def _of(records: Sequence[hc18.HeadImage], chosen: Iterable[bool]) -> list[hc18.HeadImage]:
+    return [record for record, kept in zip(records, chosen, strict=True) if kept]
+
+
+def _write(path: Path, rows: Rows) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    names = list(dict.fromkeys(name for row in rows for name in row))
+    with path.open("w", newline="", encoding="utf-8") as handle:
+        writer = csv.DictWriter(handle, fieldnames=names, restval="")
+        writer.writeheader()
+        writer.writerows(rows)

@@ -51,6 +51,17 @@ def average(replies: Sequence[WeightReply]) -> dict[str, NDArray[np.float32]]:
     return mean
 
 
+def join(lanes: Mapping[int, Arrays]) -> dict[str, NDArray[np.float32]]:
+    """Weights of all lanes under ``lane.name``."""
+    return {f"{number}.{name}": values for number, arrays in lanes.items() for name, values in arrays.items()}
+
+
+def lane_of(arrays: Arrays, number: int) -> dict[str, NDArray[np.float32]]:
+    """The weights of one lane, by name."""
+    prefix = f"{number}."
+    return {name.removeprefix(prefix): values for name, values in arrays.items() if name.startswith(prefix)}
+
+
 def cosine_learning_rate(peak: float, round_number: int, rounds: int, warm_up: int = 2) -> float:
     """Learning rate of a round (1-based): linear warm-up, then a cosine to 1 % of the peak."""
     if round_number <= warm_up:

@@ -12,7 +12,7 @@ from flwr.serverapp.strategy import Strategy
 
 from federated.client_app import decode, encode
 from federated.plan import Plan, TreePlan
-from federated.strategies.averaging import WeightReply, average
+from federated.strategies.averaging import WeightReply, average, join, lane_of
 from federated.strategies.refitted_trees import propose
 from federated.strategies.weighted_bagging import Document, TreeReply, merge, new_trees
 from federated.tree_training import refit_lane
@@ -206,23 +206,24 @@ def _tree_reply(name: str, reply: Message, lane: int) -> TreeReply:
 
 
 class Averaging(SiteStrategy):
-    """`federated.strategies.averaging` over Flower."""
+    """`federated.strategies.averaging` over Flower, lane by lane; arrays are named ``lane.weight``."""
 
     kind = "train.ultrasound"
 
     def combine(self, round_number: int, replies: dict[str, Message]) -> ArrayRecord:
-        """Mean of the weights."""
-        parts = []
+        """Mean of each lane's weights, weighted by the rows it learned from."""
+        lanes: dict[int, list[WeightReply]] = {}
         for name, reply in replies.items():
             arrays = {key: array.numpy() for key, array in reply.content["model"].items()}
-            parts.append(WeightReply(name, float(reply.content["metrics"]["num-examples"]), arrays))
-        mean = average(parts)
+            for number, rows in enumerate(reply.content["metrics"]["num-examples"]):
+                lanes.setdefault(number, []).append(WeightReply(name, float(rows), lane_of(arrays, number)))
+        mean = join({number: average(parts) for number, parts in lanes.items()})
         self.keep(round_number, mean)
         return ArrayRecord({key: Array(values) for key, values in mean.items()})
 
     def metrics(self, replies: dict[str, Message]) -> dict[str, float]:
-        """Mean training loss, weighted by rows."""
-        rows = [float(reply.content["metrics"]["num-examples"]) for reply in replies.values()]
+        """Mean training loss of the lane that learns from everything, weighted by rows."""
+        rows = [float(reply.content["metrics"]["num-examples"][0]) for reply in replies.values()]
         losses = [float(reply.content["metrics"]["loss"]) for reply in replies.values()]
         loss = sum(n * value for n, value in zip(rows, losses, strict=True)) / sum(rows)
         return {"sites": float(len(replies)), "loss": loss}

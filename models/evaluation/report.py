@@ -16,6 +16,7 @@ from models.errors import DataSetError
 from models.evaluation.metrics import head_metrics, score_head, state_metrics
 from models.evaluation.outcome import outcome_metrics
 from models.evaluation.readings import kappa_with_experts
+from models.growth.measures import HC
 
 Report = dict[str, Any]
 
@@ -106,7 +107,8 @@ def _hc18(bundle: Bundle, folder: Path) -> Report:
     for record in records:
         head = bundle.segmenter.head(record.pixels)
         estimate, overlap, distance = score_head(head, record)
-        covered = abs(estimate - record.head_circumference_mm) <= bundle.error_quantile * estimate
+        low, high = bundle.intervals.interval(HC, estimate, estimate)
+        covered = low <= record.head_circumference_mm <= high
         rows.append((estimate, overlap, distance, covered, head.refusal is not None))
     values = np.array(rows, dtype=np.float64)
     reference = np.array([record.head_circumference_mm for record in records])

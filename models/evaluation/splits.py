@@ -7,21 +7,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 
-def set_aside(groups: Iterable[str], share: float) -> NDArray[np.bool_]:
-    """Rows whose group is set aside, decided by a hash of the group's name alone.
+def hashed_folds(groups: Iterable[str], folds: int) -> NDArray[np.int64]:
+    """Fold of each row, decided by a hash of its group's name alone.
 
-    A group that is set aside in one training is set aside in every other, whatever the sites, so a
+    A group stands in the same fold in every training, whatever the sites and without anybody telling anybody, so a
     candidate and the bundle in service can be compared on rows that neither has learned from.
 
     Parameters
     ----------
     groups : iterable of str, length n
-    share : float
-        Expected share of groups, in [0, 1].
+    folds : int
 
     Returns
     -------
-    ndarray of bool, shape (n,)
+    ndarray of int64, shape (n,)
     """
-    limit = int(share * 2**32)
-    return np.array([int.from_bytes(sha256(g.encode()).digest()[:4], "big") < limit for g in groups], dtype=bool)
+    return np.array([int.from_bytes(sha256(g.encode()).digest()[:4], "big") % folds for g in groups], dtype=np.int64)

@@ -1,72 +1,124 @@
-"""The chronic part: from a scan to the probability that the head is small for its age."""
+"""The chronic part: from a scan to growth, and the probability that the leading measure is small for its age."""
 
+from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
 from models.bundle import Bundle
 from models.errors import InputError, RangeError
-from models.fusion.parts import Part, ScanInput
-from models.ultrasound.biometry import HeadMeasurement, measure
-from models.ultrasound.growth import GrowthAssessment, assess_growth, error_sd_mm
+from models.fusion.parts import Part, ScanImage, ScanInput
+from models.growth.assessment import GrowthAssessment, assess_growth
+from models.growth.measures import HC, LABELS, Measured, corrected, typed
+from models.ultrasound.biometry import HeadMeasurement, axes_mm, combined, measure
 
-# Typed head circumferences carry the reproducibility of experts: 95 % limits of +/- 3.0 % within one
-# observer (Sarris I et al. Ultrasound Obstet Gynecol 2012), so 2.5 % at 90 %.
-TYPED_ERROR_QUANTILE = 0.025
-GROWTH_EVENT = "the true head circumference lies below the 3rd centile for the stated age"
+
+def event_of(leading: str) -> str:
+    """What the probability is of."""
+    return f"the true {LABELS[leading].lower()} lies below the 3rd centile for the stated age"
 
 
 def growth_part(bundle: Bundle, scan: ScanInput | None, warnings: list[str]) -> tuple[Part, GrowthAssessment | None]:
+    """Measure what can be measured, judge it, or say why not.
+
+    Raises
+    ------
+    InputError, RangeError
+        A typed value or age is impossible.
+    """
     detail: dict[str, Any] = {}
 
     def refused(reason: str) -> tuple[Part, None]:
-        return Part(None, None, GROWTH_EVENT, reason, detail), None
+        return Part(None, None, event_of(HC), reason, detail), None
 
-    if scan is None or (scan.image is None and scan.typed_head_circumference_mm is None):
+    if scan is None or not (scan.images or scan.typed):
         return refused("none was given")
-    measurement = _measurement(bundle, scan, detail)
-    circumference, quantile = scan.typed_head_circumference_mm, TYPED_ERROR_QUANTILE
-    if circumference is not None:
-        if not 30 <= circumference <= 450:
-            raise RangeError(f"head circumference {circumference:g} mm is outside 30 to 450 mm")
-        detail["source"] = "typed"
-    elif measurement is None:
+    measures = measured(bundle, scan, detail, warnings)
+    if not measures:
         return refused(detail["refusal"])
-    else:
-        circumference, quantile = measurement.head_circumference_mm, bundle.error_quantile
-        detail["source"] = "model"
-    detail["head_circumference_mm"] = circumference
-    if scan.age_days is None:
+    detail["measures"] = {name: asdict(value) for name, value in measures.items()}
+    if scan.age is None:
         return refused("no gestational age was given for the scan")
-    if not 0 < scan.age_days <= 44 * 7:
-        raise InputError(f"gestational age {scan.age_days / 7:.1f} weeks is outside 0 to 44 weeks")
+    if not 0 < scan.age.days <= 44 * 7:
+        raise InputError(f"gestational age {scan.age.days / 7:.1f} weeks is outside 0 to 44 weeks")
     try:
         growth = assess_growth(
-            circumference, error_sd_mm(circumference, quantile), scan.age_days, scan.age_source, scan.age_sd_days
+            measures, scan.age, scan.weight_standard, scan.dopplers, scan.visits, scan.congenital_anomaly
         )
     except RangeError as error:
         return refused(str(error))
-    warnings.append("Only the head is known: abdominal circumference, weight and Dopplers define growth restriction.")
+    if growth.leading == HC:
+        warnings.append("Only the head is known: abdomen, weight and Dopplers define growth restriction.")
     detail["growth"] = asdict(growth)
-    return Part(growth.probability_small, growth.interval_small, GROWTH_EVENT, None, detail), growth
+    size = growth.size
+    return Part(size.probability_small, size.interval_small, event_of(growth.leading), None, detail), growth
 
 
-def _measurement(bundle: Bundle, scan: ScanInput, detail: dict[str, Any]) -> HeadMeasurement | None:
-    """Measure the image if it can be; otherwise leave the reason in `detail`."""
-    if scan.image is None:
-        return None
-    detail |= {"width": scan.image.width, "height": scan.image.height, "pixel_size_mm": scan.image.pixel_size_mm}
-    head = scan.head
-    if head is None:
-        detail["refusal"] = "this bundle has no ultrasound model"
-        return None
-    if head.ellipse is not None:
-        detail["ellipse"] = head.ellipse.as_dict()
-    if head.refusal or head.ellipse is None:
-        detail["refusal"] = head.refusal or "no fetal head was found in the image"
-        return None
-    if scan.image.pixel_size_mm is None:
-        detail["refusal"] = "the scale of the image is not known; give the pixel size in mm"
-        return None
-    measurement = measure(head.ellipse, scan.image.pixel_size_mm, bundle.error_quantile)
-    detail["measurement"] = asdict(measurement)
-    return measurement
+def measured(bundle: Bundle, scan: ScanInput, detail: dict[str, Any], warnings: list[str]) -> dict[str, Measured]:
+    """Measures by name: the model's, over them a corrected outline's, over them what was typed."""
+    measures: dict[str, Measured] = {}
+    if scan.images:
+        shown, heads = _heads(bundle, scan.images)
+        detail["images"] = shown
+        if heads:
+            head = combined(heads)
+            detail["measurement"] = head.as_dict()
+            measures |= head.measured()
+            if head.images > 1 and head.spread > UNLIKE_IMAGES:
+                warnings.append(
+                    f"The images differ by {100 * head.spread:.0f} % in head circumference: check the plane."
+                )
+        else:
+            detail["refusal"] = next(line["refusal"] for line in shown)
+        measures |= _corrected(scan, detail)
+    measures |= {name: typed(name, value) for name, value in scan.typed.items()}
+    return measures
+
+
+# Two images of one head differ by 2.5 % at the median (HC18 references); more than twice that is said.
+UNLIKE_IMAGES = 0.05
+
+
+def _heads(bundle: Bundle, images: Sequence[ScanImage]) -> tuple[list[dict[str, Any]], list[HeadMeasurement]]:
+    """What each image shows, and the measurements of those that can be measured."""
+    shown, heads = [], []
+    for image in images:
+        line: dict[str, Any] = {
+            "width": image.pixels.width,
+            "height": image.pixels.height,
+            "pixel_size_mm": image.pixels.pixel_size_mm,
+            "scale_source": image.pixels.scale_source,
+            "refusal": image.head.refusal,
+        }
+        if image.head.ellipse is not None:
+            line["ellipse"] = image.head.ellipse.as_dict()
+        if image.head.traits is not None:
+            line["traits"] = asdict(image.head.traits)
+        if image.pixels.pixel_size_mm is None and image.head.refusal is None:
+            line["refusal"] = "the scale of the image is not known; give the pixel size, or a calliper of known length"
+        if line["refusal"] is None and image.head.ellipse is not None and image.pixels.pixel_size_mm is not None:
+            head = measure(image.head.ellipse, image.pixels.pixel_size_mm, bundle.intervals)
+            line["measurement"] = head.as_dict()
+            heads.append(head)
+        shown.append(line)
+    return shown, heads
+
+
+def _corrected(scan: ScanInput, detail: dict[str, Any]) -> dict[str, Measured]:
+    """Measures of the outline that a person drew over one of the images."""
+    outline = scan.outline
+    if outline is None:
+        return {}
+    if not 0 <= outline.image < len(scan.images):
+        raise InputError(f"there is no image {outline.image + 1} to correct")
+    pixels = scan.images[outline.image].pixels
+    if pixels.pixel_size_mm is None:
+        raise InputError("the scale of the image is not known, so the corrected outline has no size in mm")
+    values = axes_mm(outline.ellipse, pixels.pixel_size_mm)
+    detail["corrected"] = {
+        "image": outline.image,
+        "ellipse": outline.ellipse.as_dict(),
+        "by": outline.by,
+        "at": outline.at,
+        "values": values,
+    }
+    return {name: corrected(name, value) for name, value in values.items()}

@@ -1,12 +1,16 @@
 """What goes into an assessment, and one modality's part of what comes out."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from models.ctg.analysis import CtgAnalysis
 from models.ctg.guidelines import Statements
+from models.growth.assessment import Age, Visit
+from models.growth.delphi import Dopplers
+from models.growth.weight import INTERGROWTH_2020
 from models.ultrasound.biometry import HeadEllipse
-from models.ultrasound.growth import AGE_SD_DAYS
+from models.ultrasound.ellipse import Ellipse
 from models.ultrasound.image import UltrasoundImage
 
 
@@ -54,24 +58,58 @@ class CtgInput:
 
 
 @dataclass(frozen=True)
-class ScanInput:
-    """A scan: an image, a typed head circumference, or both (the typed one overrides, both are kept).
+class ScanImage:
+    """One image of a scan, and what the segmenter found in it."""
+
+    pixels: UltrasoundImage
+    head: HeadEllipse
+
+
+@dataclass(frozen=True)
+class Outline:
+    """An outline of the head that a person drew over an image.
 
     Attributes
     ----------
-    image : UltrasoundImage or None
-    head : HeadEllipse or None
-        What the segmenter found in the image.
-    typed_head_circumference_mm : float or None
-    age_days : int or None
-        Gestational age at the scan; None when unknown.
-    age_source : str
-    age_sd_days : float
+    image : int
+        Position of the image, from 0.
+    ellipse : Ellipse
+        In that image's pixels.
+    by, at : str
+        Author and time.
     """
 
-    image: UltrasoundImage | None = None
-    head: HeadEllipse | None = None
-    typed_head_circumference_mm: float | None = None
-    age_days: int | None = None
-    age_source: str = "not given"
-    age_sd_days: float = AGE_SD_DAYS
+    image: int
+    ellipse: Ellipse
+    by: str
+    at: str
+
+
+@dataclass(frozen=True)
+class ScanInput:
+    """A scan: images, typed measures, or both (what a person corrects or types overrides; all is kept).
+
+    Attributes
+    ----------
+    images : tuple of ScanImage
+    outline : Outline or None
+    typed : dict
+        mm, by measure.
+    age : Age or None
+        At the scan; None when unknown.
+    weight_standard : str
+        Key of `models.growth.weight.WEIGHT`.
+    dopplers : Dopplers
+    visits : tuple of Visit
+        Earlier scans of this fetus.
+    congenital_anomaly : bool or None
+    """
+
+    images: tuple[ScanImage, ...] = ()
+    outline: Outline | None = None
+    typed: Mapping[str, float] = field(default_factory=dict)
+    age: Age | None = None
+    weight_standard: str = INTERGROWTH_2020.key
+    dopplers: Dopplers = Dopplers()  # noqa: RUF009 - frozen
+    visits: tuple[Visit, ...] = ()
+    congenital_anomaly: bool | None = None

@@ -34,13 +34,16 @@ def growth_log_odds(z: float) -> float:
     return PUBLISHED_LOG_ODDS * _hinge(z) / _hinge(ANCHOR_Z)
 
 
-def growth_term(z_mean: float, z_sd: float) -> tuple[float, float]:
-    """Mean and standard deviation of the growth term when only the head is known.
+def growth_term(z_mean: float, z_sd: float, head_only: bool = True) -> tuple[float, float]:
+    """Mean and standard deviation of the growth term.
 
     Parameters
     ----------
     z_mean, z_sd : float
-        The true z given the measurement (`models.ultrasound.growth`).
+        The true z given the measurement (`models.growth.probability`).
+    head_only : bool
+        The z is that of the head alone, which speaks for `HEAD_ONLY_SHARE` of the published odds; weight and abdomen,
+        which define growth restriction, speak for all of it.
     """
     nodes, weights = np.polynomial.hermite_e.hermegauss(15)
     weights = weights / weights.sum()
@@ -48,9 +51,10 @@ def growth_term(z_mean: float, z_sd: float) -> tuple[float, float]:
     mean = float(weights @ values)
     spread = float(weights @ (values - mean) ** 2) ** 0.5
     slope = PUBLISHED_SD / PUBLISHED_LOG_ODDS
-    share_sd = HEAD_ONLY_SHARE / (3**0.5)  # of a uniform share between 0 and 1
-    variance = (HEAD_ONLY_SHARE * spread) ** 2 + (HEAD_ONLY_SHARE * slope * mean) ** 2 + (share_sd * mean) ** 2
-    return HEAD_ONLY_SHARE * mean, float(variance**0.5)
+    share = HEAD_ONLY_SHARE if head_only else 1.0
+    share_sd = HEAD_ONLY_SHARE / (3**0.5) if head_only else 0.0  # of a uniform share between 0 and 1
+    variance = (share * spread) ** 2 + (share * slope * mean) ** 2 + (share_sd * mean) ** 2
+    return share * mean, float(variance**0.5)
 
 
 def missing_growth_sd() -> float:
@@ -59,14 +63,15 @@ def missing_growth_sd() -> float:
     return sd
 
 
-def growth_only_cuts(prior: float) -> tuple[float, float]:
+def growth_only_cuts(prior: float, head_only: bool = True) -> tuple[float, float]:
     """Raised and high when no CTG can be assessed: what 80 % and 95 % of a population stay below.
 
     The fused probability then moves with the size alone, so the cuts on the distress model's scale do not
     apply; true z-scores of a population are standard normal.
     """
     centre = float(logit(prior))
-    raised, high = (HEAD_ONLY_SHARE * growth_log_odds(float(norm.ppf(share))) for share in (0.20, 0.05))
+    part = HEAD_ONLY_SHARE if head_only else 1.0
+    raised, high = (part * growth_log_odds(float(norm.ppf(share))) for share in (0.20, 0.05))
     return float(expit(centre + raised)), float(expit(centre + high))
 
 

@@ -13,7 +13,9 @@ from models.fusion.distress import AcutePart, distress_part, without_ctg
 from models.fusion.growth import growth_part
 from models.fusion.parts import CtgInput, Part, Reason, ScanInput
 from models.fusion.pooling import Distress, growth_only_cuts, growth_term, pool
-from models.ultrasound.growth import GrowthAssessment
+from models.growth import delphi
+from models.growth.assessment import GrowthAssessment
+from models.growth.measures import HC, LABELS
 
 CANNOT_ASSESS, LOW, RAISED, HIGH = "cannot assess", "low", "raised", "high"
 
@@ -38,8 +40,8 @@ class RiskAssessment:
     bundle : str
         Identifier of the bundle.
     state_basis : str
-        ``"score"``, or the guideline that calls the trace pathological where the score alone would be low: that
-        is never shown as low.
+        ``"score"``, or the guideline that finds the trace pathological or growth restricted where the score alone
+        would be low: that is never shown as low.
     """
 
     state: str
@@ -81,19 +83,19 @@ def assess(bundle: Bundle, ctg: CtgInput | None, scan: ScanInput | None) -> Risk
             CANNOT_ASSESS, None, None, meaning, acute.part, growth_answer, [], missing, warnings, bundle.identifier
         )
     prior, spread = without_ctg(bundle)
-    term = growth_term(growth.true_z_mean, growth.true_z_sd) if growth else None
+    term = growth_term(growth.size.true_z_mean, growth.size.true_z_sd, growth.leading == HC) if growth else None
     fused = pool(acute.distress or Distress(prior, spread), term)
     reasons = list(acute.reasons)
     if growth is not None:
         reasons.append(Reason(_size_words(growth), fused.growth_log_odds))
     reasons.sort(key=lambda reason: -abs(reason.log_odds))
-    raised, high = acute.cuts if acute.distress else growth_only_cuts(prior)
+    raised, high = acute.cuts if acute.distress else growth_only_cuts(prior, growth is None or growth.leading == HC)
     state = HIGH if fused.probability >= high else RAISED if fused.probability >= raised else LOW
     meaning = _meaning(acute, fused.probability, growth is not None)
-    basis = _guideline(acute) if state == LOW else None
+    basis, finding = _guideline(acute, growth) if state == LOW else (None, "")
     if basis is not None:
         state = RAISED
-        meaning += f" {basis} calls the trace pathological: raised for that, by the score alone it would be low."
+        meaning += f" {basis} {finding}: raised for that, by the score alone it would be low."
     return RiskAssessment(
         state,
         100 * fused.probability,
@@ -109,17 +111,22 @@ def assess(bundle: Bundle, ctg: CtgInput | None, scan: ScanInput | None) -> Risk
     )
 
 
-def _guideline(acute: AcutePart) -> str | None:
-    """FIGO, where it calls the trace pathological."""
+def _guideline(acute: AcutePart, growth: GrowthAssessment | None) -> tuple[str | None, str]:
+    """FIGO where it calls the trace pathological, the Delphi consensus where its criteria are met; and what it says."""
     answers = acute.part.detail.get("guidelines", [])
-    return next((a["rules"] for a in answers if a["rules"] == figo.RULES and a["severity"] == 2), None)
+    if any(a["rules"] == figo.RULES and a["severity"] == 2 for a in answers):
+        return figo.RULES, "calls the trace pathological"
+    if growth is not None and growth.delphi.verdict == delphi.MET:
+        return delphi.RULES, f"criteria of {growth.delphi.phase} fetal growth restriction are met"
+    return None, ""
 
 
 def _meaning(acute: AcutePart, probability: float, with_growth: bool) -> str:
     basis = "this trace" if acute.distress else "traces in general, as no CTG could be assessed,"
-    size = " shifted by the published odds for this head size." if with_growth else " with the size unknown."
+    size = " shifted by the published odds for this size." if with_growth else " with the size unknown."
     return f"About {100 * probability:.0f} of 100: the probability that {acute.part.event}, given {basis}{size}"
 
 
 def _size_words(growth: GrowthAssessment) -> str:
-    return f"head circumference on centile {growth.centile:.0f} for {growth.age_days // 7}+{growth.age_days % 7} weeks"
+    size, days = growth.size, int(growth.age_days)
+    return f"{LABELS[growth.leading].lower()} on centile {size.centile_text} for {days // 7}+{days % 7} weeks"

@@ -1,16 +1,21 @@
-"""From a segmentation to the head's biometry: ellipse, circumference, diameters, interval."""
+"""From a segmentation to the head's biometry: ellipse, circumference, diameters, intervals; several images as one."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from models.ultrasound.ellipse import Ellipse, edge_points, fit_robust
+from models.growth.measures import BPD, HC, NORMAL_90, OFD, Measured
+from models.ultrasound import gate
+from models.ultrasound.ellipse import Array, Ellipse, edge_points, fit_robust
 from models.ultrasound.image import Letterbox
+from models.ultrasound.interval import Intervals
 
-MAX_ROUGHNESS = 0.06
-MIN_AREA_SHARE = 0.01
-MAX_OUTSIDE_SHARE = 0.25
+MIN_EDGE_POINTS = 12
+OUTLINE_BINS = 72
+NEAR_OUTLINE = 0.06
 
 
 @dataclass(frozen=True)
@@ -21,56 +26,66 @@ class HeadEllipse:
     ----------
     ellipse : Ellipse or None
         None when no ellipse can be fitted.
-    roughness : float
-        Root mean square distance of the edge to the ellipse, as a share of the mean semi-axis.
-    confidence : float
-        Mean probability inside the ellipse, 0 to 1.
+    traits : Traits or None
+        What the gate judged.
     refusal : str or None
         Plain reason why the image is not measured; None when it is.
     """
 
     ellipse: Ellipse | None
-    roughness: float
-    confidence: float
+    traits: gate.Traits | None
     refusal: str | None
 
 
 @dataclass(frozen=True)
 class HeadMeasurement:
-    """Biometry in mm.
+    """Biometry of one head, mm, outer to outer, with 90 % conformal intervals.
 
     Attributes
     ----------
-    head_circumference_mm, biparietal_diameter_mm, occipitofrontal_diameter_mm : float
-        Outer to outer, of the ellipse.
-    interval_mm : tuple of float
-        90 % split-conformal interval of the circumference.
+    values, intervals : dict
+        By measure: circumference, biparietal and occipitofrontal diameter.
     cephalic_index : float
         BPD / OFD.
+    images : int
+        How many images it is the mean of.
+    spread : float
+        Largest difference between their circumferences, as a share of the mean; 0 for one image.
     """
 
-    head_circumference_mm: float
-    biparietal_diameter_mm: float
-    occipitofrontal_diameter_mm: float
-    interval_mm: tuple[float, float]
+    values: dict[str, float]
+    intervals: dict[str, tuple[float, float]]
     cephalic_index: float
+    images: int = 1
+    spread: float = 0.0
+
+    def as_dict(self) -> dict[str, Any]:
+        """For JSON."""
+        return asdict(self)
+
+    def measured(self) -> dict[str, Measured]:
+        """Each measure with its standard error, the interval's half-width taken as that of a normal error."""
+        return {
+            measure: Measured(value, (high - low) / 2 / NORMAL_90, "model")
+            for (measure, value), (low, high) in zip(self.values.items(), self.intervals.values(), strict=True)
+        }
 
 
-def head_ellipse(logit: NDArray[np.float64], geometry: Letterbox, height: int, width: int) -> HeadEllipse:
-    """Fit the head's ellipse and judge it.
+def head_ellipse(logits: NDArray[np.float64], geometry: Letterbox, height: int, width: int) -> HeadEllipse:
+    """Fit the head's ellipse to the mean of the views and judge it.
 
     Parameters
     ----------
-    logit : ndarray of float, shape (128, 192)
-        Network output for the letterboxed image.
+    logits : ndarray of float, shape (views, 128, 192)
+        Network output for the letterboxed image and its mirror images, turned back.
     geometry : Letterbox
     height, width : int
         Size of the original image, px.
     """
-    x, y = edge_points(logit)
-    nothing = HeadEllipse(None, float("nan"), 0.0, "no fetal head was found in the image")
-    if len(x) < 12:
-        return nothing
+    mean = np.asarray(logits.mean(axis=0))
+    x, y = edge_points(mean)
+    if len(x) < MIN_EDGE_POINTS:
+        return HeadEllipse(None, None, gate.NO_HEAD)
     try:
         framed, roughness = fit_robust(x, y)
         ellipse = framed.scaled(
@@ -80,30 +95,49 @@ def head_ellipse(logit: NDArray[np.float64], geometry: Letterbox, height: int, w
             -geometry.offset_y / geometry.scale_y,
         )
     except ValueError:
-        return nothing
-    inside = framed.mask(*logit.shape)
-    confidence = float(np.mean(1.0 / (1.0 + np.exp(-logit[inside])))) if inside.any() else 0.0
-    return HeadEllipse(ellipse, roughness, confidence, _refusal(ellipse, roughness, confidence, height, width))
-
-
-def _refusal(ellipse: Ellipse, roughness: float, confidence: float, height: int, width: int) -> str | None:
-    area_share = np.pi * ellipse.semi_major * ellipse.semi_minor / (height * width)
+        return HeadEllipse(None, None, gate.NO_HEAD)
+    inside = framed.mask(*mean.shape)
     outline = ellipse.points()
-    outside = np.mean((outline[:, 0] < 0) | (outline[:, 0] > width) | (outline[:, 1] < 0) | (outline[:, 1] > height))
-    if area_share < MIN_AREA_SHARE:
-        return "what looks like a head is too small to measure"
-    if not 0.5 <= ellipse.semi_minor / ellipse.semi_major <= 1.0:
-        return "the outline found is too elongated for a head"
-    if roughness > MAX_ROUGHNESS:
-        return "the outline found is not an ellipse"
-    if confidence < 0.8:
-        return "the network is not sure that this is a head"
-    if outside > MAX_OUTSIDE_SHARE:
-        return "the head is cut off by the edge of the image"
-    return None
+    beyond = (outline[:, 0] < 0) | (outline[:, 0] > width) | (outline[:, 1] < 0) | (outline[:, 1] > height)
+    traits = gate.Traits(
+        area_share=float(np.pi * ellipse.semi_major * ellipse.semi_minor / (height * width)),
+        axis_ratio=ellipse.semi_minor / ellipse.semi_major,
+        roughness=roughness,
+        confidence=float(np.mean(1.0 / (1.0 + np.exp(-mean[inside])))) if inside.any() else 0.0,
+        support=_support(framed, x, y),
+        spread=_spread(logits),
+        outside_share=float(beyond.mean()),
+    )
+    return HeadEllipse(ellipse, traits, gate.refusal(traits))
 
 
-def measure(ellipse: Ellipse, pixel_size_mm: float, error_quantile: float) -> HeadMeasurement:
+def _support(ellipse: Ellipse, x: Array, y: Array) -> float:
+    near = np.abs(ellipse.residuals(x, y)) < NEAR_OUTLINE * 0.5 * (ellipse.semi_major + ellipse.semi_minor)
+    around = np.arctan2(y[near] - ellipse.centre_y, x[near] - ellipse.centre_x)
+    return len(np.unique(np.floor((around + np.pi) / (2 * np.pi) * OUTLINE_BINS))) / OUTLINE_BINS
+
+
+def _spread(logits: NDArray[np.float64]) -> float:
+    """Relative standard deviation of the circumference over the views; 1 where a view shows no ellipse."""
+    around = []
+    for view in logits:
+        try:
+            around.append(fit_robust(*edge_points(view))[0].perimeter)
+        except ValueError:
+            return 1.0
+    return float(np.std(around, ddof=1) / np.mean(around))
+
+
+def axes_mm(ellipse: Ellipse, pixel_size_mm: float) -> dict[str, float]:
+    """Circumference and diameters of an ellipse, mm."""
+    return {
+        HC: ellipse.perimeter * pixel_size_mm,
+        BPD: 2 * ellipse.semi_minor * pixel_size_mm,
+        OFD: 2 * ellipse.semi_major * pixel_size_mm,
+    }
+
+
+def measure(ellipse: Ellipse, pixel_size_mm: float, intervals: Intervals) -> HeadMeasurement:
     """Biometry of an ellipse.
 
     Parameters
@@ -112,10 +146,27 @@ def measure(ellipse: Ellipse, pixel_size_mm: float, error_quantile: float) -> He
         In original pixels.
     pixel_size_mm : float
         Side of a pixel, mm, > 0.
-    error_quantile : float
-        Conformal 90 % quantile of |HC error| / HC, out of fold.
+    intervals : Intervals
+        Of the bundle that found the ellipse.
     """
-    circumference = ellipse.perimeter * pixel_size_mm
-    minor, major = 2 * ellipse.semi_minor * pixel_size_mm, 2 * ellipse.semi_major * pixel_size_mm
-    half = error_quantile * circumference
-    return HeadMeasurement(circumference, minor, major, (circumference - half, circumference + half), minor / major)
+    values = axes_mm(ellipse, pixel_size_mm)
+    bounds = {name: intervals.interval(name, value, values[HC]) for name, value in values.items()}
+    return HeadMeasurement(values, bounds, ellipse.semi_minor / ellipse.semi_major)
+
+
+def combined(heads: Sequence[HeadMeasurement]) -> HeadMeasurement:
+    """Several images of one head as one measurement: the means of values and of interval ends.
+
+    The interval does not shrink with the number of images: errors of one head's images go together.
+    """
+    values = {name: float(np.mean([head.values[name] for head in heads])) for name in heads[0].values}
+    bounds = {
+        name: (
+            float(np.mean([head.intervals[name][0] for head in heads])),
+            float(np.mean([head.intervals[name][1] for head in heads])),
+        )
+        for name in values
+    }
+    around = [head.values[HC] for head in heads]
+    spread = (max(around) - min(around)) / values[HC]
+    return HeadMeasurement(values, bounds, float(np.mean([h.cephalic_index for h in heads])), len(heads), spread)

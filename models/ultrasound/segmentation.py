@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from models.errors import BundleError
 from models.ultrasound.biometry import HeadEllipse, head_ellipse
-from models.ultrasound.image import letterbox, mirrored, unmirrored_mean
+from models.ultrasound.image import letterbox, mirrored, unmirrored
 
 
 class Segmenter:
@@ -37,9 +37,9 @@ class Segmenter:
             raise BundleError(f"{path.name}: not a network ONNX Runtime can load ({type(error).__name__})") from None
 
     def logits(self, framed: NDArray[np.uint8]) -> NDArray[np.float64]:
-        """Log-odds of a letterboxed image, averaged over its mirror images, shape (128, 192)."""
+        """Log-odds of a letterboxed image and its mirror images, turned back, shape (4, 128, 192)."""
         images = mirrored(framed)[:, None].astype(np.float32) / 255.0
-        return unmirrored_mean(self._session.run(None, {"images": images})[0][:, 0])
+        return unmirrored(self._session.run(None, {"images": images})[0][:, 0])
 
     def head(self, pixels: NDArray[np.uint8]) -> HeadEllipse:
         """Find the head in a grey image of any size."""

@@ -59,9 +59,9 @@ def test_files_fused_and_stored(api: TestClient) -> None:
     result = made["result"]
     assert result["score"] is not None
     assert not result["missing"]
-    assert result["growth"]["detail"]["head_circumference_mm"] == 240
-    assert set(made["input_hashes"]) == {"r1.hea", "r1.dat", "head.png"}
-    picture = api.get(f"/assessments/{made['id']}/image")
+    assert result["growth"]["detail"]["measures"]["head_circumference_mm"]["value"] == 240
+    assert set(made["input_hashes"]) == {"r1.hea", "r1.dat", "scan-1.png"}
+    picture = api.get(f"/assessments/{made['id']}/images/1")
     assert picture.headers["content-type"] == "image/png"
     arrays = api.get(f"/assessments/{made['id']}/trace").json()
     assert None in arrays["fhr"]
@@ -70,7 +70,7 @@ def test_files_fused_and_stored(api: TestClient) -> None:
     for words in (
         "Research prototype",
         "What drove it",
-        "Growth chart",
+        "Head circumference by gestational age",
         "240.0 mm",
         "P-1",
         "<svg",
@@ -109,7 +109,7 @@ def test_idempotency(api: TestClient) -> None:
         ({"patient": "P", "head_circumference_mm": "250", "scan_gestational_age": "-3"}, {}, "outside 0\\+1"),
         ({"patient": "P", "head_circumference_mm": "250", "scan_gestational_age": "60"}, {}, "outside 0\\+1"),
         ({"patient": "P", "head_circumference_mm": "250", "scan_gestational_age": "soon"}, {}, "weeks\\+days"),
-        ({"patient": "P", "head_circumference_mm": "9000"}, {}, "30 to 450"),
+        ({"patient": "P", "head_circumference_mm": "9000"}, {}, "40 to 450"),
         ({"patient": "P", "head_circumference_mm": "wide"}, {}, "head_circumference_mm"),
         ({"patient": "P", "ctg_features": '{"baseline_bpm": 900}'}, {}, "outside 50 to 240"),
         ({"patient": "P", "ctg_features": '{"CLASS": 3}'}, {}, "unknown CTG feature"),

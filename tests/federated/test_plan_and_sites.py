@@ -8,12 +8,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from federated.gate import judge
-from federated.image_site import ERROR_BINS, conformal_quantile
 from federated.plan import GatePlan, load
 from federated.run_folder import RunFolder, describe
 from federated.runs import prepare, shipped_plans, status, stop
-from federated.sites import ctg_sites, dirichlet_sites, family_sites
-from federated.strategies.averaging import WeightReply, average, cosine_learning_rate
+from federated.sites import ctg_sites, dirichlet_sites, family_sites, sorted_sites
+from federated.strategies.averaging import WeightReply, average, cosine_learning_rate, join, lane_of
 from federated.summaries import best_decision, confusions, macro_f1, specificity_cut
 from models.ctg.pattern import Calibration
 from models.datasets.uci_ctg import CtgTable
@@ -103,12 +102,18 @@ def test_learning_rate_warms_up_and_falls() -> None:
     assert rates[-1] < 0.05
 
 
-def test_conformal_quantile_covers() -> None:
-    counts = np.zeros(ERROR_BINS, dtype=np.int64)
-    counts[:100] = 1
-    assert conformal_quantile(counts) == pytest.approx(0.091)
-    with pytest.raises(ValueError, match="too few"):
-        conformal_quantile(np.eye(1, ERROR_BINS, 5, dtype=np.int64)[0])
+def test_lanes_travel_under_their_number() -> None:
+    lanes = {0: {"w": np.zeros(2, np.float32)}, 12: {"w": np.ones(2, np.float32)}}
+    joined = join(lanes)
+    assert set(joined) == {"0.w", "12.w"}
+    assert lane_of(joined, 12)["w"].tolist() == [1, 1]
+    assert set(lane_of(joined, 1)) == set()
+
+
+def test_sites_cut_along_a_value_are_as_unlike_as_can_be() -> None:
+    groups = np.array(["a", "a", "b", "c", "d"])
+    site = sorted_sites(groups, np.array([1.0, 3.0, 9.0, 0.5, 5.0]), sites=2)
+    assert site.tolist() == [0, 0, 1, 0, 1]
 
 
 def test_cuts_and_decisions() -> None:

@@ -10,7 +10,7 @@ from models.bundle import Bundle
 from models.errors import DataSetError
 from models.evaluation.metrics import bootstrap, dice, expected_calibration_error, hausdorff, state_metrics
 from models.evaluation.report import evaluate, words
-from models.evaluation.splits import set_aside
+from models.evaluation.splits import hashed_folds
 from models.ultrasound.ellipse import Ellipse
 
 
@@ -59,12 +59,11 @@ def test_overlap_and_distance_of_shifted_circles() -> None:
     assert hausdorff(a, b) == pytest.approx(10, abs=0.1)
 
 
-def test_set_aside_depends_on_the_name_alone() -> None:
-    names = [f"w{i}" for i in range(4000)]
-    out = set_aside(names, 0.15)
-    assert out.mean() == pytest.approx(0.15, abs=0.02)
-    assert set_aside(names[::-1], 0.15)[::-1].tolist() == out.tolist()
-    assert not set_aside(names, 0.0).any()
+def test_folds_depend_on_the_name_alone() -> None:
+    names = [f"{i:03d}" for i in range(400)]
+    fold = hashed_folds(names, 5)
+    assert hashed_folds(names[::-1], 5)[::-1].tolist() == fold.tolist()
+    assert np.bincount(fold, minlength=5).min() > 50
 
 
 def test_report_scores_every_record(bundle: Bundle, data: Path, tmp_path: Path) -> None:

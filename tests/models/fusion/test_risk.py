@@ -17,8 +17,12 @@ from models.ctg.synthetic_beats import beats
 from models.ctg.trace_features import trace_features
 from models.errors import InputError, RangeError
 from models.fusion.distress import PATTERN_EVENT
-from models.fusion.parts import CtgInput, ScanInput
+from models.fusion.parts import CtgInput, Outline, ScanImage, ScanInput
 from models.fusion.risk import CANNOT_ASSESS, RiskAssessment, assess
+from models.growth.assessment import Age
+from models.growth.delphi import Dopplers
+from models.growth.measures import AC, FL, HC
+from models.ultrasound.biometry import HeadEllipse
 from models.ultrasound.ellipse import Ellipse
 from models.ultrasound.image import UltrasoundImage
 from models.ultrasound.synthetic import phantom
@@ -31,8 +35,9 @@ HEALTHY = {
     "histogram_zeros": 0, "histogram_mode_bpm": 140, "histogram_mean_bpm": 138, "histogram_median_bpm": 140,
     "histogram_variance_bpm2": 12, "histogram_tendency": 0,
 }  # fmt: skip
-SMALL = ScanInput(typed_head_circumference_mm=235.0, age_days=196, age_source="test")
-MEDIAN = ScanInput(typed_head_circumference_mm=260.4, age_days=196, age_source="test")
+AGE = Age(196, "test")
+SMALL = ScanInput(typed={HC: 235.0}, age=AGE)
+MEDIAN = ScanInput(typed={HC: 260.4}, age=AGE)
 
 
 def check(made: RiskAssessment) -> RiskAssessment:
@@ -230,8 +235,8 @@ def test_a_bad_signal_is_a_state(bundle: Bundle) -> None:
 @pytest.mark.parametrize(
     ("scan", "words"),
     [
-        (ScanInput(typed_head_circumference_mm=260), "no gestational age"),
-        (ScanInput(typed_head_circumference_mm=80, age_days=90), "14\\+0 to 40\\+0"),
+        (ScanInput(typed={HC: 260}), "no gestational age"),
+        (ScanInput(typed={HC: 80}, age=Age(90, "test")), "14\\+0 to 40\\+0"),
     ],
 )
 def test_growth_needs_an_age_the_standard_covers(bundle: Bundle, scan: ScanInput, words: str) -> None:
@@ -244,23 +249,94 @@ def test_growth_needs_an_age_the_standard_covers(bundle: Bundle, scan: ScanInput
 def test_an_image_without_a_scale_is_not_measured(bundle: Bundle) -> None:
     pixels = phantom(Ellipse(400, 270, 230, 180, 0.1), seed=4)
     head = bundle.segmenter.head(pixels)
-    made = check(assess(bundle, None, ScanInput(UltrasoundImage(pixels), head, age_days=196)))
-    assert made.growth.refusal in {"the scale of the image is not known; give the pixel size in mm", head.refusal}
+    made = check(assess(bundle, None, ScanInput((ScanImage(UltrasoundImage(pixels), head),), age=AGE)))
+    scale = "the scale of the image is not known; give the pixel size, or a calliper of known length"
+    assert made.growth.refusal in {scale, head.refusal}
 
 
 def test_a_typed_circumference_overrides_and_both_are_kept(bundle: Bundle) -> None:
     pixels = phantom(Ellipse(400, 270, 230, 180, 0.1), seed=4)
     head = bundle.segmenter.head(pixels)
-    made = check(assess(bundle, None, ScanInput(UltrasoundImage(pixels, 0.18), head, 250.0, 196, "test")))
-    assert made.growth.detail["head_circumference_mm"] == 250.0
+    image = ScanImage(UltrasoundImage(pixels, 0.18, "typed"), head)
+    made = check(assess(bundle, None, ScanInput((image,), typed={HC: 250.0}, age=AGE)))
+    assert made.growth.detail["measures"][HC] == {
+        "value": 250.0,
+        "error_sd": pytest.approx(3.8, abs=0.01),
+        "source": "typed",
+    }
     assert ("measurement" in made.growth.detail) == (head.refusal is None)
+
+
+def found(ellipse: Ellipse, refusal: str | None = None) -> ScanImage:
+    """An image in which the network found this outline."""
+    pixels = UltrasoundImage(np.zeros((540, 800), np.uint8), 0.18, "typed")
+    return ScanImage(pixels, HeadEllipse(None if refusal else ellipse, None, refusal))
+
+
+def test_a_drawn_outline_overrides_the_model(bundle: Bundle) -> None:
+    image, drawn = found(Ellipse(400, 270, 230, 180, 0.1)), Ellipse(400, 270, 250, 190, 0.1)
+    scan = ScanInput((image,), Outline(0, drawn, "anna", "2026-03-02T10:00"), age=AGE)
+    detail = check(assess(bundle, None, scan)).growth.detail
+    assert detail["measures"][HC]["source"] == "corrected"
+    assert detail["measures"][HC]["value"] == pytest.approx(drawn.perimeter * 0.18)
+    assert detail["corrected"]["by"] == "anna"
+    assert detail["measurement"]["values"][HC] == pytest.approx(230.1 * 0.18 * 5.613, rel=0.01)
+    with pytest.raises(InputError, match="no image 2"):
+        assess(bundle, None, ScanInput((image,), Outline(1, drawn, "anna", ""), age=AGE))
+
+
+def test_an_outline_drawn_where_the_gate_refused_is_measured(bundle: Bundle) -> None:
+    drawn = Ellipse(400, 270, 250, 190, 0.1)
+    image = found(drawn, "no fetal head was found in the image")
+    assert check(assess(bundle, None, ScanInput((image,), age=AGE))).state == CANNOT_ASSESS
+    made = check(assess(bundle, None, ScanInput((image,), Outline(0, drawn, "anna", ""), age=AGE)))
+    assert made.growth.detail["measures"][HC]["source"] == "corrected"
+
+
+def test_several_images_are_one_measurement(bundle: Bundle) -> None:
+    images = (
+        found(Ellipse(400, 270, 230, 180, 0)),
+        found(Ellipse(400, 270, 250, 196, 0)),
+        found(Ellipse(0, 0, 9, 9, 0), "cut off"),
+    )
+    made = check(assess(bundle, None, ScanInput(images, age=AGE)))
+    head = made.growth.detail["measurement"]
+    assert head["images"] == 2
+    assert head["spread"] == pytest.approx(0.085, abs=0.003)
+    assert any("images differ by" in line for line in made.warnings)
+    assert [line["refusal"] for line in made.growth.detail["images"]] == [None, None, "cut off"]
+    low, high = head["intervals"][HC]
+    assert low < head["values"][HC] < high
+
+
+def test_weight_and_abdomen_speak_for_the_size(bundle: Bundle) -> None:
+    small = {HC: 255.0, AC: 205.0, FL: 48.0}
+    made = check(assess(bundle, CtgInput(features=dict(HEALTHY)), ScanInput(typed=small, age=AGE)))
+    head = check(assess(bundle, CtgInput(features=dict(HEALTHY)), ScanInput(typed={HC: 255.0}, age=AGE)))
+    assert "estimated weight" in made.growth.event
+    assert made.growth.probability is not None
+    assert made.growth.probability > 0.5 > (head.growth.probability or 0)
+    assert made.score is not None
+    assert made.score > (head.score or 0)
+    assert any("Only the head" in line for line in head.warnings)
+    assert not any("Only the head" in line for line in made.warnings)
+
+
+def test_growth_restriction_by_consensus_is_never_low(bundle: Bundle) -> None:
+    scan = ScanInput(
+        typed={HC: 262.0, AC: 232.0, FL: 51.0}, age=AGE, dopplers=Dopplers(umbilical_end_diastolic_flow="absent")
+    )
+    made = check(assess(bundle, None, scan))
+    assert made.state != "low"
+    assert made.state_basis == "Delphi consensus 2016"
+    assert "early fetal growth restriction" in made.meaning
 
 
 def test_impossible_values_are_errors(bundle: Bundle) -> None:
     with pytest.raises(RangeError):
-        assess(bundle, None, ScanInput(typed_head_circumference_mm=900, age_days=196))
+        assess(bundle, None, ScanInput(typed={HC: 900}, age=AGE))
     with pytest.raises(InputError, match="0 to 44"):
-        assess(bundle, None, ScanInput(typed_head_circumference_mm=250, age_days=420))
+        assess(bundle, None, ScanInput(typed={HC: 250}, age=Age(420, "test")))
 
 
 def test_contributions_cover_every_given_feature(bundle: Bundle) -> None:

@@ -1,0 +1,136 @@
+"""Scans: from what was sent to what is stored, and from what is stored to what the models judge.
+
+Only grey values are stored, as PNG without metadata and under a name of ours: a DICOM header, an Exif block, a
+file name and everything outside the ultrasound region stay behind.
+"""
+
+from collections.abc import Mapping
+from hashlib import sha256
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from app.assessments.schemas import ScanRequest
+from app.assessments.store import Assessment
+from app.patients.store import Examination, Pregnancy, StoredFile
+from models.bundle import Bundle
+from models.errors import FetalHealthError, InputError
+from models.fusion.growth import measured
+from models.fusion.parts import Outline, ScanImage, ScanInput
+from models.growth.assessment import AGE_SD_DAYS, Age, Visit
+from models.growth.dating import by_scan
+from models.growth.delphi import INDICES, Dopplers
+from models.growth.measures import RANGES
+from models.growth.weight import INTERGROWTH_2020
+from models.ultrasound import formats
+from models.ultrasound.ellipse import Ellipse
+from models.ultrasound.formats import MAX_IMAGES, pictures
+from models.ultrasound.image import Scale, UltrasoundImage
+
+# How an image is scaled is kept beside it, not in the request's words.
+NOT_KEPT = {"performed_at", "gestational_age", "pixel_size_mm", "calliper", "frame"}
+
+
+def parameters_of(request: ScanRequest) -> dict[str, Any]:
+    """What is kept of a scan request beside its images."""
+    return request.model_dump(mode="json", exclude=NOT_KEPT, exclude_none=True)
+
+
+def entered(request: ScanRequest, files: Mapping[str, bytes]) -> tuple[list[StoredFile], list[dict[str, Any]]]:
+    """Images as they are stored, and the scale of each.
+
+    Raises
+    ------
+    FetalHealthError
+        A file is no image that can be measured; nothing is stored then.
+    """
+    scale = Scale(request.pixel_size_mm, request.calliper)
+    images = [image for name, content in files.items() for image in formats.read(name, content, scale, request.frame)]
+    if len(images) > MAX_IMAGES:
+        raise InputError(f"{len(images)} images; one examination takes at most {MAX_IMAGES}")
+    if not images:
+        scale.stated()  # a scale without an image is still checked
+    stored, scales = [], []
+    for number, image in enumerate(images, start=1):
+        content = formats.as_png(image)
+        stored.append(StoredFile(name=f"scan-{number}.png", sha256=sha256(content).hexdigest(), content=content))
+        scales.append({"pixel_size_mm": image.pixel_size_mm, "source": image.scale_source})
+    return stored, scales
+
+
+def images_of(examination: Examination) -> list[UltrasoundImage]:
+    """The stored images with their scales."""
+    parameters = examination.parameters
+    before = {"pixel_size_mm": parameters.get("pixel_size_mm"), "source": "typed"}  # stored by an earlier version
+    scales = parameters.get("scales") or [before] * len(examination.files)
+    return [
+        UltrasoundImage(pictures.read(file.name, file.content), scale["pixel_size_mm"], scale["source"])
+        for file, scale in zip(examination.files, scales, strict=True)
+    ]
+
+
+def scan_input_of(session: Session, bundle: Bundle, examination: Examination) -> ScanInput:
+    """Images with the heads found in them, what was typed and corrected, and the earlier visits."""
+    parameters = examination.parameters
+    images = tuple(ScanImage(image, bundle.segmenter.head(image.pixels)) for image in images_of(examination))
+    age = None
+    if examination.gestational_age_days is not None:
+        derived = tuple(parameters.get("age_derived_from", ()))
+        age = Age(examination.gestational_age_days, examination.age_source, AGE_SD_DAYS, derived)
+    return ScanInput(
+        images=images,
+        outline=_outline(parameters.get("outline")),
+        typed={measure: parameters[measure] for measure in RANGES if parameters.get(measure) is not None},
+        age=age,
+        weight_standard=parameters.get("weight_standard", INTERGROWTH_2020.key),
+        dopplers=Dopplers.stated(
+            {index: parameters.get(field) for index, (field, *_) in INDICES.items()},
+            {index: parameters.get(f"{index}_centile") for index in INDICES},
+            parameters.get("umbilical_end_diastolic_flow"),
+        ),
+        visits=_visits_before(session, examination),
+        congenital_anomaly=parameters.get("congenital_anomaly"),
+    )
+
+
+def _outline(values: Mapping[str, Any] | None) -> Outline | None:
+    if values is None:
+        return None
+    return Outline(values["image"], Ellipse(**values["ellipse"]), values["by"], values["at"])
+
+
+def _visits_before(session: Session, examination: Examination) -> tuple[Visit, ...]:
+    """Centiles of earlier scans of this fetus, by the last assessment of each."""
+    query = select(Assessment).where(Assessment.fetus_id == examination.fetus.id).order_by(Assessment.id)
+    last: dict[int, Visit] = {}
+    for assessment in session.scalars(query):
+        scan = assessment.scan
+        growth = assessment.result["growth"]["detail"].get("growth")
+        if scan is None or growth is None or "sizes" not in growth or scan.performed_at >= examination.performed_at:
+            continue
+        last[scan.id] = Visit(growth["age_days"], {size["measure"]: size["centile"] for size in growth["sizes"]})
+    return tuple(last.values())
+
+
+def date_by(session: Session, bundle: Bundle, pregnancy: Pregnancy, examination: Examination) -> None:
+    """Date the pregnancy by this scan's head (and femur) and lock the date.
+
+    Raises
+    ------
+    FetalHealthError
+        The pregnancy is dated already, or the scan gives no head circumference.
+    """
+    if pregnancy.due_date is not None or examination.gestational_age_days is not None:
+        raise FetalHealthError("an age is known already; a scan dates only a pregnancy without one")
+    scan, notes = scan_input_of(session, bundle, examination), dict[str, Any]()
+    values = {name: one.value for name, one in measured(bundle, scan, notes, []).items()}
+    if not values:
+        raise InputError(f"the scan cannot date the pregnancy: {notes.get('refusal', 'no head circumference')}")
+    dating = by_scan(values, examination.performed_at.date())
+    pregnancy.due_date, pregnancy.dating_method = dating.due_date, dating.method
+    examination.gestational_age_days = round(dating.age_days)
+    examination.age_source = (
+        f"this scan's {' and '.join(m.removesuffix('_mm').replace('_', ' ') for m in dating.measures)}"
+    )
+    examination.parameters = {**examination.parameters, "age_derived_from": list(dating.measures)}

@@ -1,0 +1,135 @@
+"""Gestational age from the last menstrual period, the crown-rump length or a scan; the due date follows.
+
+An age dates a pregnancy once. A measure never gets a z-score against an age that was computed from it: that gives
+about 0 by construction.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import date, timedelta
+from math import exp, log
+
+from models.errors import InputError, RangeError
+from models.growth.measures import AC, BPD, FL, HC
+
+TERM_DAYS = 280
+
+
+@dataclass(frozen=True)
+class Dating:
+    """An age at a day, and what gave it.
+
+    Attributes
+    ----------
+    age_days : float
+    on : date
+    method : str
+    measures : tuple of str
+        Measures of that scan from which the age was computed; they get no z-score against it.
+    """
+
+    age_days: float
+    on: date
+    method: str
+    measures: tuple[str, ...] = ()
+
+    @property
+    def due_date(self) -> date:
+        """280 days from the start of the pregnancy."""
+        return self.on + timedelta(days=TERM_DAYS - round(self.age_days))
+
+
+def by_last_menstrual_period(first_day: date, on: date) -> Dating:
+    """Age on a day, counted from the first day of the last menstrual period.
+
+    Raises
+    ------
+    RangeError
+        That day is not within 44 weeks of it.
+    """
+    days = (on - first_day).days
+    if not 0 <= days <= 44 * 7:
+        raise RangeError(f"a last menstrual period of {first_day} is not 0 to 44 weeks before {on}")
+    return Dating(days, on, "last menstrual period")
+
+
+def by_crown_rump_length(length_mm: float, on: date) -> Dating:
+    """Age from the crown-rump length, 15 to 100 mm.
+
+    INTERGROWTH-21st early pregnancy dating, from the project's own spreadsheet.
+
+    Raises
+    ------
+    RangeError
+        Outside 15 to 100 mm.
+    """
+    if not 15 <= length_mm <= 100:
+        raise RangeError(f"crown-rump length {length_mm:g} mm is outside 15 to 100 mm")
+    return Dating(40.9041 + 3.21585 * length_mm**0.5 + 0.348956 * length_mm, on, "crown-rump length")
+
+
+def intergrowth_age_days(values_mm: Mapping[str, float]) -> tuple[float, tuple[str, ...]]:
+    """Late-pregnancy age in days from HC and FL, or from HC alone; and the measures used.
+
+    Papageorghiou AT et al. Ultrasound Obstet Gynecol 2016, doi:10.1002/uog.15894 (coefficients of the project's own
+    spreadsheet).
+
+    Raises
+    ------
+    InputError
+        No head circumference.
+    """
+    if HC not in values_mm:
+        raise InputError("dating by scan needs a head circumference")
+    head = log(values_mm[HC])
+    if FL in values_mm:
+        return exp(0.03243 * head**2 + 0.001644 * values_mm[FL] * head + 3.813), (HC, FL)
+    return exp(0.05970 * head**2 + 0.000000006409 * values_mm[HC] ** 3 + 3.3258), (HC,)
+
+
+# Hadlock FP et al. Radiology 1984;152:497-501: centimetres in, weeks out. Second-hand (three public programs).
+HADLOCK_1984: dict[str, Callable[[float], float]] = {
+    HC: lambda x: 8.96 + 0.540 * x + 0.0003 * x**3,
+    BPD: lambda x: 9.54 + 1.482 * x + 0.1676 * x**2,
+    AC: lambda x: 8.14 + 0.753 * x + 0.0036 * x**2,
+    FL: lambda x: 10.35 + 2.460 * x + 0.170 * x**2,
+}
+# Two standard deviations of the age by HC, weeks, for heads up to this many mm.
+_HADLOCK_TWO_SD = ((147.5, 1.19), (221.5, 1.48), (282.0, 2.06), (326.0, 2.98), (360.0, 3.2))
+
+
+def hadlock_age_weeks(measure: str, value_mm: float) -> float:
+    """Age in weeks from one measure by Hadlock 1984 (second-hand).
+
+    Raises
+    ------
+    InputError
+        No such formula.
+    """
+    if measure not in HADLOCK_1984:
+        raise InputError(f"Hadlock 1984 gives no age from {measure}")
+    return HADLOCK_1984[measure](value_mm / 10.0)
+
+
+def hadlock_expected_head_mm(age_weeks: float) -> float:
+    """Mean head circumference at an age, mm (Hadlock 1984; checked to 0.83 mm). Its spread is not at hand."""
+    return 10 * (-11.48 + 1.56 * age_weeks - 0.0002548 * age_weeks**3)
+
+
+def hadlock_two_sd_weeks(head_circumference_mm: float) -> float:
+    """Two standard deviations of the age by head circumference, weeks (second-hand).
+
+    Raises
+    ------
+    RangeError
+        Outside 68 to 360 mm.
+    """
+    if not 68 <= head_circumference_mm <= 360:
+        raise RangeError(f"head circumference {head_circumference_mm:g} mm is outside 68 to 360 mm")
+    return next(two_sd for largest, two_sd in _HADLOCK_TWO_SD if head_circumference_mm <= largest)
+
+
+def by_scan(values_mm: Mapping[str, float], on: date) -> Dating:
+    """Age from this scan's head and femur (INTERGROWTH-21st 2016)."""
+    days, measures = intergrowth_age_days(values_mm)
+    return Dating(days, on, "scan", measures)

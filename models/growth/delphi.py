@@ -1,0 +1,174 @@
+"""The Delphi consensus criteria of fetal growth restriction, with unknowns.
+
+Gordijn SJ et al. Consensus definition of fetal growth restriction: a Delphi procedure. Ultrasound Obstet Gynecol
+2016;48:333-339. A criterion is met, not met, or not known, and what is not known is never taken as normal. The head is
+in none of them: with the head alone the answer is "cannot assess".
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from models.errors import InputError
+
+RULES = "Delphi consensus 2016"
+MET, NOT_MET, NOT_EXCLUDED, CANNOT_ASSESS = "met", "not met", "not excluded", "cannot assess"
+LATE_FROM_DAYS = 32 * 7
+QUARTILES_CROSSED = 50.0
+Flow = Literal["present", "absent", "reversed"]
+
+
+@dataclass(frozen=True)
+class Dopplers:
+    """Dopplers as a person states them; None is unknown. No reference table is at hand, so none is computed.
+
+    Attributes
+    ----------
+    umbilical_artery_pi_above_95th, uterine_artery_pi_above_95th : bool or None
+    cerebroplacental_ratio_below_5th : bool or None
+    umbilical_end_diastolic_flow : {"present", "absent", "reversed"} or None
+    """
+
+    umbilical_artery_pi_above_95th: bool | None = None
+    uterine_artery_pi_above_95th: bool | None = None
+    cerebroplacental_ratio_below_5th: bool | None = None
+    umbilical_end_diastolic_flow: Flow | None = None
+
+    @classmethod
+    def stated(
+        cls, flags: Mapping[str, bool | None], centiles: Mapping[str, float | None], flow: Flow | None
+    ) -> "Dopplers":
+        """From flags and centiles by index name (`INDICES`); a centile answers where no flag does.
+
+        Raises
+        ------
+        InputError
+            A flag contradicts its centile.
+        """
+        answers: dict[str, bool | None] = {}
+        for index, (field, above, cut) in INDICES.items():
+            flag, centile = flags.get(index), centiles.get(index)
+            from_centile = None if centile is None else (centile > cut if above else centile < cut)
+            if flag is not None and from_centile is not None and flag != from_centile:
+                raise InputError(f"{index}: centile {centile:g} and the statement beside it contradict each other")
+            answers[field] = flag if flag is not None else from_centile
+        return cls(**answers, umbilical_end_diastolic_flow=flow)
+
+
+# Index -> field, whether above (or below) counts, and the centile at which it does.
+INDICES: dict[str, tuple[str, bool, float]] = {
+    "umbilical_artery_pi": ("umbilical_artery_pi_above_95th", True, 95.0),
+    "uterine_artery_pi": ("uterine_artery_pi_above_95th", True, 95.0),
+    "cerebroplacental_ratio": ("cerebroplacental_ratio_below_5th", False, 5.0),
+}
+
+
+@dataclass(frozen=True)
+class DelphiAnswer:
+    """What the criteria say.
+
+    Attributes
+    ----------
+    phase : {"early", "late"}
+        Before 32+0 weeks, or from then on.
+    verdict : {"met", "not met", "not excluded", "cannot assess"}
+        "not excluded": what is known does not meet the criteria, what is not known could. "cannot assess": neither
+        abdomen nor weight is known and no Doppler settles it, or a congenital anomaly makes the criteria void.
+    met, unknown : tuple of str
+        Criteria met, and those not known.
+    reason : str
+        One sentence.
+    """
+
+    phase: str
+    verdict: str
+    met: tuple[str, ...]
+    unknown: tuple[str, ...]
+    reason: str
+
+
+Criterion = tuple[str, bool | None]
+
+
+def any_of(criteria: Sequence[bool | None]) -> bool | None:
+    """True if one is; False if all are; otherwise unknown (Kleene)."""
+    return at_least(1, criteria)
+
+
+def at_least(count: int, criteria: Sequence[bool | None]) -> bool | None:
+    """Whether at least `count` hold: unknown while the unknown ones could decide it."""
+    sure = sum(c is True for c in criteria)
+    possible = sure + sum(c is None for c in criteria)
+    return True if sure >= count else False if possible < count else None
+
+
+def delphi(
+    age_days: float,
+    abdominal_centile: float | None,
+    weight_centile: float | None,
+    dopplers: Dopplers = Dopplers(),
+    centiles_lost: float | None = None,
+    congenital_anomaly: bool | None = None,
+) -> DelphiAnswer:
+    """Apply the criteria.
+
+    Parameters
+    ----------
+    age_days : float
+    abdominal_centile, weight_centile : float or None
+        0 to 100.
+    dopplers : Dopplers
+    centiles_lost : float or None
+        Largest fall of the abdomen's or the weight's centile between visits: more than 50 is more than two quartiles.
+    congenital_anomaly : bool or None
+        The criteria hold without one; unknown is taken as none and said so by the caller.
+    """
+    early = age_days < LATE_FROM_DAYS
+    small3 = [_below("abdominal circumference", abdominal_centile, 3), _below("estimated weight", weight_centile, 3)]
+    small10 = [_below("abdominal circumference", abdominal_centile, 10), _below("estimated weight", weight_centile, 10)]
+    umbilical = ("umbilical-artery PI above the 95th centile", dopplers.umbilical_artery_pi_above_95th)
+    if early:
+        flow = dopplers.umbilical_end_diastolic_flow
+        absent = ("absent or reversed end-diastolic flow", None if flow is None else flow != "present")
+        uterine = ("uterine-artery PI above the 95th centile", dopplers.uterine_artery_pi_above_95th)
+        solitary, combined = [*small3, absent], [umbilical, uterine]
+        together = _and(any_of(_values(small10)), any_of(_values(combined)))
+    else:
+        crossing = (
+            "abdomen or weight crossing more than two quartiles",
+            None if centiles_lost is None else centiles_lost > QUARTILES_CROSSED,
+        )
+        either = any_of([dopplers.cerebroplacental_ratio_below_5th, umbilical[1]])
+        flows = ("cerebroplacental ratio below the 5th or umbilical-artery PI above the 95th centile", either)
+        solitary, combined = small3, [crossing, flows]
+        together = at_least(2, [any_of(_values(small10)), crossing[1], either])
+    verdict = any_of([*_values(solitary), together])
+    criteria = [*solitary, *small10, *combined]
+    met = tuple(name for name, value in criteria if value)
+    unknown = tuple(name for name, value in criteria if value is None)
+    size_known = abdominal_centile is not None or weight_centile is not None
+    phase = "early" if early else "late"
+    if congenital_anomaly:
+        return DelphiAnswer(phase, CANNOT_ASSESS, met, unknown, "the criteria hold only without a congenital anomaly")
+    if verdict:
+        return DelphiAnswer(phase, MET, met, unknown, "; ".join(met))
+    if verdict is False:
+        return DelphiAnswer(phase, NOT_MET, met, unknown, "no combination of criteria is met")
+    if not size_known:
+        reason = "neither abdominal circumference nor weight is known; the head is no criterion"
+        return DelphiAnswer(phase, CANNOT_ASSESS, met, unknown, reason)
+    return DelphiAnswer(
+        phase, NOT_EXCLUDED, met, unknown, "not met by what is known; the unknown could still meet them"
+    )
+
+
+def _below(name: str, centile: float | None, cut: float) -> Criterion:
+    return f"{name} below the {cut:.0f}{'rd' if cut == 3 else 'th'} centile", None if centile is None else centile < cut
+
+
+def _values(criteria: Sequence[Criterion]) -> list[bool | None]:
+    return [value for _, value in criteria]
+
+
+def _and(first: bool | None, second: bool | None) -> bool | None:
+    return at_least(2, [first, second])

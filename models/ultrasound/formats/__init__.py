@@ -1,0 +1,57 @@
+"""Uploaded files into ultrasound images: what it is, how large, and its scale are checked before anything is decoded.
+
+Only grey values and a scale come out of here: names, dates and every other identifier of a file stay behind.
+"""
+
+import io
+
+from PIL import Image
+
+from models.errors import FormatError
+from models.ultrasound.formats import dicom, pictures
+from models.ultrasound.image import Scale, UltrasoundImage
+
+MAX_IMAGES = 8
+
+
+def read(name: str, content: bytes, scale: Scale | None = None, frame: int | None = None) -> list[UltrasoundImage]:
+    """Read a PNG, JPEG or DICOM file.
+
+    Parameters
+    ----------
+    name : str
+        File name, for messages.
+    content : bytes
+    scale : Scale, optional
+        As stated; without it, and without one in the file, the head is shown, but not measured in mm.
+    frame : int, optional
+        Only this frame (1-based) of a DICOM clip; by default up to `MAX_IMAGES` spread over it.
+
+    Returns
+    -------
+    list of UltrasoundImage
+        One of a picture; one for every two-dimensional region and frame of a DICOM file.
+
+    Raises
+    ------
+    FormatError
+        Not one of these, damaged, or with nothing in it that could be measured.
+    RangeError
+        Too many or too few pixels, or an impossible scale.
+    InputError
+        The stated scale contradicts the file's, or the frame is not there.
+    """
+    scale = scale or Scale()
+    if dicom.looks_like(content):
+        return dicom.read(name, content, scale, frame, MAX_IMAGES)
+    if content[:5] == b"%PDF-":
+        raise FormatError(f"{name}: a PDF, not an image; export the frame as DICOM or PNG")
+    pixel_size_mm, source = scale.stated()
+    return [UltrasoundImage(pictures.read(name, content), pixel_size_mm, source)]
+
+
+def as_png(image: UltrasoundImage) -> bytes:
+    """The grey values alone, as PNG without any metadata: what is stored."""
+    stream = io.BytesIO()
+    Image.fromarray(image.pixels).save(stream, "PNG")
+    return stream.getvalue()

@@ -1,0 +1,228 @@
+"""DICOM ultrasound into grey regions with their scale.
+
+The scale is that of `SequenceOfUltrasoundRegions` (0018,6011): physical deltas in cm of a two-dimensional region. Every
+pixel outside the region is dropped, and nothing of the header but the scale leaves this module. Pixel Spacing is not
+used: without a calibrated region it may say anything.
+"""
+
+import io
+import warnings
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from models.errors import FetalHealthError, FormatError, InputError, RangeError
+from models.ultrasound.formats.pictures import check_colourless, check_size, to_eight_bits
+from models.ultrasound.image import MAX_PIXEL_SIZE_MM, MIN_PIXEL_SIZE_MM, Scale, UltrasoundImage, checked_pixel_size
+
+# SOP classes: ultrasound image and multi-frame image (and their retired forms), secondary capture.
+SOP_CLASSES = {
+    "1.2.840.10008.5.1.4.1.1.6.1",
+    "1.2.840.10008.5.1.4.1.1.6",
+    "1.2.840.10008.5.1.4.1.1.3.1",
+    "1.2.840.10008.5.1.4.1.1.3",
+    "1.2.840.10008.5.1.4.1.1.7",
+    "1.2.840.10008.5.1.4.1.1.7.2",
+    "1.2.840.10008.5.1.4.1.1.7.4",
+}
+ENCAPSULATED_PDF = "1.2.840.10008.5.1.4.1.1.104.1"
+CENTIMETRES = 3
+TWO_DIMENSIONAL = 1
+TISSUE = 1
+MAX_ANISOTROPY = 4.0
+SAME_SCALE = 0.01
+
+
+@dataclass(frozen=True)
+class Region:
+    """A two-dimensional region: pixel bounds (inclusive) and mm a pixel, None where it has none in cm."""
+
+    left: int
+    top: int
+    right: int
+    bottom: int
+    mm_x: float | None
+    mm_y: float | None
+
+
+def looks_like(content: bytes) -> bool:
+    """Whether the preamble of a DICOM file is there."""
+    return content[128:132] == b"DICM"
+
+
+@dataclass(frozen=True)
+class Header:
+    """What is needed of a file beside its pixels; everything else of it is left behind."""
+
+    width: int
+    height: int
+    frames: int
+    regions: list[Region]
+
+
+def read(name: str, content: bytes, scale: Scale, frame: int | None, most: int) -> list[UltrasoundImage]:
+    """Images of every two-dimensional region of the chosen frames (see `models.ultrasound.formats.read`)."""
+    dataset = _dataset(name, content)
+    header = _header(name, dataset)
+    if frame is not None and not 1 <= frame <= header.frames:
+        raise InputError(f"{name}: frame {frame} of {header.frames} does not exist")
+    chosen = [frame - 1] if frame else _spread(header.frames, max(1, most // len(header.regions)))
+    images = []
+    for index in chosen:
+        pixels = _frame(name, dataset, index, header.frames)
+        for region in header.regions:
+            part = pixels[region.top : region.bottom + 1, region.left : region.right + 1]
+            check_size(name, part.shape[1], part.shape[0])
+            images.append(_scaled(name, _grey(name, part), region, scale))
+    return images[:most]
+
+
+def _spread(count: int, most: int) -> list[int]:
+    return sorted({round(i) for i in np.linspace(0, count - 1, min(count, most))})
+
+
+def _dataset(name: str, content: bytes) -> Any:
+    import pydicom
+
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return pydicom.dcmread(io.BytesIO(content))
+    except Exception as error:  # a damaged file makes pydicom raise almost anything
+        raise FormatError(f"{name}: not a readable DICOM file ({type(error).__name__})") from None
+
+
+def _header(name: str, dataset: Any) -> Header:
+    """Checked before any pixel is decoded. pydicom converts values when they are asked for, and raises then."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return _checked_header(name, dataset)
+    except FetalHealthError:
+        raise
+    except Exception as error:
+        raise FormatError(f"{name}: its header is damaged or incomplete ({type(error).__name__})") from None
+
+
+def _checked_header(name: str, dataset: Any) -> Header:
+    sop_class = str(dataset.get("SOPClassUID") or dataset.file_meta.get("MediaStorageSOPClassUID") or "unknown")
+    if sop_class == ENCAPSULATED_PDF:
+        raise FormatError(f"{name}: an encapsulated PDF, not an image; send the image itself")
+    if sop_class not in SOP_CLASSES:
+        raise FormatError(
+            f"{name}: DICOM of class {sop_class[:64]!r} is neither an ultrasound image nor a secondary capture"
+        )
+    if "PixelData" not in dataset:
+        raise FormatError(f"{name}: there are no pixels in this DICOM file")
+    width, height = int(dataset.Columns), int(dataset.Rows)
+    check_size(name, width, height)
+    frames = int(dataset.get("NumberOfFrames") or 1)
+    if frames < 1:
+        raise FormatError(f"{name}: {frames} frames")
+    sequence = dataset.get("SequenceOfUltrasoundRegions")
+    if not sequence:
+        return Header(width, height, frames, [Region(0, 0, width - 1, height - 1, None, None)])
+    regions = list(_two_dimensional(sequence))
+    if not regions:
+        raise FormatError(f"{name}: none of its ultrasound regions is a two-dimensional tissue image")
+    for region in regions:
+        if not (region.left < region.right < width and region.top < region.bottom < height):
+            raise FormatError(f"{name}: an ultrasound region lies outside the picture")
+    return Header(width, height, frames, regions)
+
+
+def _two_dimensional(sequence: Any) -> Iterator[Region]:
+    for item in sequence:
+        if int(item.get("RegionSpatialFormat", 0)) != TWO_DIMENSIONAL:
+            continue
+        if int(item.get("RegionDataType", TISSUE)) != TISSUE:
+            continue
+        in_cm = (
+            int(item.get("PhysicalUnitsXDirection", 0)) == CENTIMETRES
+            and int(item.get("PhysicalUnitsYDirection", 0)) == CENTIMETRES
+        )
+        delta_x, delta_y = (abs(float(item.get(key) or 0)) for key in ("PhysicalDeltaX", "PhysicalDeltaY"))
+        known = in_cm and delta_x > 0 and delta_y > 0
+        yield Region(
+            max(0, int(item.RegionLocationMinX0)),
+            max(0, int(item.RegionLocationMinY0)),
+            int(item.RegionLocationMaxX1),
+            int(item.RegionLocationMaxY1),
+            10 * delta_x if known else None,
+            10 * delta_y if known else None,
+        )
+
+
+def _frame(name: str, dataset: Any, index: int, frames: int) -> NDArray[Any]:
+    """One decoded frame, colours as RGB, shape (rows, columns) or (rows, columns, 3)."""
+    from pydicom.pixels import pixel_array
+
+    try:
+        _check_encapsulated(name, dataset, index, frames)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return np.asarray(pixel_array(dataset, index=index))
+    except FetalHealthError:
+        raise
+    except Exception as error:  # decoders raise almost anything
+        syntax = getattr(getattr(dataset, "file_meta", None), "TransferSyntaxUID", None)
+        label = getattr(syntax, "name", "unknown")
+        missing = isinstance(error, RuntimeError | NotImplementedError)
+        reason = "cannot be decoded here" if missing else f"is damaged ({type(error).__name__})"
+        raise FormatError(f"{name}: its pixels ({label}) {reason}; export it uncompressed") from None
+
+
+def _check_encapsulated(name: str, dataset: Any, index: int, frames: int) -> None:
+    """The size that a compressed frame's own header states, before it is decoded."""
+    from pydicom.encaps import get_frame
+
+    if not dataset.file_meta.TransferSyntaxUID.is_encapsulated:
+        return
+    stream = get_frame(dataset.PixelData, index, number_of_frames=frames)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+            with Image.open(io.BytesIO(stream)) as image:
+                check_size(name, *image.size)
+    except Image.DecompressionBombError:
+        raise RangeError(f"{name}: a compressed frame is far larger than it says") from None
+    except OSError:
+        pass  # no format of Pillow's: the decoder will say so, within the size that Rows and Columns state
+
+
+def _grey(name: str, part: NDArray[Any]) -> NDArray[np.uint8]:
+    if part.ndim == 3:
+        check_colourless(name, part[..., :3].astype(np.uint8))
+        return np.asarray(Image.fromarray(np.ascontiguousarray(part[..., :3].astype(np.uint8))).convert("L"))
+    if part.dtype == np.uint8:
+        return np.ascontiguousarray(part)
+    values = part.astype(np.float64)
+    return to_eight_bits(values - min(0.0, float(values.min())))
+
+
+def _scaled(name: str, pixels: NDArray[np.uint8], region: Region, scale: Scale) -> UltrasoundImage:
+    """Square pixels with a scale: the region's, or the stated one where it has none; both must agree."""
+    stated, source = scale.stated()
+    if region.mm_x is None or region.mm_y is None:
+        return UltrasoundImage(pixels, stated, source)
+    for side in (region.mm_x, region.mm_y):
+        if not MIN_PIXEL_SIZE_MM <= side <= MAX_PIXEL_SIZE_MM:
+            raise RangeError(
+                f"{name}: its region states a pixel of {side:g} mm, outside {MIN_PIXEL_SIZE_MM:g} to "
+                f"{MAX_PIXEL_SIZE_MM:g} mm; the unit may be wrong"
+            )
+    fine, coarse = sorted((region.mm_x, region.mm_y))
+    if coarse / fine > MAX_ANISOTROPY:
+        raise RangeError(f"{name}: its pixels are {region.mm_x:g} x {region.mm_y:g} mm; too unlike to be measured")
+    if stated is not None and abs(stated / fine - 1) > SAME_SCALE:
+        raise InputError(f"{name}: the file says {fine:g} mm a pixel, but {stated:g} was stated; leave it empty")
+    if coarse / fine > 1 + 1e-6:
+        height, width = pixels.shape
+        size = (round(width * region.mm_x / fine), round(height * region.mm_y / fine))
+        check_size(name, *size)
+        pixels = np.asarray(Image.fromarray(pixels).resize(size, Image.Resampling.BICUBIC))
+    return UltrasoundImage(pixels, checked_pixel_size(fine, "pixel size"), "DICOM region")

@@ -1,0 +1,78 @@
+"""The outline over the image as a picture, and a measurement in words."""
+
+import io
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from PIL import Image, ImageDraw
+
+from models.growth import delphi
+from models.growth.measures import BPD, HC, LABELS, OFD
+from models.ultrasound.biometry import HeadEllipse
+from models.ultrasound.image import UltrasoundImage
+
+OUTLINE_COLOUR = (255, 196, 0)
+CALLIPER_COLOUR = (80, 200, 255)
+
+
+def draw(image: UltrasoundImage, head: HeadEllipse) -> bytes:
+    """The image with outline and callipers (OFD along, BPD across) as PNG; the reason where it is not measured."""
+    picture = Image.fromarray(image.pixels).convert("RGB")
+    canvas = ImageDraw.Draw(picture)
+    width = max(1, round(image.width / 400))
+    if head.ellipse is not None:
+        e = head.ellipse
+        outline = [(float(x), float(y)) for x, y in e.points(240)]
+        canvas.line([*outline, outline[0]], fill=OUTLINE_COLOUR, width=width)
+        along = np.array([np.cos(e.angle), np.sin(e.angle)])
+        centre = np.array([e.centre_x, e.centre_y])
+        for half in (e.semi_major * along, e.semi_minor * along[::-1] * (-1, 1)):
+            (x0, y0), (x1, y1) = centre - half, centre + half
+            canvas.line([(x0, y0), (x1, y1)], fill=CALLIPER_COLOUR, width=width)
+    if head.refusal:
+        canvas.text((8, image.height - 24), f"cannot assess: {head.refusal}", fill=OUTLINE_COLOUR)
+    stream = io.BytesIO()
+    picture.save(stream, "PNG")
+    return stream.getvalue()
+
+
+def lines(detail: Mapping[str, Any]) -> list[str]:
+    """A scan's measures, judged where an age was given, a line each.
+
+    Parameters
+    ----------
+    detail : dict
+        As `models.fusion.growth.growth_part` leaves it.
+    """
+    made = []
+    for number, image in enumerate(detail.get("images", []), start=1):
+        scale = (
+            f"{image['pixel_size_mm']:.4g} mm a pixel ({image['scale_source']})"
+            if image["pixel_size_mm"]
+            else "no scale"
+        )
+        made.append(f"image {number}: {image['width']} x {image['height']}, {scale}, {image['refusal'] or 'measured'}")
+    head = detail.get("measurement")
+    if head is None:
+        return [*made, f"cannot assess: {detail['refusal']}"]
+    for measure in (HC, BPD, OFD):
+        low, high = head["intervals"][measure]
+        made.append(
+            f"{LABELS[measure].lower()} {head['values'][measure]:.1f} mm (90 % interval {low:.1f} to {high:.1f})"
+        )
+    made.append(f"cephalic index {head['cephalic_index']:.2f}")
+    growth = detail.get("growth")
+    return [*made, *_judged(growth)] if growth else made
+
+
+def _judged(growth: Mapping[str, Any]) -> list[str]:
+    made = []
+    for size in growth["sizes"]:
+        label, small, large = LABELS[size["measure"]].lower(), size["probability_small"], size["probability_large"]
+        source = f"{size['standard']}{'; second-hand coefficients' if size['second_hand'] else ''}"
+        made.append(f"{label}: z {size['z_score']:+.2f}, centile {size['centile_text']} ({source})")
+        made.append(f"  probability below the 3rd centile {small:.3f}, above the 97th {large:.3f}")
+    answer = growth["delphi"]
+    made.append(f"{delphi.RULES} ({answer['phase']}): {answer['verdict']}: {answer['reason']}")
+    return [*made, *(f"not judged: {line}" for line in growth["not_judged"])]

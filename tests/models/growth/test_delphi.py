@@ -1,0 +1,166 @@
+"""The consensus criteria: scripted cases at both sides of every cut, and what the unknown does."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from models.errors import InputError
+from models.growth.delphi import CANNOT_ASSESS, MET, NOT_EXCLUDED, NOT_MET, Dopplers, at_least, delphi
+
+EARLY, LATE = 31 * 7 + 6, 32 * 7
+CALM = {"ua": False, "uta": False, "cpr": False, "flow": "present"}
+
+
+def dopplers(**flags: object) -> Dopplers:
+    return Dopplers(flags.get("ua"), flags.get("uta"), flags.get("cpr"), flags.get("flow"))  # type: ignore[arg-type]
+
+
+# Age, AC centile, EFW centile, Dopplers, centiles lost, verdict.
+VECTORS = [
+    # Early: one solitary criterion is enough.
+    (EARLY, 2.9, 50, CALM, None, MET),
+    (EARLY, 50, 2.9, CALM, None, MET),
+    (EARLY, 2.9, None, {}, None, MET),
+    (EARLY, None, 2.9, {}, None, MET),
+    (EARLY, 50, 50, CALM | {"flow": "absent"}, None, MET),
+    (EARLY, 50, 50, CALM | {"flow": "reversed"}, None, MET),
+    (EARLY, None, None, {"flow": "absent"}, None, MET),
+    (EARLY, 3.0, 50, CALM, None, NOT_MET),
+    (EARLY, 50, 3.0, CALM, None, NOT_MET),
+    # Early: small and a Doppler.
+    (EARLY, 9.9, 50, CALM | {"ua": True}, None, MET),
+    (EARLY, 50, 9.9, CALM | {"ua": True}, None, MET),
+    (EARLY, 9.9, 50, CALM | {"uta": True}, None, MET),
+    (EARLY, 50, 9.9, CALM | {"uta": True}, None, MET),
+    (EARLY, 9.9, 50, CALM, None, NOT_MET),
+    (EARLY, 10.0, 10.0, CALM | {"ua": True, "uta": True}, None, NOT_MET),
+    (EARLY, 9.9, None, {"ua": True}, None, MET),
+    (EARLY, 50, 50, CALM | {"cpr": True}, None, NOT_MET),
+    (EARLY, 50, 50, CALM, 80, NOT_MET),
+    # Early: the unknown.
+    (EARLY, 9.9, 50, {"flow": "present"}, None, NOT_EXCLUDED),
+    (EARLY, 50, 50, {"ua": False, "uta": False}, None, NOT_EXCLUDED),
+    (EARLY, 50, None, CALM, None, NOT_EXCLUDED),
+    (EARLY, 50, 50, {"flow": "present"}, None, NOT_MET),
+    (EARLY, None, None, CALM, None, CANNOT_ASSESS),
+    (EARLY, None, None, {}, None, CANNOT_ASSESS),
+    # Late: one solitary criterion is enough, and end-diastolic flow is none.
+    (LATE, 2.9, 50, CALM, 0, MET),
+    (LATE, 50, 2.9, CALM, 0, MET),
+    (LATE, 3.0, 50, CALM, 0, NOT_MET),
+    (LATE, 50, 50, CALM | {"flow": "absent"}, 0, NOT_MET),
+    # Late: two of three.
+    (LATE, 9.9, 50, CALM | {"cpr": True}, 0, MET),
+    (LATE, 9.9, 50, CALM | {"ua": True}, 0, MET),
+    (LATE, 50, 9.9, CALM, 50.1, MET),
+    (LATE, 50, 50, CALM | {"ua": True}, 50.1, MET),
+    (LATE, 50, 50, CALM | {"cpr": True}, 50.1, MET),
+    (LATE, 9.9, 9.9, CALM, 0, NOT_MET),
+    (LATE, 9.9, 50, CALM, 50.0, NOT_MET),
+    (LATE, 50, 50, CALM | {"ua": True, "cpr": True}, 0, NOT_MET),
+    (LATE, 50, 50, CALM, 60, NOT_MET),
+    (LATE, 10.0, 10.0, CALM | {"cpr": True}, 0, NOT_MET),
+    (LATE, 9.9, 50, CALM | {"uta": True}, 0, NOT_MET),
+    (LATE, 9.9, None, {"cpr": True}, None, MET),
+    # Late: the unknown.
+    (LATE, 9.9, 50, {}, 0, NOT_EXCLUDED),
+    (LATE, 9.9, 50, CALM, None, NOT_EXCLUDED),
+    (LATE, 50, 50, CALM, None, NOT_MET),
+    (LATE, 50, 50, {}, None, NOT_EXCLUDED),
+    (LATE, 50, None, CALM, 0, NOT_EXCLUDED),
+    (LATE, None, None, CALM, None, CANNOT_ASSESS),
+    (LATE, None, None, {"cpr": True}, None, CANNOT_ASSESS),
+    (LATE, None, None, {"cpr": True}, 60, MET),
+]
+
+
+@pytest.mark.parametrize("vector", VECTORS, ids=str)
+def test_vectors(vector: tuple[object, ...]) -> None:
+    age, abdomen, weight, flags, lost, verdict = vector
+    made = delphi(age, abdomen, weight, dopplers(**flags), lost, False)  # type: ignore[arg-type]
+    assert made.verdict == verdict
+    assert made.phase == ("early" if age == EARLY else "late")
+    assert made.reason
+    if verdict in {NOT_EXCLUDED, CANNOT_ASSESS}:
+        assert made.unknown
+
+
+def test_there_are_enough_vectors() -> None:
+    assert len(VECTORS) >= 40
+    assert {vector[-1] for vector in VECTORS} == {MET, NOT_MET, NOT_EXCLUDED, CANNOT_ASSESS}
+
+
+def test_an_anomaly_makes_the_criteria_void() -> None:
+    made = delphi(LATE, 1.0, 1.0, congenital_anomaly=True)
+    assert made.verdict == CANNOT_ASSESS
+    assert "anomaly" in made.reason
+
+
+def test_the_criteria_that_are_met_are_named() -> None:
+    made = delphi(EARLY, 2.0, 50.0, dopplers(**CALM))
+    assert made.met == (
+        "abdominal circumference below the 3rd centile",
+        "abdominal circumference below the 10th centile",
+    )
+
+
+maybe = st.sampled_from([None, True, False])
+
+
+@given(
+    st.sampled_from([EARLY, LATE]),
+    st.one_of(st.none(), st.floats(0, 100)),
+    st.one_of(st.none(), st.floats(0, 100)),
+    maybe,
+    maybe,
+    maybe,
+    st.sampled_from([None, "present", "absent"]),
+    st.one_of(st.none(), st.floats(-60, 90)),
+)
+def test_knowing_more_never_takes_back_a_verdict(
+    age: int,
+    abdomen: float | None,
+    weight: float | None,
+    ua: bool | None,
+    uta: bool | None,
+    cpr: bool | None,
+    flow: str | None,
+    lost: float | None,
+) -> None:
+    made = delphi(age, abdomen, weight, Dopplers(ua, uta, cpr, flow), lost)  # type: ignore[arg-type]
+    for bad in (True, False):
+        full = Dopplers(
+            bad if ua is None else ua,
+            bad if uta is None else uta,
+            bad if cpr is None else cpr,
+            flow or ("absent" if bad else "present"),  # type: ignore[arg-type]
+        )
+        size = 1.0 if bad else 60.0
+        more = delphi(
+            age,
+            size if abdomen is None else abdomen,
+            size if weight is None else weight,
+            full,
+            (90.0 if bad else 0.0) if lost is None else lost,
+        )
+        assert more.verdict in {MET, NOT_MET}
+        if made.verdict in {MET, NOT_MET}:
+            assert more.verdict == made.verdict
+
+
+def test_three_valued_counting() -> None:
+    assert at_least(2, [True, True, None]) is True
+    assert at_least(2, [True, False, None]) is None
+    assert at_least(2, [True, False, False]) is False
+
+
+def test_a_flag_and_a_centile_must_agree() -> None:
+    made = Dopplers.stated(
+        {"umbilical_artery_pi": None}, {"umbilical_artery_pi": 96.0, "cerebroplacental_ratio": 4.0}, None
+    )
+    assert made.umbilical_artery_pi_above_95th is True
+    assert made.cerebroplacental_ratio_below_5th is True
+    assert made.uterine_artery_pi_above_95th is None
+    assert Dopplers.stated({}, {"umbilical_artery_pi": 95.0}, None).umbilical_artery_pi_above_95th is False
+    with pytest.raises(InputError, match="contradict"):
+        Dopplers.stated({"uterine_artery_pi": True}, {"uterine_artery_pi": 50.0}, None)
