@@ -1,7 +1,6 @@
 """Images without a measurable head, made honestly: from HC18's own pictures, from photographs, and from noise.
 
-Each maker takes a source of randomness and returns grey pixels. None was shown to the network in training; one kind
-(shuffled blocks) is like views that training uses, and is marked so.
+Each maker takes a source of randomness and returns grey pixels. The network has seen none of them in training.
 """
 
 from collections.abc import Callable, Iterator
@@ -18,7 +17,6 @@ Pixels = NDArray[np.uint8]
 MIN_SIDE = 96
 # A head of which less than this share of the outline is left cannot be closed.
 CUT_SHARE = 0.7
-LIKE_TRAINING = ("blocks in another order",)
 
 
 @dataclass(frozen=True)

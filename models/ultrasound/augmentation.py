@@ -1,4 +1,4 @@
-"""Views of training images: image and outline move together, and some views hold no head at all.
+"""Views of training images: image and outline move together.
 
 The scale of a view is only a change of view: the network is never told the pixel size, and mm are computed after the
 outline is mapped back. The target is drawn from the ellipse itself, not resampled from a mask.
@@ -12,9 +12,7 @@ from torch import Tensor, nn
 from models.ultrasound.image import NETWORK_HEIGHT, NETWORK_WIDTH
 
 ASPECT = NETWORK_HEIGHT / NETWORK_WIDTH
-BLOCK = 32
-CROP_SHARE = 0.04
-SHUFFLED_SHARE = 0.05
+SHIFT = 0.15
 
 
 @dataclass(frozen=True)
@@ -47,8 +45,7 @@ class Outlines:
 def augmented(sources: Tensor, outlines: Outlines, generator: torch.Generator) -> tuple[Tensor, Tensor]:
     """One random view of each source image, with its target.
 
-    Flip, rotation, isotropic scale with a little stretch, shift, gain, gamma and slow lateral and depth gain; a few
-    views are far crops (with a part of the head or none), and a few are shuffled into texture without a head.
+    Flip, rotation, isotropic scale with a little stretch, shift, gain, gamma and slow lateral and depth gain.
 
     Parameters
     ----------
@@ -70,10 +67,8 @@ def augmented(sources: Tensor, outlines: Outlines, generator: torch.Generator) -
     def chance(share: float) -> Tensor:
         return torch.rand(n, generator=generator) < share
 
-    far = chance(CROP_SHARE)
     angle = uniform(-0.5, 0.5)
-    zoom = torch.where(far, uniform(0.25, 0.6), torch.exp(uniform(-0.25, 0.25)))
-    reach = torch.where(far, torch.tensor(0.7), torch.tensor(0.15))
+    zoom = torch.exp(uniform(-0.25, 0.25))
     stretch = torch.exp(uniform(-0.08, 0.08))
     flip = torch.where(chance(0.5), -1.0, 1.0)
     upside = torch.where(chance(0.3), -1.0, 1.0)
@@ -82,26 +77,15 @@ def augmented(sources: Tensor, outlines: Outlines, generator: torch.Generator) -
     theta[:, 0, 1] = -zoom * torch.sin(angle) * ASPECT * flip * stretch
     theta[:, 1, 0] = zoom * torch.sin(angle) / ASPECT * upside / stretch
     theta[:, 1, 1] = zoom * torch.cos(angle) * upside / stretch
-    theta[:, 0, 2] = uniform(-1, 1) * reach
-    theta[:, 1, 2] = uniform(-1, 1) * reach
+    theta[:, 0, 2] = uniform(-SHIFT, SHIFT)
+    theta[:, 1, 2] = uniform(-SHIFT, SHIFT)
     grid = nn.functional.affine_grid(theta, [n, 1, NETWORK_HEIGHT, NETWORK_WIDTH], align_corners=False)
     images = nn.functional.grid_sample(sources, grid, align_corners=False)
     x, y = ((grid[..., 0] + 1) * width - 1) / 2, ((grid[..., 1] + 1) * height - 1) / 2
     source_pixels = (zoom * width / NETWORK_WIDTH).view(-1, 1, 1)
     masks = (0.5 - outlines.distance(x, y) / source_pixels).clamp(0, 1).unsqueeze(1)
-    _shuffle(images, masks, chance(SHUFFLED_SHARE), generator)
     gamma = torch.exp(uniform(-0.4, 0.4)).view(n, 1, 1, 1)
     gain = uniform(0.7, 1.3).view(n, 1, 1, 1)
     slow = torch.exp(0.35 * torch.randn(n, 1, 4, 5, generator=generator))
     slow = nn.functional.interpolate(slow, size=(NETWORK_HEIGHT, NETWORK_WIDTH), mode="bilinear", align_corners=False)
     return (images.clamp(1e-4, 1) ** gamma * gain * slow).clamp(0, 1), masks
-
-
-def _shuffle(images: Tensor, masks: Tensor, chosen: Tensor, generator: torch.Generator) -> None:
-    """Turn the chosen views into their own blocks in another order, in place: ultrasound texture without a head."""
-    rows, columns = NETWORK_HEIGHT // BLOCK, NETWORK_WIDTH // BLOCK
-    for i in torch.nonzero(chosen).flatten().tolist():
-        blocks = images[i, 0].unfold(0, BLOCK, BLOCK).unfold(1, BLOCK, BLOCK).reshape(-1, BLOCK, BLOCK)
-        mixed = blocks[torch.randperm(len(blocks), generator=generator)].reshape(rows, columns, BLOCK, BLOCK)
-        images[i, 0] = mixed.permute(0, 2, 1, 3).reshape(NETWORK_HEIGHT, NETWORK_WIDTH)
-        masks[i] = 0

@@ -71,7 +71,7 @@ class HeadMeasurement:
         }
 
 
-def head_ellipse(logits: NDArray[np.float64], geometry: Letterbox, height: int, width: int) -> HeadEllipse:
+def head_ellipse(logits: NDArray[np.float64], geometry: Letterbox, pixels: NDArray[np.uint8]) -> HeadEllipse:
     """Fit the head's ellipse to the mean of the views and judge it.
 
     Parameters
@@ -79,9 +79,10 @@ def head_ellipse(logits: NDArray[np.float64], geometry: Letterbox, height: int, 
     logits : ndarray of float, shape (views, 128, 192)
         Network output for the letterboxed image and its mirror images, turned back.
     geometry : Letterbox
-    height, width : int
-        Size of the original image, px.
+    pixels : ndarray of uint8, shape (height, width)
+        The original image.
     """
+    height, width = pixels.shape
     mean = np.asarray(logits.mean(axis=0))
     x, y = edge_points(mean)
     if len(x) < MIN_EDGE_POINTS:
@@ -107,6 +108,7 @@ def head_ellipse(logits: NDArray[np.float64], geometry: Letterbox, height: int, 
         support=_support(framed, x, y),
         spread=_spread(logits),
         outside_share=float(beyond.mean()),
+        inside_grey=_inside_grey(ellipse, pixels),
     )
     return HeadEllipse(ellipse, traits, gate.refusal(traits))
 
@@ -115,6 +117,11 @@ def _support(ellipse: Ellipse, x: Array, y: Array) -> float:
     near = np.abs(ellipse.residuals(x, y)) < NEAR_OUTLINE * 0.5 * (ellipse.semi_major + ellipse.semi_minor)
     around = np.arctan2(y[near] - ellipse.centre_y, x[near] - ellipse.centre_x)
     return len(np.unique(np.floor((around + np.pi) / (2 * np.pi) * OUTLINE_BINS))) / OUTLINE_BINS
+
+
+def _inside_grey(ellipse: Ellipse, pixels: NDArray[np.uint8]) -> float:
+    inside = pixels[::4, ::4][ellipse.scaled(0.25, 0.25).mask(-(-pixels.shape[0] // 4), -(-pixels.shape[1] // 4))]
+    return float(np.median(inside)) if inside.size else 0.0
 
 
 def _spread(logits: NDArray[np.float64]) -> float:

@@ -44,4 +44,4 @@ class Segmenter:
     def head(self, pixels: NDArray[np.uint8]) -> HeadEllipse:
         """Find the head in a grey image of any size."""
         framed, geometry = letterbox(pixels)
-        return head_ellipse(self.logits(framed), geometry, *pixels.shape)
+        return head_ellipse(self.logits(framed), geometry, pixels)

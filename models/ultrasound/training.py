@@ -18,7 +18,7 @@ from models.ultrasound.network import HeadSegmenter
 SOURCE_HEIGHT, SOURCE_WIDTH = NETWORK_HEIGHT * 3 // 2, NETWORK_WIDTH * 3 // 2
 # Images of rare sizes are drawn more often, by this power of how rare they are.
 SIZE_BANDS_MM = (100.0, 150.0, 210.0, 260.0)
-BALANCE = 0.7
+BALANCE = 0.5
 WEIGHT_DECAY = 1e-3
 
 
@@ -124,7 +124,7 @@ def predict_head(network: HeadSegmenter, pixels: NDArray[np.uint8]) -> HeadEllip
     with torch.inference_mode():
         batch = torch.from_numpy(mirrored(framed)).unsqueeze(1).float() / 255.0
         logits = network(batch.contiguous(memory_format=torch.channels_last)).squeeze(1).numpy()
-    return head_ellipse(unmirrored(logits), geometry, *pixels.shape)
+    return head_ellipse(unmirrored(logits), geometry, pixels)
 
 
 def predict_heads(network: HeadSegmenter, records: Sequence[HeadImage]) -> list[HeadEllipse]:

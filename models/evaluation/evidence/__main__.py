@@ -38,14 +38,16 @@ def ctg_document(folder: Path) -> str:
 
 def main(folder: Path) -> None:
     """Write documents and pictures."""
+    from models.evaluation.evidence.head_plots import draw_heads
     from models.evaluation.evidence.plots import draw
 
     (folder / "ctg.md").write_text(ctg_document(folder / "oof"), encoding="utf-8")
-    (folder / "ultrasound.md").write_text(ultrasound_document(read(folder / "oof" / "hc18.csv")), encoding="utf-8")
+    (folder / "ultrasound.md").write_text(ultrasound_document(folder / "oof"), encoding="utf-8")
     for path in (
         folder / "ctg.md",
         folder / "ultrasound.md",
         *draw(read(folder / "oof" / "ctu_uhb.csv"), folder.parent / "images"),
+        *draw_heads(read(folder / "oof" / "hc18.csv"), folder.parent / "images"),
     ):
         print(f"written: {path}")
 

@@ -8,6 +8,7 @@ import numpy as np
 from models.bundle import CARD, Bundle, save
 from models.card import model_card
 from models.evaluation.evidence.acidaemia import headline
+from models.evaluation.evidence.heads import covered
 from models.evaluation.evidence.pattern import state_scores
 from models.evaluation.evidence.stored import column, part, read, words
 from models.evaluation.metrics import bootstrap
@@ -21,11 +22,10 @@ def figures(folder: Path) -> dict[str, str]:
     groups = np.array([row["examination"] for row in heads])
     error = np.abs(column(heads, "estimate_mm") - column(heads, "reference_mm"))
     overlap = column(heads, "dice")
-    covered = error <= column(heads, "interval_share") * column(heads, "estimate_mm")
     n_women, n_heads = f"n = {len(rows)}, by woman", f"n = {len(heads)}, by examination"
     made = {f"CTG {name.replace('_', ' ')} ({n_women})": words(value) for name, value in scores.items()}
     made |= {f"acidaemia {name}": value for name, value in headline(read(folder / "oof" / "ctu_uhb.csv")).items()}
-    for name, values, digits in (("MAE, mm", error, 2), ("Dice", overlap, 4), ("coverage of 90 %", covered, 3)):
+    for name, values, digits in (("MAE, mm", error, 2), ("Dice", overlap, 4), ("coverage of 90 %", covered(heads), 3)):
         mean = bootstrap(groups, lambda r, v=values: float(np.mean(v[r])))  # type: ignore[misc]
         made[f"head {name} ({n_heads})"] = words(mean, digits)
     return made

@@ -19,16 +19,17 @@ from models.evaluation.metrics import auc
 Array = NDArray[np.float64]
 COLOURS = ("#1f5c7a", "#a3162a")
 GRID = np.linspace(0, 1, 101)
-_STYLE = {"font.size": 9, "axes.spines.top": False, "axes.spines.right": False, "savefig.dpi": 110}
+STYLE = {"font.size": 9, "axes.spines.top": False, "axes.spines.right": False, "savefig.dpi": 110}
 
 
 def draw(rows: Rows, folder: Path) -> list[Path]:
     """Write the three pictures."""
-    with plt.rc_context(_STYLE):
+    with plt.rc_context(STYLE):
         return [_roc(rows, folder), _reliability(rows, folder), _lead_time(rows, folder)]
 
 
-def _save(figure: "plt.Figure", path: Path) -> Path:
+def save(figure: "plt.Figure", path: Path) -> Path:
+    """Write a figure and close it."""
     figure.tight_layout()
     figure.savefig(path, metadata={"Software": None})
     plt.close(figure)
@@ -58,7 +59,7 @@ def _roc(rows: Rows, folder: Path) -> Path:
         title="ROC, out of fold, 4 sites, one seed",
     )
     axis.legend(loc="lower right", frameon=False, title="AUC (events)")
-    return _save(figure, folder / "evidence-roc.png")
+    return save(figure, folder / "evidence-roc.png")
 
 
 def _curve(event: NDArray[np.bool_], score: Array) -> Array:
@@ -86,7 +87,7 @@ def _reliability(rows: Rows, folder: Path) -> Path:
             xlim=(0, top),
             ylim=(0, 1),
         )
-    return _save(figure, folder / "evidence-reliability.png")
+    return save(figure, folder / "evidence-reliability.png")
 
 
 def _lead_time(rows: Rows, folder: Path) -> Path:
@@ -106,4 +107,4 @@ def _lead_time(rows: Rows, folder: Path) -> Path:
         title="With the last minutes hidden",
     )
     axis.legend(frameon=False)
-    return _save(figure, folder / "evidence-lead-time.png")
+    return save(figure, folder / "evidence-lead-time.png")

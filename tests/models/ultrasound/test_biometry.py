@@ -20,7 +20,8 @@ from models.ultrasound.interval import (
     error_bin,
 )
 
-GEOMETRY: Letterbox = letterbox(np.zeros((540, 800), dtype=np.uint8))[1]
+DARK = np.zeros((540, 800), dtype=np.uint8)
+GEOMETRY: Letterbox = letterbox(DARK)[1]
 EVEN = Intervals((), dict.fromkeys(MEASURES, ((-0.02, 0.02),)))
 
 
@@ -40,7 +41,7 @@ def framed(truth: Ellipse) -> Ellipse:
 @given(st.floats(330, 470), st.floats(240, 300), st.floats(150, 220), st.floats(0.72, 0.9), st.floats(-0.5, 0.5))
 def test_letterbox_maps_back(x: float, y: float, axis: float, ratio: float, angle: float) -> None:
     truth = Ellipse(x, y, axis, axis * ratio, angle)
-    head = head_ellipse(views(framed(truth)), GEOMETRY, 540, 800)
+    head = head_ellipse(views(framed(truth)), GEOMETRY, DARK)
     assert head.refusal is None
     assert head.ellipse is not None
     assert head.ellipse.perimeter == pytest.approx(truth.perimeter, rel=0.004)
@@ -79,41 +80,46 @@ def test_images_of_one_head_are_averaged_and_their_interval_does_not_shrink() ->
     ],
 )
 def test_the_gate_says_why(ellipse: Ellipse | None, words: str) -> None:
-    assert words in (head_ellipse(views(ellipse), GEOMETRY, 540, 800).refusal or "")
+    assert words in (head_ellipse(views(ellipse), GEOMETRY, DARK).refusal or "")
 
 
 def test_a_ragged_outline_is_refused() -> None:
     logit = np.full((128, 192), -8.0)
     logit[30:100, 40:60] = 8
     logit[80:100, 40:150] = 8
-    assert head_ellipse(np.stack([logit] * 4), GEOMETRY, 540, 800).refusal
+    assert head_ellipse(np.stack([logit] * 4), GEOMETRY, DARK).refusal
 
 
 def test_an_open_outline_is_refused() -> None:
     truth = Ellipse(96, 64, 60, 46, 0)
     logits = views(truth)
     logits[:, :, 110:] = -8.0
-    assert head_ellipse(logits, GEOMETRY, 540, 800).refusal
+    assert head_ellipse(logits, GEOMETRY, DARK).refusal
 
 
 def test_views_that_disagree_are_refused() -> None:
     logits = views(Ellipse(96, 64, 56, 44, 0))
     logits[1] = views(Ellipse(96, 64, 48, 36, 0))[0]
-    assert "different outlines" in (head_ellipse(logits, GEOMETRY, 540, 800).refusal or "")
+    assert "different outlines" in (head_ellipse(logits, GEOMETRY, DARK).refusal or "")
+
+
+def test_a_bright_inside_is_no_ultrasound() -> None:
+    head = head_ellipse(views(Ellipse(96, 64, 56, 44, 0)), GEOMETRY, np.full((540, 800), 180, np.uint8))
+    assert "too bright" in (head.refusal or "")
 
 
 def test_an_unsure_network_is_refused() -> None:
-    assert "not sure" in (head_ellipse(views(Ellipse(96, 64, 56, 44, 0), 1.5), GEOMETRY, 540, 800).refusal or "")
+    assert "not sure" in (head_ellipse(views(Ellipse(96, 64, 56, 44, 0), 1.5), GEOMETRY, DARK).refusal or "")
 
 
-GOOD = gate.Traits(0.3, 0.8, 0.01, 0.98, 1.0, 0.002, 0.0)
+GOOD = gate.Traits(0.3, 0.8, 0.01, 0.98, 1.0, 0.002, 0.0, 40.0)
 
 
 @pytest.mark.parametrize(
-    "name", ["area_share", "axis_ratio", "roughness", "confidence", "support", "spread", "outside_share"]
+    "name", ["area_share", "axis_ratio", "roughness", "confidence", "support", "spread", "outside_share", "inside_grey"]
 )
 def test_every_trait_can_refuse(name: str) -> None:
-    bad = 1.0 if name in {"roughness", "spread", "outside_share"} else 0.0
+    bad = 200.0 if name in {"roughness", "spread", "outside_share", "inside_grey"} else 0.0
     assert gate.refusal(GOOD) is None
     assert gate.refusal(gate.Traits(**{**GOOD.__dict__, name: bad}))
 
