@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from federated.evidence.head_pictures import failures
 from federated.evidence.parts import Rows, resume
 from federated.plan import Plan, UltrasoundPlan
 from federated.run_folder import RunFolder
@@ -28,7 +29,7 @@ ZOOMS = (0.7, 0.85, 1.15)
 
 
 def from_run(run: RunFolder, plan: Plan, folder: Path, output: Path) -> None:
-    """Write one row an image, one a negative, and one an image and zoom.
+    """Write one row an image, one a negative, one an image and zoom; and the largest errors as a picture.
 
     Raises
     ------
@@ -49,6 +50,7 @@ def from_run(run: RunFolder, plan: Plan, folder: Path, output: Path) -> None:
     heads = [predict_head(networks[k], record.pixels) for k, record in zip(fold, records, strict=True)]
     pairs = list(zip(fold.tolist(), records, heads, strict=True))
     _write(output / "hc18.csv", [_head_row(k, record, head) for k, record, head in pairs])
+    failures(records, heads, output.parents[1] / "images" / "evidence-head-failures.jpg")
     lane_by_name = {record.name: networks[k] for k, record, _ in pairs}
     negatives = [
         {

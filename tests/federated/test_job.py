@@ -78,6 +78,32 @@ def test_flower_gives_the_same_trees_as_the_loop_in_process(finished: Path, monk
             assert bytes(booster_from(document).save_raw("ubj")) == (candidate / name).read_bytes()
 
 
+def test_flower_gives_the_same_weights_as_the_loop_in_process(finished: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import torch
+
+    from federated.image_site import ImageSite, initial_lanes
+    from federated.run_folder import RunFolder
+    from federated.simulated_sites import SITES_VARIABLE, head_rows, mine
+    from federated.strategies.averaging import average, join
+
+    monkeypatch.setenv(SITES_VARIABLE, str(finished / "sites"))
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)  # as every simulated site
+    plan = load(finished / "plan.toml")
+    assert plan.ultrasound is not None
+    held = [site for site in map(mine, range(7)) if site.modality == "ultrasound"]
+    sites = [ImageSite(site.name, head_rows(site), plan.ultrasound, seed=plan.seed) for site in held]
+    arrays = initial_lanes(plan.ultrasound, plan.seed)
+    for round_number in range(1, plan.ultrasound.rounds + 1):
+        replies = [site.train(arrays, round_number)[0] for site in sites]
+        arrays = join({lane: average([reply[lane] for reply in replies]) for lane in replies[0]})
+    torch.set_num_threads(threads)
+    kept = RunFolder(finished).weights()
+    assert kept is not None
+    assert kept[0] == plan.ultrasound.rounds
+    assert {name: values.tobytes() for name, values in kept[1].items()} == {n: v.tobytes() for n, v in arrays.items()}
+
+
 def test_the_candidate_predicts_an_outcome(finished: Path) -> None:
     acidaemia = Bundle(finished / "candidate").acidaemia
     assert acidaemia is not None

@@ -125,7 +125,7 @@ def measurement_lines(rows: Rows) -> list[str]:
         "",
         "![Bland-Altman](../images/evidence-head-agreement.png)",
         "",
-        "![The twelve largest errors. Green: reference, red: network.](../images/evidence-head-failures.png)",
+        "![The twelve largest errors. Green: reference, red: network.](../images/evidence-head-failures.jpg)",
         "",
         HC18_LINE,
         "",
