@@ -7,7 +7,7 @@ from models.errors import InputError, RangeError
 from models.growth.biometry_standards import BIOMETRY
 from models.growth.dating import hadlock_expected_head_mm
 from models.growth.delphi import DelphiAnswer, Dopplers, delphi
-from models.growth.measures import AC, EFW, HC, LABELS, Measured, ratios
+from models.growth.measures import AC, EFW, HC, LABELS, Measured, Ratio, ratios
 from models.growth.probability import SizeForAge, size_for_age
 from models.growth.weight import INTERGROWTH_2020, WEIGHT, judged_by
 
@@ -78,8 +78,8 @@ class GrowthAssessment:
         Every measure that a standard judges; weight is one of them.
     leading : str
         The measure that speaks for the size, one of `LEADING`.
-    ratios : dict
-        HC/AC, FL/AC, cephalic index; not judged, for no table is at hand.
+    ratios : list of Ratio
+        HC/AC, FL/AC, cephalic index.
     changes : list of Change
         Against the earlier visit with the largest fall.
     delphi : DelphiAnswer
@@ -92,7 +92,7 @@ class GrowthAssessment:
     age_sd_days: float
     sizes: list[SizeForAge]
     leading: str
-    ratios: dict[str, float]
+    ratios: list[Ratio]
     changes: list[Change]
     delphi: DelphiAnswer
     not_judged: list[str] = field(default_factory=list)
@@ -151,7 +151,6 @@ def assess_growth(
         expected = hadlock_expected_head_mm(age.days / 7.0)
         not_judged.append(f"Hadlock (1984) expects a head of {expected:.0f} mm; no spread at hand to judge by it")
     shown = ratios({name: m.value for name, m in measures.items()})
-    not_judged += [f"{name}: not judged, table not available" for name in shown if name != "cephalic index"]
     return GrowthAssessment(age.days, age.source, age.sd_days, sizes, leading, shown, changes, answer, not_judged)
 
 

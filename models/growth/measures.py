@@ -69,10 +69,17 @@ def corrected(measure: str, value: float) -> Measured:
     return typed(measure, value, "corrected")
 
 
-def ratios(values: dict[str, float]) -> dict[str, float]:
-    """HC/AC, FL/AC and the cephalic index, of what is known.
+@dataclass(frozen=True)
+class Ratio:
+    """A ratio of two measures, and why it is not judged."""
 
-    Their centile tables are not at hand, so none is judged.
+    name: str
+    value: float
+    remark: str = "not judged: table not available"
+
+
+def ratios(values: dict[str, float]) -> list[Ratio]:
+    """HC/AC, FL/AC and the cephalic index, of what is known; their centile tables are not at hand.
 
     Parameters
     ----------
@@ -80,4 +87,4 @@ def ratios(values: dict[str, float]) -> dict[str, float]:
         mm, by measure.
     """
     pairs = {"HC/AC": (HC, AC), "FL/AC": (FL, AC), "cephalic index": (BPD, OFD)}
-    return {name: values[a] / values[b] for name, (a, b) in pairs.items() if a in values and b in values}
+    return [Ratio(name, values[a] / values[b]) for name, (a, b) in pairs.items() if a in values and b in values]

@@ -61,7 +61,6 @@ def lines(detail: Mapping[str, Any]) -> list[str]:
         made.append(
             f"{LABELS[measure].lower()} {head['values'][measure]:.1f} mm (90 % interval {low:.1f} to {high:.1f})"
         )
-    made.append(f"cephalic index {head['cephalic_index']:.2f}")
     growth = detail.get("growth")
     return [*made, *_judged(growth)] if growth else made
 
@@ -73,6 +72,7 @@ def _judged(growth: Mapping[str, Any]) -> list[str]:
         source = f"{size['standard']}{'; second-hand coefficients' if size['second_hand'] else ''}"
         made.append(f"{label}: z {size['z_score']:+.2f}, centile {size['centile_text']} ({source})")
         made.append(f"  probability below the 3rd centile {small:.3f}, above the 97th {large:.3f}")
+    made += [f"{ratio['name']} {ratio['value']:.2f}: {ratio['remark']}" for ratio in growth["ratios"]]
     answer = growth["delphi"]
     made.append(f"{delphi.RULES} ({answer['phase']}): {answer['verdict']}: {answer['reason']}")
     return [*made, *(f"not judged: {line}" for line in growth["not_judged"])]

@@ -50,3 +50,10 @@ def random_ellipse(rng: np.random.Generator, height: int = 540, width: int = 800
         major * rng.uniform(0.74, 0.86),
         float(rng.uniform(-0.4, 0.4)),
     )
+
+
+def head_of(circumference_mm: float, pixel_size_mm: float, ratio: float = 0.79) -> Ellipse:
+    """A head of this size in the middle of the image."""
+    unit = Ellipse(0.0, 0.0, 1.0, ratio, 0.0).perimeter
+    major = circumference_mm / pixel_size_mm / unit
+    return Ellipse(400.0, 275.0, major, ratio * major, 0.08)

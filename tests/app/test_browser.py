@@ -83,7 +83,7 @@ def page(server: tuple[str, str]) -> Iterator[Any]:
 
 
 PATHS = ["/", "/patients", "/patients/DEMO-001%20synthetic", "/assessments/new", "/assessments/1", "/assessments/2"]
-PATHS += ["/assessments/3", "/assessments/4", "/federation", "/audit", "/users", "/account", "/docs"]
+PATHS += ["/assessments/3", "/assessments/4", "/assessments/5", "/federation", "/audit", "/users", "/account", "/docs"]
 
 
 @pytest.mark.parametrize("path", PATHS)
@@ -135,6 +135,58 @@ def test_a_chosen_file_is_checked_before_it_is_sent(page: Any, tmp_path: Path) -
     page.click("form.columns > button")
     page.wait_for_selector(".risk")
     assert page.complaints == []
+
+
+def test_the_outline_is_moved_by_mouse_and_keyboard_and_stored(page: Any) -> None:
+    page.complaints.clear()
+    page.goto("/assessments/5")
+    page.click("text=Correct the outline")
+    form = page.locator("[data-outline-form] form")
+    before = {name: float(form.locator(f"[name={name}]").input_value()) for name in ("centre_x", "semi_major", "angle")}
+    shown = page.locator("[data-circumference]")
+    first = shown.inner_text()
+    page.focus("[aria-label='Centre of the head']")
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("Shift+ArrowRight")
+    assert float(form.locator("[name=centre_x]").input_value()) == pytest.approx(before["centre_x"] + 11)
+    assert shown.inner_text() == first
+    dot = page.locator("[aria-label='Occipitofrontal calliper, one end']").bounding_box()
+    x, y = dot["x"] + dot["width"] / 2, dot["y"] + dot["height"] / 2
+    page.mouse.move(x, y)
+    page.mouse.down()
+    page.mouse.move(x + 30, y, steps=4)
+    page.mouse.up()
+    longer = float(form.locator("[name=semi_major]").input_value())
+    assert longer > before["semi_major"] + 10
+    assert float(shown.inner_text().removesuffix(" mm")) > float(first.removesuffix(" mm")) + 3
+    form.locator("[name=reason]").fill("occiput")
+    form.locator("button").click()
+    page.wait_for_selector("text=Corrected by admin: occiput")
+    assert "drawn by admin" in page.locator(".evidence").inner_text()
+    assert page.locator(".head.model").count() == 1
+    assert page.complaints == []
+
+
+def test_a_line_of_known_length_gives_the_scale(page: Any, tmp_path: Path) -> None:
+    from models.ultrasound import formats
+    from models.ultrasound.image import UltrasoundImage
+    from models.ultrasound.synthetic import head_of, phantom
+
+    path = tmp_path / "head.png"
+    path.write_bytes(formats.as_png(UltrasoundImage(phantom(head_of(260, 0.2), seed=9))))
+    page.goto("/assessments/new")
+    page.set_input_files("[name=image]", path)
+    page.wait_for_selector("text=no scale in the file")
+    page.fill("[name=patient]", "P-scale")
+    page.fill("[name=scan_gestational_age]", "28+0")
+    page.click("form.columns > button")
+    page.click("text=State the scale")
+    page.fill("[name=length_mm]", "64.8")  # the line is drawn over .6 of 540 pixels
+    form = page.locator("[data-calliper-form] form")
+    assert form.locator("[name=calliper]").input_value() == "80.0,108.0,80.0,432.0,64.8"
+    form.locator("[name=reason]").fill("depth ruler")
+    form.locator("button").click()
+    page.wait_for_selector("text=0.2 mm a pixel (calliper)")
 
 
 def test_night_theme_and_print(page: Any) -> None:

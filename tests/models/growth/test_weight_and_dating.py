@@ -6,7 +6,7 @@ import pytest
 
 from models.errors import InputError, RangeError
 from models.growth import dating
-from models.growth.measures import AC, BPD, FL, HC, RANGES, ratios, typed
+from models.growth.measures import AC, BPD, FL, HC, RANGES, Ratio, ratios, typed
 from models.growth.weight import (
     FMF_2018,
     FORMULAS,
@@ -135,5 +135,5 @@ def test_centimetres_are_caught() -> None:
 
 
 def test_ratios_of_what_is_known() -> None:
-    assert ratios({HC: 300, AC: 240}) == {"HC/AC": 1.25}
-    assert ratios({FL: 60}) == {}
+    assert ratios({HC: 300, AC: 240}) == [Ratio("HC/AC", 1.25, "not judged: table not available")]
+    assert ratios({FL: 60}) == []

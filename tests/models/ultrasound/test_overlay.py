@@ -52,7 +52,7 @@ def test_lines_say_measure_interval_size_and_what_is_not_judged(bundle: Bundle) 
     for part in (
         "0.15 mm a pixel (typed)",
         "90 % interval",
-        "cephalic index 0.78",
+        "cephalic index 0.78: not judged",
         "centile",
         "second-hand",
         "cannot assess",
