@@ -18,15 +18,18 @@ import httpx
 from PIL import Image
 
 from benchmarks import ctg as ctg_benchmark
+from benchmarks import ultrasound as ultrasound_benchmark
 from benchmarks.timing import timed
 from models.bundle import Bundle, shipped
 from models.ctg import formats
 from models.ctg.analysis import analyse
 from models.ctg.synthetic import as_wfdb, trace
-from models.fusion.parts import CtgInput, ScanInput
+from models.fusion.parts import CtgInput, ScanImage, ScanInput
 from models.fusion.risk import assess
+from models.growth.assessment import Age
 from models.ultrasound import formats as image_formats
 from models.ultrasound.ellipse import Ellipse
+from models.ultrasound.image import Scale
 from models.ultrasound.synthetic import phantom
 
 
@@ -44,6 +47,7 @@ def main() -> None:
     image = stream.getvalue()
     bundle = Bundle(shipped()).warm()
     ctg_benchmark.show(ctg_benchmark.table(bundle))
+    ultrasound_benchmark.show(bundle)
     print()
 
     def bare(with_ctg: bool, with_image: bool) -> Callable[[], Any]:
@@ -52,8 +56,8 @@ def main() -> None:
             if with_ctg:
                 ctg_input = CtgInput(analysis=analyse(formats.read(ctg)))
             if with_image:
-                picture = image_formats.read("a.png", image, 0.18)
-                scan = ScanInput(picture, bundle.segmenter.head(picture.pixels), None, 196, "given")
+                (picture,) = image_formats.read("a.png", image, Scale(0.18))
+                scan = ScanInput((ScanImage(picture, bundle.segmenter.head(picture.pixels)),), age=Age(196, "given"))
             return json.dumps(assess(bundle, ctg_input, scan).as_dict())
 
         return call

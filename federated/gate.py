@@ -1,7 +1,8 @@
 """The gate: a candidate may not be worse than the bundle in service by more than the plan allows.
 
 Both bundles are judged by what their own manifests say of rows that their models did not learn from:
-out-of-fold women (CTG) and examinations set aside (ultrasound; the same ones in every training). A site
+out-of-fold women (CTG) and examinations by the lane that left them out (ultrasound; folds are the same in every
+training). A site
 is compared with itself where both bundles know it by name.
 """
 

@@ -62,7 +62,7 @@ def lines(detail: Mapping[str, Any]) -> list[str]:
             f"{LABELS[measure].lower()} {head['values'][measure]:.1f} mm (90 % interval {low:.1f} to {high:.1f})"
         )
     growth = detail.get("growth")
-    return [*made, *_judged(growth)] if growth else made
+    return [*made, *(_judged(growth) if growth else [f"cephalic index {head['cephalic_index']:.2f}"])]
 
 
 def _judged(growth: Mapping[str, Any]) -> list[str]:
