@@ -2,8 +2,7 @@
 
 Both bundles are judged by what their own manifests say of rows that their models did not learn from:
 out-of-fold women (CTG) and examinations by the lane that left them out (ultrasound; folds are the same in every
-training). A site
-is compared with itself where both bundles know it by name.
+training). A site is compared with itself where both bundles know it by name.
 """
 
 from collections.abc import Mapping

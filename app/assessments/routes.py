@@ -12,7 +12,6 @@ from starlette.responses import JSONResponse, RedirectResponse, Response
 from app.accounts.guards import Clinician, Database, User
 from app.assessments import service, store
 from app.assessments.forms import read_request
-from app.assessments.scans import images_of
 from app.assessments.schemas import OutlineForm, ScaleRequest
 from app.assessments.view import SHAPES, context, summary
 from app.audit.store import record
@@ -27,6 +26,7 @@ from models.errors import FetalHealthError
 from models.fusion.detail import trace_detail
 from models.growth.weight import WEIGHT
 from models.ultrasound import formats as image_formats
+from models.ultrasound.image import UltrasoundImage
 
 router = APIRouter(include_in_schema=False)
 CHOICES = {
@@ -182,8 +182,8 @@ def image(identifier: int, number: int, user: Clinician, session: Database) -> R
     if not 1 <= number <= len(files):
         raise NotFoundError(f"image {number} of assessment {identifier}")
     record(session, user, "image.read", subject=found.woman.pseudonym, fold=True, assessment=identifier)
-    png = image_formats.as_png(images_of(found.scan)[number - 1])  # type: ignore[arg-type]
-    return Response(png, media_type="image/png")
+    pixels = image_formats.pictures.read(files[number - 1].name, files[number - 1].content)
+    return Response(image_formats.as_png(UltrasoundImage(pixels)), media_type="image/png")
 
 
 def _changed(session: Session, user: User, found: store.Assessment, action: str, **detail: Any) -> Response:

@@ -1,10 +1,9 @@
 // Draws handles over a scan's outline and keeps the form beside it in step: centre, ends of both callipers, and a line of
 // known length for the scale. Mouse, touch and keyboard. Without scripts the numbers in the form do the same.
-const SVG = "http://www.w3.org/2000/svg";
 const KEYS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
 
 function element(name, attributes, parent) {
-  const made = document.createElementNS(SVG, name);
+  const made = document.createElementNS(parent.namespaceURI, name);
   for (const [key, value] of Object.entries(attributes)) made.setAttribute(key, value);
   parent.append(made);
   return made;

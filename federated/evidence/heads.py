@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from federated.evidence.head_pictures import failures
-from federated.evidence.parts import Rows, resume
+from federated.evidence.parts import FOLDS, Rows, resume
 from federated.plan import Plan, UltrasoundPlan
 from federated.run_folder import RunFolder
 from federated.sites import head_sites
@@ -118,7 +118,8 @@ def _zoomed(pixels: NDArray[np.uint8], zoom: float) -> NDArray[np.uint8]:
     return np.asarray(picture.transform((width, height), Image.Transform.AFFINE, matrix, Image.Resampling.BILINEAR))
 
 
-ARMS = ("federated", "trimester", "scale", "central")
+# Central training of every fold beside the shipped sites; the two unlike cuts on one fold.
+ARMS = (*(f"central/{k}" for k in range(FOLDS)), "trimester/0", "scale/0")
 
 
 def arms(folder: Path, plan: Plan, output: Path, parts: Sequence[str]) -> None:
@@ -156,7 +157,7 @@ def arms(folder: Path, plan: Plan, output: Path, parts: Sequence[str]) -> None:
             for record in _of(records, fold == int(number))
         ]
 
-    resume(output / "hc18_arms.csv", "part", parts or [f"{arm}/0" for arm in ARMS], make)
+    resume(output / "hc18_arms.csv", "part", parts or ARMS, make)
 
 
 def _of(records: Sequence[hc18.HeadImage], chosen: Iterable[bool]) -> list[hc18.HeadImage]:

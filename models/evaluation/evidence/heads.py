@@ -73,7 +73,7 @@ def ultrasound_document(folder: Path) -> str:
         *examination_lines(rows),
         *gate_lines(rows, read(folder / "hc18_negatives.csv")),
         *pixel_size_lines(rows, read(folder / "hc18_zoom.csv")),
-        *arm_lines(read(folder / "hc18_arms.csv")),
+        *arm_lines(rows, read(folder / "hc18_arms.csv")),
         *growth_lines(rows),
         "Made by `fetal-health federate run plans/ultrasound.toml --data DATA`, then `python -m federated.evidence hc18 DATA",
         "plans/ultrasound.toml --run RUN` and `hc18-arms`, then `make evidence`.",
@@ -253,37 +253,39 @@ def pixel_size_lines(rows: Rows, zoomed: Rows) -> list[str]:
     ]
 
 
-def arm_lines(rows: Rows) -> list[str]:
-    """The recipe on other sites: same folds, same rounds."""
-    arms = list(dict.fromkeys(row["part"].partition("/")[0] for row in rows))
-    folds = sorted({row["part"].partition("/")[2] for row in rows})
-    error = {
-        arm: {
-            (row["part"].partition("/")[2], row["image"]): float(row["estimate_mm"]) - float(row["reference_mm"])
-            for row in rows
-            if row["part"].startswith(f"{arm}/")
-        }
-        for arm in arms
-    }
-    made, base = [], error["central"]
-    for arm in arms:
-        shared = sorted(set(error[arm]) & set(base))
-        ours, theirs = (np.array([source[key] for key in shared]) for source in (error[arm], base))
-        groups = np.array([key[1].partition("_")[0] for key in shared])
+def arm_lines(rows: Rows, others: Rows) -> list[str]:
+    """The recipe on other sites beside the shipped ones: same folds, same rounds."""
+    error: dict[str, dict[str, float]] = {"shipped sites": _errors(rows)}
+    for row in others:
+        arm = row["part"].partition("/")[0]
+        error.setdefault(arm, {})[row["image"]] = float(row["estimate_mm"]) - float(row["reference_mm"])
+    central = error.pop("central")
+    made = []
+    for arm, errors in error.items():
+        shared = sorted(set(errors) & set(central))
+        ours, theirs = (np.array([source[image] for image in shared]) for source in (errors, central))
+        groups = np.array([image.partition("_")[0] for image in shared])
         gap = np.abs(ours) - np.abs(theirs)
-        loss = words(bootstrap(groups, lambda r, g=gap: float(np.mean(g[r]))), 2)  # type: ignore[misc]
-        ratio = np.abs(ours).mean() / np.abs(theirs).mean() - 1
+        loss = bootstrap(groups, lambda r, g=gap: float(np.mean(g[r])))  # type: ignore[misc]
         similar = float(np.corrcoef(ours, theirs)[0, 1])
-        made.append(
-            [arm, str(len(shared)), f"{np.abs(ours).mean():.2f}", f"{100 * ratio:+.1f} %", loss, f"{similar:.2f}"]
-        )
+        ratio = np.abs(ours).mean() / np.abs(theirs).mean() - 1
+        both = f"{np.abs(ours).mean():.2f}, {np.abs(theirs).mean():.2f}"
+        made.append([arm, str(len(shared)), both, f"{100 * ratio:+.1f} %", words(loss, 3), f"{similar:.2f}"])
     return [
         "## Sites that differ, beside central training",
         "",
-        f"The same rounds, folds and seed (fold {', '.join(folds)}). *federated*: three sites skewed by size; *trimester*,",
-        "*scale*: three sites cut along the circumference or the pixel size, as unlike as can be; *central*: one site.",
+        "The same folds, rounds and seed. *Shipped sites*: three, skewed by the size of the head; *trimester*, *scale*: three",
+        "sites cut along the circumference or the pixel size, as unlike as can be (one fold); *central*: one site.",
         "",
-        *table(["arm", "n", "MAE, mm", "against central", "paired difference, mm", "correlation of errors"], made),
-        "Networks trained apart make the same errors: what is left is mostly the outline that was drawn, not the network.",
+        *table(
+            ["sites", "n", "MAE, mm, and central", "against central", "paired difference, mm", "correlation of errors"],
+            made,
+        ),
+        "Networks trained apart make nearly the same errors: what is left is mostly in the outline that was drawn. The one frame",
+        "of the data set that was outlined twice (220_HC and 220_2HC) differs from itself by 3.1 mm, Dice .980, Hausdorff 1.28 mm.",
         "",
     ]
+
+
+def _errors(rows: Rows) -> dict[str, float]:
+    return {row["image"]: float(row["estimate_mm"]) - float(row["reference_mm"]) for row in rows}

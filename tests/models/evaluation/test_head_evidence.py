@@ -72,7 +72,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
             "reference_mm": row["reference_mm"],
             "estimate_mm": float(row["estimate_mm"]) + shift,  # type: ignore[arg-type]
         }
-        for arm, shift in (("federated", 0.1), ("central", 0.0))
+        for arm, shift in (("scale", 0.1), ("central", 0.0))
         for row in rows[::4]
     ]
     write(made / "hc18_arms.csv", arms)
