@@ -8,6 +8,7 @@ from models.bundle import Bundle
 from models.errors import InputError, RangeError
 from models.fusion.parts import Part, ScanImage, ScanInput
 from models.growth.assessment import GrowthAssessment, assess_growth
+from models.growth.dating import ages_by_size
 from models.growth.measures import HC, LABELS, Measured, corrected, typed
 from models.ultrasound.biometry import HeadMeasurement, axes_mm, combined, measure
 
@@ -36,6 +37,7 @@ def growth_part(bundle: Bundle, scan: ScanInput | None, warnings: list[str]) -> 
     if not measures:
         return refused(detail["refusal"])
     detail["measures"] = {name: asdict(value) for name, value in measures.items()}
+    detail["ages"] = [asdict(age) for age in ages_by_size({name: one.value for name, one in measures.items()})]
     if scan.age is None:
         return refused("no gestational age was given for the scan")
     if not 0 < scan.age.days <= 44 * 7:

@@ -69,12 +69,3 @@ BIOMETRY = {
         FEMUR_LENGTH,
     )
 }
-
-
-def crown_rump_length(age_days: float) -> tuple[float, float]:
-    """Mean and standard deviation of the crown-rump length, mm, from 8+2 to 15+0 weeks.
-
-    Papageorghiou AT et al. Ultrasound Obstet Gynecol 2014;44:641-648; checked against the printed table.
-    """
-    d = age_days
-    return -50.6562 + 0.815118 * d + 0.00535302 * d**2, -2.21626 + 0.0984894 * d

@@ -94,6 +94,7 @@ HADLOCK_1984: dict[str, Callable[[float], float]] = {
     AC: lambda x: 8.14 + 0.753 * x + 0.0036 * x**2,
     FL: lambda x: 10.35 + 2.460 * x + 0.170 * x**2,
 }
+HADLOCK_HEADS_MM = (68.0, 360.0)
 # Two standard deviations of the age by HC, weeks, for heads up to this many mm.
 _HADLOCK_TWO_SD = ((147.5, 1.19), (221.5, 1.48), (282.0, 2.06), (326.0, 2.98), (360.0, 3.2))
 
@@ -124,9 +125,43 @@ def hadlock_two_sd_weeks(head_circumference_mm: float) -> float:
     RangeError
         Outside 68 to 360 mm.
     """
-    if not 68 <= head_circumference_mm <= 360:
+    if not HADLOCK_HEADS_MM[0] <= head_circumference_mm <= HADLOCK_HEADS_MM[1]:
         raise RangeError(f"head circumference {head_circumference_mm:g} mm is outside 68 to 360 mm")
     return next(two_sd for largest, two_sd in _HADLOCK_TWO_SD if head_circumference_mm <= largest)
+
+
+@dataclass(frozen=True)
+class AgeBySize:
+    """The age at which a size is usual, by one formula.
+
+    Attributes
+    ----------
+    formula : str
+    measures : tuple of str
+    days : float
+    two_sd_days : float or None
+        Two standard deviations, where they are known.
+    """
+
+    formula: str
+    measures: tuple[str, ...]
+    days: float
+    two_sd_days: float | None = None
+
+
+def ages_by_size(values_mm: Mapping[str, float]) -> list[AgeBySize]:
+    """What every formula at hand says of this scan; of no use for a z-score of the same measures."""
+    made = []
+    if HC in values_mm:
+        days, measures = intergrowth_age_days(values_mm)
+        made.append(AgeBySize("INTERGROWTH-21st 2016", measures, days))
+    for measure in HADLOCK_1984:
+        if measure in values_mm:
+            known = measure == HC and HADLOCK_HEADS_MM[0] <= values_mm[HC] <= HADLOCK_HEADS_MM[1]
+            two_sd = 7 * hadlock_two_sd_weeks(values_mm[HC]) if known else None
+            days = 7 * hadlock_age_weeks(measure, values_mm[measure])
+            made.append(AgeBySize("Hadlock 1984, second-hand", (measure,), days, two_sd))
+    return made
 
 
 def by_scan(values_mm: Mapping[str, float], on: date) -> Dating:

@@ -61,6 +61,10 @@ def lines(detail: Mapping[str, Any]) -> list[str]:
         made.append(
             f"{LABELS[measure].lower()} {head['values'][measure]:.1f} mm (90 % interval {low:.1f} to {high:.1f})"
         )
+    for age in detail.get("ages", []):
+        used = " and ".join(LABELS[measure].lower() for measure in age["measures"])
+        weeks, days = divmod(round(age["days"]), 7)
+        made.append(f"age by {used}: {weeks}+{days} weeks ({age['formula']})")
     growth = detail.get("growth")
     return [*made, *(_judged(growth) if growth else [f"cephalic index {head['cephalic_index']:.2f}"])]
 

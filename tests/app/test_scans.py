@@ -174,6 +174,7 @@ def test_typed_measures_give_weight_ratios_and_the_consensus_criteria(api: TestC
         "<b>Met</b>",
         "HC/AC",
         "Abdominal circumference by",
+        "Age by size (4)",
     ):
         assert words in text
     other = made(api, {**WHOLE, "scan_gestational_age": "28+0", "weight_standard": "who-2017"})

@@ -53,5 +53,6 @@ def read(name: str, content: bytes, scale: Scale | None = None, frame: int | Non
 def as_png(image: UltrasoundImage) -> bytes:
     """The grey values alone, as PNG without any metadata: what is stored."""
     stream = io.BytesIO()
-    Image.fromarray(image.pixels).save(stream, "PNG")
+    # Level 3 takes a quarter of the default's time and a tenth more room.
+    Image.fromarray(image.pixels).save(stream, "PNG", compress_level=3)
     return stream.getvalue()

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from scipy.stats import norm
 
 from models.errors import RangeError
-from models.growth.biometry_standards import BIOMETRY, crown_rump_length
+from models.growth.biometry_standards import BIOMETRY
 from models.growth.measures import HC
 from models.growth.standard import Standard
 from models.growth.weight import FMF_2018, HADLOCK_1991, INTERGROWTH_2017, INTERGROWTH_2020, WEIGHT, WHO
@@ -100,9 +100,3 @@ def test_an_impossible_weight_is_an_error() -> None:
 def test_what_is_second_hand_says_so() -> None:
     assert all("second-hand" in s.source for s in EVERY if s.second_hand)
     assert {s.key for s in EVERY if not s.second_hand} == {"intergrowth-2017", "hadlock-1991"}
-
-
-def test_crown_rump_length_by_age() -> None:
-    mean, sd = crown_rump_length(12 * 7)
-    assert mean == pytest.approx(-50.6562 + 0.815118 * 84 + 0.00535302 * 84**2)
-    assert sd == pytest.approx(6.057, abs=0.001)

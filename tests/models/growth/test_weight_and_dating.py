@@ -103,6 +103,21 @@ def test_hadlock_ages_of_the_other_measures_rise() -> None:
             dating.hadlock_two_sd_weeks(around)
 
 
+def test_ages_by_size_name_formula_measures_and_spread() -> None:
+    made = dating.ages_by_size({HC: 300.0, FL: 62.0, BPD: 83.0, AC: 280.0})
+    assert [(age.formula.split()[0], age.measures) for age in made] == [
+        ("INTERGROWTH-21st", (HC, FL)),
+        ("Hadlock", (HC,)),
+        ("Hadlock", (BPD,)),
+        ("Hadlock", (AC,)),
+        ("Hadlock", (FL,)),
+    ]
+    assert made[1].two_sd_days == pytest.approx(2.98 * 7)
+    assert made[2].two_sd_days is None
+    assert dating.ages_by_size({HC: 50.0})[1].two_sd_days is None
+    assert dating.ages_by_size({}) == []
+
+
 def test_due_dates() -> None:
     assert dating.by_last_menstrual_period(date(2025, 12, 1), DAY).due_date == date(2026, 9, 7)
     crown = dating.by_crown_rump_length(60, DAY)

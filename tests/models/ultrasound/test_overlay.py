@@ -51,6 +51,7 @@ def test_lines_say_measure_interval_size_and_what_is_not_judged(bundle: Bundle) 
     text = words(bundle, HEAD, Age(168, "as given"))
     for part in (
         "0.15 mm a pixel (typed)",
+        "age by head circumference:",
         "90 % interval",
         "cephalic index 0.78: not judged",
         "centile",
