@@ -12,6 +12,9 @@ from models.growth.dating import ages_by_size
 from models.growth.measures import HC, LABELS, Measured, corrected, typed
 from models.ultrasound.biometry import HeadMeasurement, axes_mm, combined, measure
 
+# Two images of one head differ by 2.5 % at the median (HC18 references); more than twice that is said.
+UNLIKE_IMAGES = 0.05
+
 
 def event_of(leading: str) -> str:
     """What the probability is of."""
@@ -74,10 +77,6 @@ def measured(bundle: Bundle, scan: ScanInput, detail: dict[str, Any], warnings: 
         measures |= _corrected(scan, detail)
     measures |= {name: typed(name, value) for name, value in scan.typed.items()}
     return measures
-
-
-# Two images of one head differ by 2.5 % at the median (HC18 references); more than twice that is said.
-UNLIKE_IMAGES = 0.05
 
 
 def _heads(bundle: Bundle, images: Sequence[ScanImage]) -> tuple[list[dict[str, Any]], list[HeadMeasurement]]:

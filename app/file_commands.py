@@ -1,0 +1,170 @@
+"""Commands on files: assess, measure an image, analyse a trace. Nothing is stored."""
+
+import json
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from models.errors import InputError
+
+NOTICE = "Research prototype. Not a medical device."
+Channel = Annotated[int | None, typer.Option(help="1 or 2, where a file holds two fetal heart rates.")]
+Stage = Annotated[str, typer.Option(help="labour, antepartum or unknown")]
+
+
+def assess(
+    ctg: Annotated[list[Path] | None, typer.Option(help="CTG file; a WFDB record needs .hea and .dat.")] = None,
+    image: Annotated[list[Path] | None, typer.Option(help="PNG, JPEG or DICOM of the head; may repeat.")] = None,
+    features: Annotated[Path | None, typer.Option(help="JSON file with named CTG features.")] = None,
+    sampling_rate_hz: float | None = None,
+    channel: Channel = None,
+    stage: Stage = "unknown",
+    pixel_size_mm: float | None = None,
+    head_circumference_mm: float | None = None,
+    abdominal_circumference_mm: float | None = None,
+    femur_length_mm: float | None = None,
+    gestational_age: Annotated[str | None, typer.Option(help="At the scan, weeks+days.")] = None,
+    bundle: Annotated[Path | None, typer.Option(help="Folder of a bundle; default: the shipped one.")] = None,
+) -> None:
+    """Assess files with the shipped bundle and print JSON; nothing is stored."""
+    from app.patients.schemas import parse_age
+    from models.bundle import Bundle, shipped
+    from models.ctg.analysis import analyse as analyse_trace
+    from models.fusion.parts import CtgInput, ScanImage, ScanInput
+    from models.fusion.risk import assess as run
+    from models.growth.assessment import Age
+    from models.growth.measures import AC, FL, HC
+    from models.ultrasound import formats as image_formats
+    from models.ultrasound.image import Scale
+
+    chosen = Bundle(bundle or shipped())
+    ctg_input = scan_input = None
+    if features:
+        ctg_input = CtgInput(features=_json(features))
+    elif ctg:
+        recording, stage = _recording(ctg, sampling_rate_hz, channel, stage)
+        ctg_input = CtgInput(analysis=analyse_trace(recording), stage=stage)
+    typed = {HC: head_circumference_mm, AC: abdominal_circumference_mm, FL: femur_length_mm}
+    known = {measure: value for measure, value in typed.items() if value is not None}
+    if image or known:
+        scale = Scale(pixel_size_mm)
+        pictures = [one for path in image or [] for one in image_formats.read(path.name, _bytes(path), scale)]
+        scan_input = ScanInput(
+            images=tuple(ScanImage(picture, chosen.segmenter.head(picture.pixels)) for picture in pictures),
+            typed=known,
+            age=Age(parse_age(gestational_age), "as given") if gestational_age else None,
+        )
+    typer.echo(json.dumps(run(chosen, ctg_input, scan_input).as_dict(), indent=1))
+
+
+def measure(
+    image: Annotated[list[Path], typer.Argument(help="PNG, JPEG or DICOM of one head; several are combined.")],
+    mm_per_pixel: Annotated[float | None, typer.Option(help="Where the file states no scale.")] = None,
+    calliper: Annotated[str | None, typer.Option(help="x0,y0,x1,y1,mm: a line of known length.")] = None,
+    frame: Annotated[int | None, typer.Option(help="Only this frame of a DICOM clip.")] = None,
+    ga: Annotated[str | None, typer.Option(help="Gestational age, weeks+days.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Everything as JSON.")] = False,
+    overlay: Annotated[Path | None, typer.Option(help="Write the first image with its outline here, .png.")] = None,
+    bundle: Annotated[Path | None, typer.Option(help="Folder of a bundle; default: the shipped one.")] = None,
+) -> None:
+    """Measure the fetal head in an image; with an age, judge its size. Exit code 3: cannot assess."""
+    from app.patients.schemas import parse_age
+    from models.bundle import Bundle, shipped
+    from models.fusion.growth import growth_part
+    from models.fusion.parts import ScanImage, ScanInput
+    from models.growth.assessment import Age
+    from models.ultrasound import formats as image_formats
+    from models.ultrasound.image import Scale
+    from models.ultrasound.overlay import draw, lines
+
+    if overlay is not None and overlay.suffix != ".png":
+        raise InputError(f"{overlay}: the overlay is written as .png")
+    scale = Scale(mm_per_pixel, _numbers(calliper, 5, "--calliper") if calliper else None)
+    chosen = Bundle(bundle or shipped())
+    pictures = [one for path in image for one in image_formats.read(path.name, _bytes(path), scale, frame)]
+    images = tuple(ScanImage(picture, chosen.segmenter.head(picture.pixels)) for picture in pictures)
+    age = Age(parse_age(ga), "as given") if ga else None
+    warnings: list[str] = []
+    part, _ = growth_part(chosen, ScanInput(images=images, age=age), warnings)
+    if overlay is not None:
+        _write(overlay, draw(pictures[0], images[0].head))
+    detail = {**part.detail, "warnings": warnings, "bundle": chosen.identifier, "notice": NOTICE}
+    typer.echo(json.dumps(detail, indent=1) if as_json else "\n".join([*lines(detail), *warnings, NOTICE]))
+    if "measures" not in detail:
+        raise typer.Exit(3)
+
+
+def _numbers(text: str, count: int, option: str) -> Any:
+    try:
+        values = tuple(float(part) for part in text.split(","))
+    except ValueError:
+        values = ()
+    if len(values) != count:
+        raise InputError(f"{option} {text!r}: expected {count} numbers with commas between")
+    return values
+
+
+def analyse(
+    record: Annotated[list[Path], typer.Argument(help="CTG file; of a WFDB record the .hea is enough.")],
+    strip: Annotated[Path | None, typer.Option(help="Write the strip here, .svg or .pdf.")] = None,
+    speed: Annotated[int, typer.Option(help="Paper speed, cm/min: 1, 2 or 3.")] = 1,
+    scale: Annotated[int, typer.Option(help="bpm per cm: 30 or 20.")] = 30,
+    sampling_rate_hz: float | None = None,
+    channel: Channel = None,
+    stage: Stage = "unknown",
+    as_json: Annotated[bool, typer.Option("--json", help="All measurements as JSON.")] = False,
+) -> None:
+    """Measure a CTG: quality, baseline, events, variability, guidelines; and draw it on paper."""
+    from models.ctg.analysis import analyse as analyse_trace
+    from models.ctg.strip import Paper, strip_pdf, strip_svg
+    from models.ctg.summary import lines
+    from models.fusion.detail import trace_detail
+
+    paper = Paper(speed, scale)
+    if strip is not None and strip.suffix not in {".svg", ".pdf"}:
+        raise InputError(f"{strip}: the strip is written as .svg or .pdf")
+    recording, stage = _recording(record, sampling_rate_hz, channel, stage)
+    analysis = analyse_trace(recording)
+    detail = trace_detail(analysis, stage)
+    typer.echo(json.dumps(detail, indent=1) if as_json else "\n".join(lines(recording, analysis, detail)))
+    if strip is not None:
+        svg = strip_svg(recording, analysis, paper, title=record[0].stem)
+        _write(strip, strip_pdf(svg) if strip.suffix == ".pdf" else svg.encode())
+        typer.echo(f"written: {strip}", err=as_json)
+    if analysis.quality.refusal:
+        raise typer.Exit(3)
+
+
+def _recording(paths: list[Path], sampling_rate_hz: float | None, channel: int | None, stage: str) -> tuple[Any, str]:
+    """The recording, its signal file taken from beside a WFDB header, and its stage."""
+    from models.ctg import formats
+
+    if stage not in {"labour", "antepartum", "unknown"}:
+        raise InputError("--stage is labour, antepartum or unknown")
+    files = {path.name: _bytes(path) for path in paths}
+    if len(paths) == 1 and paths[0].suffix == ".hea" and (signals := paths[0].with_suffix(".dat")).exists():
+        files[signals.name] = _bytes(signals)
+    recording = formats.read(files, sampling_rate_hz, channel)
+    return recording, recording.stage if stage == "unknown" else stage
+
+
+def _write(path: Path, content: bytes) -> None:
+    try:
+        path.write_bytes(content)
+    except OSError as error:
+        raise InputError(f"{path}: {error.strerror}") from None
+
+
+def _bytes(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise InputError(f"{path}: {error.strerror}") from None
+
+
+def _json(path: Path) -> Any:
+    try:
+        return json.loads(_bytes(path))
+    except ValueError as error:
+        raise InputError(f"{path}: not valid JSON ({error})") from None
