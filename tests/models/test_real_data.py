@@ -11,9 +11,16 @@ from models.ctg.acidaemia import MILD
 from models.ctg.analysis import analyse
 from models.ctg.synthetic import as_wfdb
 from models.datasets import ctu_uhb, hc18, uci_ctg
+from models.evaluation.negatives import from_records
 from models.fusion.parts import CtgInput
 from models.fusion.risk import assess
+from models.growth.measures import HC
+from models.ultrasound.biometry import measure
+from models.ultrasound.formats import as_png
+from models.ultrasound.image import UltrasoundImage
 from tests.models.ctg.test_fuzz import attempt, mutated
+from tests.models.ultrasound.dicoms import dicom, region
+from tests.models.ultrasound.test_fuzz import attempt as read_or_refuse
 
 DATA = os.environ.get("FETAL_HEALTH_DATA")
 pytestmark = pytest.mark.skipif(DATA is None, reason="FETAL_HEALTH_DATA is not set")
@@ -73,3 +80,39 @@ def test_mutated_real_records_are_read_or_refused(births: list[ctu_uhb.BirthReco
         files = as_wfdb(record.recording, record.name)
         for _ in range(15):
             attempt(mutated(files, rng))
+
+
+@pytest.fixture(scope="module")
+def heads() -> list[hc18.HeadImage]:
+    folder = hc18.find(FOLDER)
+    if folder is None:
+        pytest.skip("no HC18 below FETAL_HEALTH_DATA")
+    return hc18.read(folder)
+
+
+def test_heads_are_measured_and_what_is_no_head_is_refused(bundle: Bundle, heads: list[hc18.HeadImage]) -> None:
+    """The shipped network has seen these; that it measures and refuses is what is tested, not how well."""
+    chosen = heads[::40]
+    found = [bundle.segmenter.head(record.pixels) for record in chosen]
+    measured = [(head, record) for head, record in zip(found, chosen, strict=True) if head.refusal is None]
+    assert len(measured) >= 0.9 * len(chosen)
+    for head, record in measured:
+        assert head.ellipse is not None
+        made = measure(head.ellipse, record.pixel_size_mm, bundle.intervals)
+        low, high = made.intervals[HC]
+        assert low < made.values[HC] < high
+        assert made.values[HC] == pytest.approx(record.head_circumference_mm, rel=0.08)
+    refused = [bundle.segmenter.head(made.pixels).refusal is not None for _, made in from_records(chosen)]
+    assert np.mean(refused) >= 0.9
+
+
+@pytest.mark.slow
+def test_mutated_real_pictures_are_read_or_refused(heads: list[hc18.HeadImage]) -> None:
+    rng = np.random.default_rng(2)
+    for record in heads[::120]:
+        for content in (as_png(UltrasoundImage(record.pixels)), dicom(record.pixels, [region((0, 0, 639, 479))])):
+            for _ in range(10):
+                bytes_ = bytearray(content)
+                for position in rng.integers(0, min(len(content), 2000), 4):
+                    bytes_[position] = int(rng.integers(0, 256))
+                read_or_refuse(bytes(bytes_))

@@ -30,10 +30,12 @@ SOP_CLASSES = {
     "1.2.840.10008.5.1.4.1.1.7.4",
 }
 ENCAPSULATED_PDF = "1.2.840.10008.5.1.4.1.1.104.1"
+DEFLATED = b"1.2.840.10008.1.2.1.99"
 CENTIMETRES = 3
 TWO_DIMENSIONAL = 1
 TISSUE = 1
 MAX_ANISOTROPY = 4.0
+MAX_REGIONS = 8
 SAME_SCALE = 0.01
 
 
@@ -88,6 +90,8 @@ def _spread(count: int, most: int) -> list[int]:
 def _dataset(name: str, content: bytes) -> Any:
     import pydicom
 
+    if DEFLATED in content[132:2048]:  # inflating it could take any amount of memory
+        raise FormatError(f"{name}: a deflated DICOM file; export it uncompressed")
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -129,6 +133,8 @@ def _checked_header(name: str, dataset: Any) -> Header:
     regions = list(_two_dimensional(sequence))
     if not regions:
         raise FormatError(f"{name}: none of its ultrasound regions is a two-dimensional tissue image")
+    if len(regions) > MAX_REGIONS:
+        raise FormatError(f"{name}: {len(regions)} two-dimensional regions; at most {MAX_REGIONS} are read")
     for region in regions:
         if not (region.left < region.right < width and region.top < region.bottom < height):
             raise FormatError(f"{name}: an ultrasound region lies outside the picture")
@@ -165,7 +171,7 @@ def _frame(name: str, dataset: Any, index: int, frames: int) -> NDArray[Any]:
         _check_encapsulated(name, dataset, index, frames)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            return np.asarray(pixel_array(dataset, index=index))
+            return _as_shown(dataset, np.asarray(pixel_array(dataset, index=index)))
     except FetalHealthError:
         raise
     except Exception as error:  # decoders raise almost anything
@@ -174,6 +180,19 @@ def _frame(name: str, dataset: Any, index: int, frames: int) -> NDArray[Any]:
         missing = isinstance(error, RuntimeError | NotImplementedError)
         reason = "cannot be decoded here" if missing else f"is damaged ({type(error).__name__})"
         raise FormatError(f"{name}: its pixels ({label}) {reason}; export it uncompressed") from None
+
+
+def _as_shown(dataset: Any, pixels: NDArray[Any]) -> NDArray[Any]:
+    """Inverted grey turned back, palette indices as their 8-bit colours; everything else as it is."""
+    kind = str(dataset.get("PhotometricInterpretation", ""))
+    if kind == "MONOCHROME1":
+        return np.asarray((1 << int(dataset.BitsStored)) - 1 - pixels.astype(np.int64)).astype(pixels.dtype)
+    if kind == "PALETTE COLOR":
+        from pydicom.pixels import apply_color_lut
+
+        colours = np.asarray(apply_color_lut(pixels, dataset))
+        return (colours >> (8 * colours.dtype.itemsize - 8)).astype(np.uint8)
+    return pixels
 
 
 def _check_encapsulated(name: str, dataset: Any, index: int, frames: int) -> None:

@@ -190,11 +190,23 @@ def test_colour_and_deep_dicom() -> None:
     assert read("a.dcm", dicom(HEAD.astype(np.uint16) * 257))[0].pixels.max() >= 250
 
 
+def test_inverted_and_palette_pictures_are_read_as_they_are_shown() -> None:
+    inverted = dicom(255 - HEAD, PhotometricInterpretation="MONOCHROME1")
+    np.testing.assert_array_equal(read("a.dcm", inverted)[0].pixels, HEAD)
+    ramp = (np.arange(256, dtype=np.uint16)[::-1] * 257).tobytes()
+    tables = {f"{colour}PaletteColorLookupTableData": ramp for colour in ("Red", "Green", "Blue")}
+    tables |= {f"{colour}PaletteColorLookupTableDescriptor": [256, 0, 16] for colour in ("Red", "Green", "Blue")}
+    palette = dicom(255 - HEAD, PhotometricInterpretation="PALETTE COLOR", **tables)
+    np.testing.assert_allclose(read("a.dcm", palette)[0].pixels, HEAD, atol=1)
+
+
 @pytest.mark.parametrize(
     ("content", "words"),
     [
-        (bytes(128) + b"DICM", "not a readable DICOM|SOP class"),
-        (bytes(128) + b"DICM" + bytes(400), "not a readable DICOM|SOP class"),
+        (dicom(HEAD, syntax="1.2.840.10008.1.2.1.99"), "deflated"),
+        (dicom(HEAD, [region((0, 0, 99, 99))] * 9), "at most 8"),
+        (bytes(128) + b"DICM", "not a readable DICOM|DICOM of class"),
+        (bytes(128) + b"DICM" + bytes(400), "not a readable DICOM|DICOM of class"),
         (dicom(HEAD, sop_class="1.2.840.10008.5.1.4.1.1.104.1"), "encapsulated PDF"),
         (dicom(HEAD, sop_class="1.2.840.10008.5.1.4.1.1.2"), "neither an ultrasound image"),
         (dicom(HEAD, [region(WHOLE, (0.0, 0.012))])[:400], "readable|pixels|missing"),
