@@ -17,6 +17,7 @@ from models.evaluation.metrics import head_metrics, score_head, state_metrics
 from models.evaluation.outcome import outcome_metrics
 from models.evaluation.readings import kappa_with_experts
 from models.growth.measures import HC
+from models.ultrasound.interval import trimester_of
 
 Report = dict[str, Any]
 
@@ -118,6 +119,18 @@ def _hc18(bundle: Bundle, folder: Path) -> Report:
     report["grouped_by"] = "examination (one woman may have several)"
     report |= head_metrics(reference, values[:, 0], values[:, 1], values[:, 2], values[:, 3], groups)
     report["refused_rate"] = float(refused.mean())
+    third = trimester_of(reference)
+    error = values[:, 0] - reference
+    report["by_trimester_of_size"] = {
+        name: {
+            "n": int((third == k).sum()),
+            "mae_mm": float(np.abs(error[third == k]).mean()),
+            "bias_mm": float(error[third == k].mean()),
+            "coverage_90": float(values[third == k, 3].mean()),
+        }
+        for k, name in enumerate(("first", "second", "third"))
+        if (third == k).any()
+    }
     kept = np.flatnonzero(~refused)
     if len(kept):
         v = values[kept]

@@ -27,6 +27,11 @@ def band_of(circumference_mm: float, edges: tuple[float, ...] = EDGES_MM) -> int
     return int(np.digitize(circumference_mm, edges))
 
 
+def trimester_of(circumference_mm: NDArray[np.float64]) -> NDArray[np.int64]:
+    """0, 1, 2 by the mean head of 14+0 and 28+0 weeks: HC18 states no age."""
+    return np.asarray(np.digitize(circumference_mm, (EDGES_MM[0], EDGES_MM[-1])), dtype=np.int64)
+
+
 def empty_counts() -> NDArray[np.int64]:
     """Zeros of shape (3 measures, 5 bands, 1000 bins)."""
     return np.zeros((len(MEASURES), len(EDGES_MM) + 1, ERROR_BINS), dtype=np.int64)

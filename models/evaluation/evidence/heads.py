@@ -10,7 +10,15 @@ from models.evaluation.evidence.growth import growth_lines
 from models.evaluation.evidence.stored import Rows, column, read, table, words
 from models.evaluation.metrics import bootstrap
 from models.growth.measures import BPD, HC, LABELS, OFD
-from models.ultrasound.interval import COVERAGE, EDGES_MM, MEASURES, Intervals, band_of, empty_counts, error_bin
+from models.ultrasound.interval import (
+    COVERAGE,
+    MEASURES,
+    Intervals,
+    band_of,
+    empty_counts,
+    error_bin,
+    trimester_of,
+)
 
 Array = NDArray[np.float64]
 Mask = NDArray[np.bool_]
@@ -21,11 +29,6 @@ COLUMNS = {
 }
 TRIMESTERS = ("first (HC below 97.9 mm)", "second", "third (260.4 mm and more)")
 HC18_LINE = "HC18 pictures: van den Heuvel TLA et al. 2018, doi:10.5281/zenodo.1327317, CC BY 4.0; outlines drawn in."
-
-
-def trimester(reference_mm: Array) -> NDArray[np.int64]:
-    """0, 1, 2 by the size of a head at 14+0 and 28+0 weeks: HC18 states no age."""
-    return np.asarray(np.digitize(reference_mm, (EDGES_MM[0], EDGES_MM[-1])), dtype=np.int64)
 
 
 def cross_fitted(rows: Rows) -> dict[str, tuple[Array, Array]]:
@@ -98,7 +101,7 @@ def measurement_lines(rows: Rows) -> list[str]:
         shares = (np.abs(error), 2), (error, 2), (overlap, 4), (distance, 2)
         return [name, str(int(mask.sum())), *(of(values, digits) for values, digits in shares)]
 
-    third = trimester(reference)
+    third = trimester_of(reference)
     masks = {"all images": np.ones(len(rows), dtype=bool), "after the gate": ~refused}
     masks |= {f"trimester: {name}": third == k for k, name in enumerate(TRIMESTERS)}
     masks |= {"150 to 210 mm": (reference >= 150) & (reference < 210), "210 mm and more": reference >= 210}
@@ -134,7 +137,7 @@ def measurement_lines(rows: Rows) -> list[str]:
 
 def interval_lines(rows: Rows) -> list[str]:
     """Coverage of the cross-fitted 90 % intervals with the binomial interval of the count."""
-    third = trimester(column(rows, "reference_mm"))
+    third = trimester_of(column(rows, "reference_mm"))
     bounds = cross_fitted(rows)
 
     def line(measure: str, name: str, mask: Mask) -> list[str]:

@@ -74,6 +74,7 @@ def test_report_scores_every_record(bundle: Bundle, data: Path, tmp_path: Path) 
     assert not uci["in_sample"]
     assert heads["n"] == 12
     assert set(heads) >= {"mae_mm", "bias_mm", "dice", "hausdorff_mm", "coverage_90", "refused_rate"}
+    assert sum(part["n"] for part in heads["by_trimester_of_size"].values()) == heads["n"]
     assert "uci_ctg" in words(report)
     with pytest.raises(DataSetError, match="none of"):
         evaluate(bundle, tmp_path)
