@@ -101,13 +101,17 @@ def _outline(values: Mapping[str, Any] | None) -> Outline | None:
 
 
 def _visits_before(session: Session, examination: Examination) -> tuple[Visit, ...]:
-    """Centiles of earlier scans of this fetus, by the last assessment of each."""
+    """Centiles of earlier scans of this fetus, by the last assessment of each that no correction replaced."""
     query = select(Assessment).where(Assessment.fetus_id == examination.fetus.id).order_by(Assessment.id)
+    found = list(session.scalars(query))
+    replaced = {assessment.supersedes_id for assessment in found}
     last: dict[int, Visit] = {}
-    for assessment in session.scalars(query):
+    for assessment in found:
         scan = assessment.scan
         growth = assessment.result["growth"]["detail"].get("growth")
-        if scan is None or growth is None or "sizes" not in growth or scan.performed_at >= examination.performed_at:
+        if assessment.id in replaced or scan is None or scan.performed_at >= examination.performed_at:
+            continue
+        if growth is None or "sizes" not in growth:  # not judged, or stored by an earlier version
             continue
         last[scan.id] = Visit(growth["age_days"], {size["measure"]: size["centile"] for size in growth["sizes"]})
     return tuple(last.values())

@@ -196,6 +196,17 @@ def test_growth_is_followed_over_visits(api: TestClient) -> None:
     assert timeline.count('class="visit"') == 3
 
 
+def test_a_corrected_visit_counts_as_corrected(api: TestClient) -> None:
+    data = {"due_date": "2026-06-01", "dating_method": "crown-rump length", "pixel_size_mm": "0.18"}
+    first = made(api, {**data, "scan_performed_at": "2026-03-16T10:00", HC: "240"}, png(HEAD))
+    outline = {**OUTLINE, "semi_major": 260, "semi_minor": 205, "reason": "better"}
+    corrected = api.post(f"/api/v1/assessments/{first['id']}/outline", json=outline).json()
+    sizes = {size["measure"]: size["centile"] for size in detail(corrected)["growth"]["sizes"]}
+    later = made(api, {**data, "scan_performed_at": "2026-04-20T10:00", HC: "300"})
+    (change,) = detail(later)["growth"]["changes"]
+    assert change["from_centile"] == pytest.approx(sizes[HC])
+
+
 def test_a_pregnancy_is_dated_once_by_period_length_or_scan(api: TestClient) -> None:
     by_length = {"patient": "P-2", "crown_rump_length_mm": "60", "crown_rump_length_on": "2026-01-05"}
     first = made(api, {**by_length, HC: "250", "scan_performed_at": "2026-04-20T10:00"})
