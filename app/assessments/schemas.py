@@ -91,6 +91,12 @@ class ScanRequest(BaseModel):
         """Whether any measure was typed."""
         return any(getattr(self, measure) is not None for measure in RANGES)
 
+    @property
+    def stated(self) -> list[str]:
+        """What was said that means nothing without an image or a typed measure."""
+        about = {"performed_at", "gestational_age", "weight_standard", *RANGES}
+        return [name for name in type(self).model_fields if name not in about and getattr(self, name) is not None]
+
 
 class OutlineRequest(BaseModel):
     """An outline of the head as a person drew it, in the pixels of one of the scan's images."""

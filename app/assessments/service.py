@@ -65,6 +65,8 @@ def create(
     if ctg_request is not None and not uploads.ctg and ctg_request.features is None:
         ctg_request = None
     if scan_request is not None and not uploads.image and not scan_request.typed:
+        if scan_request.stated:
+            raise InputError(f"{scan_request.stated[0]} needs an image or a typed measure beside it")
         scan_request = None
     if ctg_request is None and scan_request is None:
         raise InputError("nothing to assess: send a CTG (file or features), an ultrasound image, or typed measures")

@@ -17,6 +17,7 @@ function perimeter(a, b) {
 
 function handle(svg, label, move) {
   const [, , width] = svg.getAttribute("viewBox").split(" ").map(Number);
+  svg.setAttribute("role", "group"); // the parts of a picture would be hidden from a screen reader
   const dot = element("circle", { class: "handle", r: width / 90, tabindex: 0, role: "slider", "aria-label": label, "aria-valuetext": "" }, svg);
   const point = (event) => new DOMPoint(event.clientX, event.clientY).matrixTransform(svg.getScreenCTM().inverse());
   dot.addEventListener("pointerdown", (event) => { dot.setPointerCapture(event.pointerId); event.preventDefault(); dot.focus(); });
@@ -31,6 +32,7 @@ function handle(svg, label, move) {
   return (x, y) => {
     dot.setAttribute("cx", x);
     dot.setAttribute("cy", y);
+    dot.setAttribute("aria-valuenow", Math.round(x));
     dot.setAttribute("aria-valuetext", `${Math.round(x)}, ${Math.round(y)} pixels`);
   };
 }
