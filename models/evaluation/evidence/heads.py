@@ -205,9 +205,9 @@ def gate_lines(rows: Rows, negatives: Rows) -> list[str]:
         "## Gate",
         "",
         f"Real heads refused: {refused} of {len(rows)}, {refused / len(rows):.3f} ({highest.low:.3f} to {highest.high:.3f}).",
-        "The thresholds were set after a look at these figures for one fold. Images without a measurable head, made from",
-        "HC18 pictures (measured by the lane that left them out), photographs and noise; blocks in another order are like",
-        "views that training uses, the others are not. Wrong planes are not judged: no labelled set is at hand.",
+        "The thresholds were set after a look at the traits of one fold and of half-trained lanes. Images without a measurable",
+        "head are made from HC18 pictures (measured by the lane that left them out), photographs and noise; none is like a view",
+        "that training uses. Wrong planes are not judged: no labelled set is at hand.",
         "",
         *table(["what", "n", "refused", "lower 95 %"], made),
     ]
@@ -246,8 +246,8 @@ def pixel_size_lines(rows: Rows, zoomed: Rows) -> list[str]:
     return [
         "## Pixel size is no shortcut",
         "",
-        f"The pixel size alone (square of its logarithm, same folds) predicts the circumference with an error of"
-        f" {np.abs(guess - reference).mean():.1f} mm (R2 {explained:.2f}), so a network that knew it could lean on it. Ours",
+        "The pixel size alone (square of its logarithm, same folds) predicts the circumference with an error of",
+        f"{np.abs(guess - reference).mean():.1f} mm (R2 {explained:.2f}), so a network that knew it could lean on it. Ours",
         "sees grey values in a frame of fixed size and is never told. Its relative error has a partial correlation of",
         f"{partial:+.2f} with the pixel size at a given circumference. The same pictures magnified about their middle, the",
         "pixel size divided by as much (refused ones left out), measure the same head; a shortcut would follow the zoom:",
