@@ -59,10 +59,13 @@ async def read_request(request: Request) -> tuple[AssessmentRequest, Uploads]:
 
 
 async def _files(form: FormData, field: str) -> Mapping[str, bytes]:
-    files = {}
+    files: dict[str, bytes] = {}
     for entry in form.getlist(field):
         if isinstance(entry, UploadFile) and entry.filename:
-            files[entry.filename.replace("\\", "/").rsplit("/", 1)[-1]] = await entry.read()
+            name = entry.filename.replace("\\", "/").rsplit("/", 1)[-1]
+            if name in files:  # scanners number their files from 1 in every folder
+                name = f"{name} ({len(files) + 1})"
+            files[name] = await entry.read()
     return files
 
 

@@ -74,6 +74,12 @@ def test_several_images_and_a_clip(api: TestClient) -> None:
     assert "at most 8" in refused.json()["detail"]
 
 
+def test_two_files_of_one_name_are_two_images(api: TestClient) -> None:
+    files = [("image", ("IM0001", png(HEAD))), ("image", ("IM0001", png(HEAD[:, ::-1])))]
+    answer = api.post("/api/v1/assessments", data={"patient": "P-1", "pixel_size_mm": "0.18"}, files=files).json()
+    assert len(detail(answer)["images"]) == 2
+
+
 def test_a_drawn_outline_is_kept_beside_the_models(api: TestClient) -> None:
     first = made(api, {"scan_gestational_age": "32+0", "pixel_size_mm": "0.18"}, png(HEAD))
     body = {**OUTLINE, "reason": "outline misses the occiput"}

@@ -145,7 +145,7 @@ def _two_dimensional(sequence: Any) -> Iterator[Region]:
     for item in sequence:
         if int(item.get("RegionSpatialFormat", 0)) != TWO_DIMENSIONAL:
             continue
-        if int(item.get("RegionDataType", TISSUE)) != TISSUE:
+        if int(item.get("RegionDataType", 0)) != TISSUE:
             continue
         in_cm = (
             int(item.get("PhysicalUnitsXDirection", 0)) == CENTIMETRES
