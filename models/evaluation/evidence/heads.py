@@ -277,15 +277,16 @@ def arm_lines(rows: Rows, others: Rows) -> list[str]:
     return [
         "## Sites that differ, beside central training",
         "",
-        "The same folds, rounds and seed. *Shipped sites*: three, skewed by the size of the head; *trimester*, *scale*: three",
-        "sites cut along the circumference or the pixel size, as unlike as can be (one fold); *central*: one site.",
+        "The same folds, rounds and seed. *Shipped sites*: three, skewed by the size of the head; *trimester*, *scale* (where",
+        "run): three sites cut along the circumference or the pixel size, as unlike as can be; *central*: one site.",
         "",
         *table(
             ["sites", "n", "MAE, mm, and central", "against central", "paired difference, mm", "correlation of errors"],
             made,
         ),
         "Networks trained apart make nearly the same errors: what is left is mostly in the outline that was drawn. The one frame",
-        "of the data set that was outlined twice (220_HC and 220_2HC) differs from itself by 3.1 mm, Dice .980, Hausdorff 1.28 mm.",
+        "of the data set that was outlined twice (220_HC and 220_2HC; the other repeats carry one outline) differs from itself by",
+        "3.1 mm, Dice .980, Hausdorff 1.28 mm.",
         "",
     ]
 
