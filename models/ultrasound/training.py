@@ -117,16 +117,15 @@ def train_epochs(
     return mean
 
 
-def predict_head(network: HeadSegmenter, pixels: NDArray[np.uint8]) -> HeadEllipse:
-    """The head of a whole image, as serving finds it: letterbox, logits of four mirror images, ellipse."""
-    framed, geometry = letterbox(pixels)
+def predict_logits(network: HeadSegmenter, framed: NDArray[np.uint8]) -> NDArray[np.float64]:
+    """Log-odds of a letterboxed image and its mirror images, turned back, shape (4, 128, 192)."""
     network.eval()
     with torch.inference_mode():
         batch = torch.from_numpy(mirrored(framed)).unsqueeze(1).float() / 255.0
-        logits = network(batch.contiguous(memory_format=torch.channels_last)).squeeze(1).numpy()
-    return head_ellipse(unmirrored(logits), geometry, pixels)
+        return unmirrored(network(batch.contiguous(memory_format=torch.channels_last)).squeeze(1).numpy())
 
 
-def predict_heads(network: HeadSegmenter, records: Sequence[HeadImage]) -> list[HeadEllipse]:
-    """Heads of data set images."""
-    return [predict_head(network, record.pixels) for record in records]
+def predict_head(network: HeadSegmenter, pixels: NDArray[np.uint8]) -> HeadEllipse:
+    """The head of a whole image, as serving finds it."""
+    framed, geometry = letterbox(pixels)
+    return head_ellipse(predict_logits(network, framed), geometry, pixels)

@@ -21,9 +21,10 @@ from tests.federated.conftest import PLAN
 
 
 def test_shipped_plans_load() -> None:
-    assert set(shipped_plans()) == {"default", "ctg", "synthetic"}
-    whole, part = (load(shipped_plans()[name]) for name in ("default", "ctg"))
+    assert set(shipped_plans()) == {"default", "ctg", "ultrasound", "synthetic"}
+    whole, part, heads = (load(shipped_plans()[name]) for name in ("default", "ctg", "ultrasound"))
     assert (part.ctg, part.acidaemia, part.ultrasound) == (whole.ctg, whole.acidaemia, None)
+    assert (heads.ctg, heads.acidaemia, heads.ultrasound) == (None, None, whole.ultrasound)
     for path in shipped_plans().values():
         assert load(path).name == path.stem
 
