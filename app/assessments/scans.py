@@ -102,18 +102,19 @@ def _outline(values: Mapping[str, Any] | None) -> Outline | None:
 
 def _visits_before(session: Session, examination: Examination) -> tuple[Visit, ...]:
     """Centiles of earlier scans of this fetus, by the last assessment of each that no correction replaced."""
-    query = select(Assessment).where(Assessment.fetus_id == examination.fetus.id).order_by(Assessment.id)
-    found = list(session.scalars(query))
-    replaced = {assessment.supersedes_id for assessment in found}
-    last: dict[int, Visit] = {}
-    for assessment in found:
-        scan = assessment.scan
-        growth = assessment.result["growth"]["detail"].get("growth")
-        if assessment.id in replaced or scan is None or scan.performed_at >= examination.performed_at:
-            continue
-        if growth is None or "sizes" not in growth:  # not judged, or stored by an earlier version
-            continue
-        last[scan.id] = Visit(growth["age_days"], {size["measure"]: size["centile"] for size in growth["sizes"]})
+    replaced = select(Assessment.supersedes_id).where(Assessment.supersedes_id.is_not(None))
+    query = (
+        # The growth alone: a whole result holds its trace's events too.
+        select(Assessment.scan_id, Assessment.result[("growth", "detail", "growth")])
+        .join(Assessment.scan)
+        .where(Assessment.fetus_id == examination.fetus.id, Examination.performed_at < examination.performed_at)
+        .where(Assessment.id.not_in(replaced))
+        .order_by(Assessment.id)
+    )
+    last: dict[int | None, Visit] = {}
+    for scan, growth in session.execute(query):
+        if growth and "sizes" in growth:  # not where nothing was judged, nor in one stored by an earlier version
+            last[scan] = Visit(growth["age_days"], {size["measure"]: size["centile"] for size in growth["sizes"]})
     return tuple(last.values())
 
 

@@ -7,6 +7,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Iterator
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -94,6 +95,14 @@ def test_the_whole_way_on_postgresql(address: str, tmp_path: Path) -> None:
         assert made.status_code == 201
         again = client.post("/api/v1/assessments", json=body, headers={"Idempotency-Key": "a"})
         assert again.json()["id"] == made.json()["id"]
+        dated = {"pseudonym": "P-1", "last_menstrual_period": (date.today() - timedelta(days=230)).isoformat()}
+        for days_ago, around in ((40, 255.0), (5, 290.0)):  # growth over visits reads JSON in the database
+            when = datetime.now(UTC) - timedelta(days=days_ago)
+            scan = {"head_circumference_mm": around, "performed_at": when.isoformat()}
+            later = client.post("/api/v1/assessments", json={"patient": dated, "scan": scan})
+            assert later.status_code == 201, later.text
+        (change,) = later.json()["result"]["growth"]["detail"]["growth"]["changes"]
+        assert change["days"] == 35
         for path in ("/", "/patients/P-1", f"/assessments/{made.json()['id']}", "/audit", "/federation"):
             assert client.get(path, headers={"Accept": "text/html"}).status_code == 200
     migrate(engine, "base")
