@@ -24,4 +24,5 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
+    op.execute("UPDATE pregnancy SET dating_method = substr(dating_method, 1, 20) WHERE length(dating_method) > 20")
     _resize(40, 20)
