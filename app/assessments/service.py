@@ -26,6 +26,7 @@ from models.errors import FetalHealthError, InputError
 from models.fusion.parts import CtgInput
 from models.fusion.risk import RiskAssessment, assess
 from models.ultrasound.image import Scale
+from models.ultrasound.interval import MEASURES
 from models.version import code_version
 
 Files = Mapping[str, bytes]
@@ -127,11 +128,12 @@ def correct(
 
 
 def outline_of(request: OutlineRequest, user: User) -> dict[str, Any]:
-    """The drawn outline with its author and time, as a change for `correct`."""
+    """The drawn outline with its author and time, as a change for `correct`; it replaces a typed head as well."""
     values = request.model_dump(exclude={"image", "reason"})
     if values["semi_minor"] > values["semi_major"]:
         raise InputError("the minor semi-axis is longer than the major one")
-    return {"outline": {"image": request.image, "ellipse": values, "by": user.name, "at": now().isoformat()}}
+    drawn = {"image": request.image, "ellipse": values, "by": user.name, "at": now().isoformat()}
+    return {"outline": drawn, **dict.fromkeys(MEASURES)}
 
 
 def scale_of(request: ScaleRequest, scan: Examination | None) -> dict[str, Any]:

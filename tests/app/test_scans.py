@@ -97,6 +97,11 @@ def test_a_drawn_outline_is_kept_beside_the_models(api: TestClient) -> None:
     assert "outline misses the occiput" in text
     assert 'class="head model"' in text or "ellipse" not in detail(first)["images"][0]
     assert "Replaced by" in page(api, first["id"])
+    typed = api.post(f"/assessments/{answer.json()['id']}/head-circumference", data={HC: "300", "reason": "by hand"})
+    last = int(typed.headers["location"].rsplit("/", 1)[1])
+    assert detail(api.get(f"/api/v1/assessments/{last}").json())["measures"][HC]["source"] == "typed"
+    drawn = api.post(f"/api/v1/assessments/{last}/outline", json=body).json()
+    assert detail(drawn)["measures"][HC]["source"] == "corrected"  # the later correction counts
     again = api.post(f"/api/v1/assessments/{first['id']}/outline", json=body)
     assert again.status_code == 409
 
