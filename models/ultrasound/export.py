@@ -7,6 +7,7 @@ import tempfile
 import warnings
 from pathlib import Path
 
+import onnx
 import safetensors.torch
 import torch
 
@@ -32,7 +33,18 @@ def to_onnx(network: HeadSegmenter) -> bytes:
             external_data=False,
             verbose=False,
         )
-        return path.read_bytes()
+        return _without_origins(path)
+
+
+def _without_origins(path: Path) -> bytes:
+    """The model without the exporter's notes, which hold source lines and paths of the machine that trained it."""
+    model = onnx.load(path)
+    del model.metadata_props[:]
+    del model.graph.metadata_props[:]
+    for part in (*model.graph.node, *model.graph.value_info, *model.graph.input, *model.graph.output):
+        del part.metadata_props[:]
+        part.doc_string = ""
+    return bytes(model.SerializeToString())
 
 
 def to_safetensors(network: HeadSegmenter) -> bytes:

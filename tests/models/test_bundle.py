@@ -71,6 +71,12 @@ def test_the_card_is_the_manifests(bundle: Bundle) -> None:
     )
 
 
+def test_the_shipped_network_names_no_path(bundle: Bundle) -> None:
+    content = (bundle.folder / SEGMENTER).read_bytes()
+    assert b".py" not in content
+    assert len(content) < 6e6
+
+
 def test_torch_and_onnx_agree(bundle: Bundle) -> None:
     torch = pytest.importorskip("torch")
     from models.ultrasound.export import from_safetensors
