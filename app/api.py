@@ -16,7 +16,7 @@ from starlette.responses import JSONResponse, Response
 from app.accounts.guards import AnyUser, Clinician, Database, Operator, User
 from app.assessments import service, store
 from app.assessments.forms import FIELDS, FILE_FIELDS, read_request
-from app.assessments.routes import find
+from app.assessments.routes import corrected, find
 from app.assessments.schemas import AssessmentAnswer, AssessmentRequest, OutlineRequest, ScaleRequest
 from app.assessments.service import Uploads
 from app.audit.store import record
@@ -208,23 +208,12 @@ def get_assessment(identifier: int, user: Clinician, session: Database) -> Asses
     return answer(found)
 
 
-def _corrected(
-    request: Request, user: User, session: Session, identifier: int, changes: dict[str, Any], reason: str
-) -> AssessmentAnswer:
-    found = find(session, identifier)
-    bundle, days = request.app.state.bundle.get(session), request.app.state.settings.scan_valid_days
-    made = service.correct(session, bundle, found, changes, reason, user, days)
-    subject = made.woman.pseudonym
-    record(session, user, "assessment.correct", subject=subject, assessment=made.id, replaces=identifier)
-    return answer(made)
-
-
 @router.post("/assessments/{identifier}/outline", status_code=201, tags=["assessments"])
 def correct_outline(
     request: Request, identifier: int, body: OutlineRequest, user: Clinician, session: Database
 ) -> AssessmentAnswer:
     """Assess again with a drawn outline of the head; the model's is kept beside it."""
-    return _corrected(request, user, session, identifier, service.outline_of(body, user), body.reason)
+    return answer(corrected(request, user, session, identifier, service.outline_of(body, user), body.reason))
 
 
 @router.post("/assessments/{identifier}/scale", status_code=201, tags=["assessments"])
@@ -233,7 +222,7 @@ def correct_scale(
 ) -> AssessmentAnswer:
     """Assess again with the scale of an image stated."""
     changes = service.scale_of(body, find(session, identifier).scan)
-    return _corrected(request, user, session, identifier, changes, body.reason)
+    return answer(corrected(request, user, session, identifier, changes, body.reason))
 
 
 def _bundle(session: Session, row: BundleRow, manifest: dict[str, Any] | None = None) -> BundleAnswer:

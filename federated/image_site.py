@@ -5,6 +5,7 @@ examinations they left out give the intervals and the gate; all lanes travel in 
 """
 
 from collections.abc import Mapping, Sequence
+from functools import cached_property
 
 import numpy as np
 import torch
@@ -16,7 +17,7 @@ from models.datasets.hc18 import HeadImage
 from models.evaluation.splits import hashed_folds
 from models.growth.measures import HC
 from models.ultrasound.biometry import HeadEllipse, axes_mm
-from models.ultrasound.interval import MEASURES, band_of, empty_counts, error_bin
+from models.ultrasound.interval import MEASURES, count_error, empty_counts
 from models.ultrasound.network import HeadSegmenter
 from models.ultrasound.training import SegmentationRows, predict_head, prepare, train_epochs
 
@@ -60,16 +61,16 @@ class ImageSite:
         self.seed = seed + sum(name.encode())
         self.records = [record for record in records if record.same_frame_as is None]
         self.fold = hashed_folds([record.examination for record in self.records], plan.folds)
-        self._rows: dict[int, SegmentationRows] = {}
         if min(len(self.records) - int((self.fold == k).sum()) for k in range(plan.folds)) < 1:
             raise ValueError(f"site {name} has no image to train on")
 
+    @cached_property
+    def _all(self) -> SegmentationRows:
+        return prepare(self.records)
+
     def rows(self, number: int) -> SegmentationRows:
         """What a lane learns from."""
-        if number not in self._rows:
-            kept = np.flatnonzero(self.fold != number - 1)
-            self._rows[number] = prepare([self.records[i] for i in kept])
-        return self._rows[number]
+        return self._all.select(np.flatnonzero(self.fold != number - 1))
 
     def train(
         self, arrays: Mapping[str, NDArray[np.float32]], round_number: int, lanes: Sequence[int] | None = None
@@ -77,17 +78,17 @@ class ImageSite:
         """Local epochs of every lane from its global weights; a reply a lane, and the loss of the first."""
         replies, losses = {}, []
         for number in lanes or lanes_of(self.plan):
-            network = network_of(lane_of(arrays, number))
+            network, rows = network_of(lane_of(arrays, number)), self.rows(number)
             loss = train_epochs(
                 network,
-                self.rows(number),
+                rows,
                 epochs=self.plan.local_epochs,
                 learning_rate=cosine_learning_rate(self.plan.learning_rate, round_number, self.plan.rounds),
                 seed=self.seed * 1009 + round_number,
                 batch_size=self.plan.batch_size,
             )
             losses.append(loss)
-            replies[number] = WeightReply(self.name, float(len(self.rows(number))), arrays_of(network))
+            replies[number] = WeightReply(self.name, float(len(rows)), arrays_of(network))
         return replies, losses[0]
 
     def heads(self, arrays: Mapping[str, NDArray[np.float32]]) -> list[HeadEllipse]:
@@ -105,8 +106,7 @@ class ImageSite:
         for record, head in zip(self.records, self.heads(arrays), strict=True):
             references = axes_mm(record.ellipse, record.pixel_size_mm)
             estimates = axes_mm(head.ellipse, record.pixel_size_mm) if head.ellipse else dict.fromkeys(MEASURES, 0.0)
-            for row, measure in enumerate(MEASURES):
-                counts[row, band_of(estimates[HC]), error_bin(references[measure], estimates[measure])] += 1
+            count_error(counts, references, estimates)
             error = estimates[HC] - record.head_circumference_mm
             sums["absolute-mm"] += abs(error)
             sums["signed-mm"] += error

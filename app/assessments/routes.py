@@ -224,13 +224,24 @@ def add_note(
     return _changed(session, user, found, "assessment.note")
 
 
+def corrected(
+    request: Request, user: User, session: Session, identifier: int, changes: dict[str, Any], reason: str
+) -> store.Assessment:
+    """The new assessment that a correction makes, with its audit row; for pages and API."""
+    bundle, days = request.app.state.bundle.get(session), request.app.state.settings.scan_valid_days
+    made = service.correct(session, bundle, find(session, identifier), changes, reason, user, days)
+    subject, changed = made.woman.pseudonym, sorted(changes)
+    record(
+        session, user, "assessment.correct", subject=subject, assessment=made.id, replaces=identifier, changed=changed
+    )
+    return made
+
+
 def _corrected(
     request: Request, user: User, session: Session, identifier: int, changes: dict[str, Any], reason: str
 ) -> Response:
-    found = find(session, identifier)
-    bundle, days = request.app.state.bundle.get(session), request.app.state.settings.scan_valid_days
-    made = service.correct(session, bundle, found, changes, reason, user, days)
-    return _changed(session, user, made, "assessment.correct", replaces=identifier, changed=sorted(changes))
+    made = corrected(request, user, session, identifier, changes, reason)
+    return RedirectResponse(f"/assessments/{made.id}", 303)
 
 
 @router.post("/assessments/{identifier}/head-circumference")

@@ -13,7 +13,9 @@ import numpy as np
 from scipy.special import expit, logit
 from scipy.stats import norm
 
-SMALL_Z = float(norm.ppf(0.03))
+from models.growth.measures import NORMAL_90
+from models.growth.probability import SMALL_Z
+
 # Mean of a standard normal below its 3rd centile.
 ANCHOR_Z = -float(norm.pdf(SMALL_Z)) / 0.03
 HINGE_Z = -1.0
@@ -22,7 +24,6 @@ PUBLISHED_SD = float((np.log(4.07) - np.log(3.06)) / (2 * norm.ppf(0.975)))
 # Assumption, stated: head size is not among the criteria of growth restriction and tells half as much
 # about the fetus as its weight does. The interval spans from nothing to all of the published ratio.
 HEAD_ONLY_SHARE = 0.5
-NORMAL_90 = float(norm.ppf(0.95))
 
 
 def _hinge(z: float) -> float:

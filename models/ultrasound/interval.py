@@ -43,6 +43,13 @@ def error_bin(reference: float, estimate: float) -> int:
     return int(np.clip((share - _LOWEST) / ERROR_STEP, 0, ERROR_BINS - 1))
 
 
+def count_error(counts: NDArray[np.int64], references: Mapping[str, float], estimates: Mapping[str, float]) -> None:
+    """Add one head's errors, by measure, to the histograms of `empty_counts`, in place."""
+    band = band_of(estimates[HC])
+    for row, measure in enumerate(MEASURES):
+        counts[row, band, error_bin(references[measure], estimates[measure])] += 1
+
+
 def _quantiles(counts: NDArray[np.int64], coverage: float) -> tuple[float, float] | None:
     """Outer edges of the bins at the two conformal ranks, or None where there are too few errors."""
     total = int(counts.sum())

@@ -31,16 +31,26 @@ class SegmentationRows:
     images : ndarray of uint8, shape (n, 192, 288)
     outlines : ndarray of float32, shape (n, 5)
         Reference ellipse in source pixels: centre x and y, semi-axes, angle.
-    weights : ndarray of float64, shape (n,)
-        How often each is drawn, summing to 1.
+    circumferences_mm : ndarray of float64, shape (n,)
     """
 
     images: NDArray[np.uint8]
     outlines: NDArray[np.float32]
-    weights: NDArray[np.float64]
+    circumferences_mm: NDArray[np.float64]
 
     def __len__(self) -> int:
         return len(self.images)
+
+    @property
+    def weights(self) -> NDArray[np.float64]:
+        """How often each is drawn, summing to 1."""
+        band = np.digitize(self.circumferences_mm, SIZE_BANDS_MM)
+        rarity = (1.0 / np.maximum(np.bincount(band, minlength=len(SIZE_BANDS_MM) + 1), 1)[band]) ** BALANCE
+        return np.asarray(rarity / rarity.sum())
+
+    def select(self, rows: NDArray[np.int64]) -> "SegmentationRows":
+        """The given rows."""
+        return SegmentationRows(self.images[rows], self.outlines[rows], self.circumferences_mm[rows])
 
 
 def prepare(records: Sequence[HeadImage]) -> SegmentationRows:
@@ -51,9 +61,7 @@ def prepare(records: Sequence[HeadImage]) -> SegmentationRows:
         images[row], geometry = letterbox(record.pixels, SOURCE_HEIGHT, SOURCE_WIDTH)
         ellipse = record.ellipse.scaled(geometry.scale_x, geometry.scale_y, geometry.offset_x, geometry.offset_y)
         outlines[row] = list(ellipse.as_dict().values())
-    band = np.digitize([record.head_circumference_mm for record in records], SIZE_BANDS_MM)
-    rarity = (1.0 / np.maximum(np.bincount(band, minlength=len(SIZE_BANDS_MM) + 1), 1)[band]) ** BALANCE
-    return SegmentationRows(images, outlines, rarity / rarity.sum() if len(records) else rarity)
+    return SegmentationRows(images, outlines, np.array([record.head_circumference_mm for record in records]))
 
 
 def _loss(logits: Tensor, masks: Tensor) -> Tensor:

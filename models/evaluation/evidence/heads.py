@@ -14,9 +14,8 @@ from models.ultrasound.interval import (
     COVERAGE,
     MEASURES,
     Intervals,
-    band_of,
+    count_error,
     empty_counts,
-    error_bin,
     trimester_of,
 )
 
@@ -38,10 +37,9 @@ def cross_fitted(rows: Rows) -> dict[str, tuple[Array, Array]]:
     bounds = {measure: (np.zeros(len(rows)), np.zeros(len(rows))) for measure in MEASURES}
     for k in np.unique(fold):
         counts = empty_counts()
-        for position, measure in enumerate(MEASURES):
-            reference, estimate = pairs[measure]
-            for i in np.flatnonzero(fold != k):
-                counts[position, band_of(pairs[HC][1][i]), error_bin(reference[i], estimate[i])] += 1
+        for i in np.flatnonzero(fold != k):
+            references, estimates = ({name: pair[side][i] for name, pair in pairs.items()} for side in (0, 1))
+            count_error(counts, references, estimates)
         intervals = Intervals.from_counts(counts)
         for measure in MEASURES:
             for i in np.flatnonzero(fold == k):

@@ -177,7 +177,7 @@ def _frame(name: str, dataset: Any, index: int, frames: int) -> NDArray[Any]:
     except Exception as error:  # decoders raise almost anything
         syntax = getattr(getattr(dataset, "file_meta", None), "TransferSyntaxUID", None)
         label = getattr(syntax, "name", "unknown")
-        missing = isinstance(error, RuntimeError | NotImplementedError)
+        missing = isinstance(error, RuntimeError)
         reason = "cannot be decoded here" if missing else f"is damaged ({type(error).__name__})"
         raise FormatError(f"{name}: its pixels ({label}) {reason}; export it uncompressed") from None
 
