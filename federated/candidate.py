@@ -177,7 +177,7 @@ def _f1(confusion: Any) -> float:
 
 
 def _ultrasound(run: RunFolder, plan: Plan, results: Mapping[str, Any]) -> Made:
-    kept = run.weights()
+    kept = run.weights("ultrasound")
     assert kept is not None
     network = network_of(lane_of(kept[1], ALL))
     sites = results["sites"]

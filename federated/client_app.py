@@ -6,18 +6,18 @@ trees and weights, never with rows.
 
 import json
 import os
-import zlib
 from functools import lru_cache
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 import numpy as np
-from flwr.app import Array, ArrayRecord, ConfigRecord, Context, Message, MetricRecord, RecordDict
+from flwr.app import ArrayRecord, ConfigRecord, Context, Message, MetricRecord, RecordDict
 from flwr.clientapp import ClientApp
 
+from federated.disclosure import floored
+from federated.messages import as_arrays, as_record, compressed, decode, encode
 from federated.plan import Plan
 from federated.simulated_sites import SITES_VARIABLE, Site, birth_rows, ctg_rows, head_rows, mine
-from federated.strategies.averaging import join
-from federated.strategies.weighted_bagging import Document
+from federated.strategies.averaging import WeightReply, join
 from federated.tree_site import TreeSite
 from federated.tree_tasks import acidaemia_rows, pattern_rows
 from models.ctg.calibration import Calibration
@@ -26,16 +26,6 @@ if TYPE_CHECKING:  # a CTG message must not load torch
     from federated.image_site import ImageSite
 
 app = ClientApp()
-
-
-def encode(document: Document) -> Array:
-    """A tree document as one array of deflated JSON bytes."""
-    return Array(np.frombuffer(zlib.compress(json.dumps(document, separators=(",", ":")).encode(), 6), dtype=np.uint8))
-
-
-def decode(array: Array) -> Document:
-    """Inverse of `encode`."""
-    return cast(Document, json.loads(zlib.decompress(array.numpy().tobytes())))
 
 
 def _key(message: Message, context: Context) -> tuple[int, str, str]:
@@ -67,18 +57,22 @@ def _restore(site: TreeSite, context: Context) -> None:
 
 
 def _trees(message: Message, context: Context) -> TreeSite:
-    """The site with its margins up to date: restored from the node's state, new trees absorbed."""
+    """The site with its margins up to date: restored from the node's state, trees it has not seen absorbed."""
     site = _tree_site(*_key(message, context))
-    if message.content["config"]["fresh"]:
+    config = message.content["config"]
+    step = str(config["step"])
+    if "margins" in context.state and str(context.state["seen"]["step"]) == step:
+        _restore(site, context)
+        return site  # the second exchange of the same round
+    if config["fresh"]:
         site.restore([np.zeros_like(margin) for margin in site.margins()])
     else:
         _restore(site, context)
     # Keys are "lane.round": absorbed one round after the other, as in a run that was never interrupted.
     for name, array in sorted(message.content["model"].items(), key=lambda item: item[0].partition(".")[2]):
         site.absorb(int(name.partition(".")[0]), decode(array))
-    context.state["margins"] = ArrayRecord(
-        {f"{position:03d}": Array(margin) for position, margin in enumerate(site.margins())}
-    )
+    context.state["margins"] = as_record({f"{position:03d}": margin for position, margin in enumerate(site.margins())})
+    context.state["seen"] = ConfigRecord({"step": step})
     return site
 
 
@@ -86,7 +80,15 @@ def _trees(message: Message, context: Context) -> TreeSite:
 def describe(message: Message, context: Context) -> Message:
     """Name, modality and rows."""
     site = mine(int(context.node_config["partition-id"]))
-    record = ConfigRecord({"name": site.name, "modality": site.modality, "rows": site.rows, "groups": len(site.groups)})
+    record = ConfigRecord(
+        {
+            "name": site.name,
+            "modality": site.modality,
+            "rows": site.rows,
+            "groups": len(site.groups),
+            "strata": [floored(count) for count in site.strata],
+        }
+    )
     return Message(RecordDict({"site": record}), reply_to=message)
 
 
@@ -99,19 +101,20 @@ def train_trees(message: Message, context: Context) -> Message:
     for lane in range(len(site.lanes)):
         reply = site.step(lane, round_number)
         arrays[str(lane)] = encode({"trees": reply.trees, "tree_class": reply.tree_class})
-    metrics = MetricRecord({"num-examples": len(site.rows)})
+    metrics = MetricRecord({"weight": site.weight})
     return Message(RecordDict({"model": ArrayRecord(arrays), "metrics": metrics}), reply_to=message)
 
 
 @app.query("leaves")
 def leaves(message: Message, context: Context) -> Message:
-    """Gradient and Hessian sums in every leaf of the round's proposals, all lanes."""
-    site = _tree_site(*_key(message, context))
-    _restore(site, context)
-    arrays = {}
-    for name, array in message.content["model"].items():
-        arrays[name] = Array(np.concatenate(site.leaf_sums(int(name), decode(array))))
-    return Message(RecordDict({"sums": ArrayRecord(arrays)}), reply_to=message)
+    """Gradient and Hessian sums in every leaf of the round's proposals, all lanes; losses of the rows left out."""
+    site = _trees(message, context)
+    sums = {
+        lane: np.concatenate(site.leaf_sums(int(lane), decode(array)))
+        for lane, array in message.content["proposals"].items()
+    }
+    metrics = MetricRecord({"left-out": site.left_out_losses().ravel().tolist()})
+    return Message(RecordDict({"sums": as_record(sums), "metrics": metrics}), reply_to=message)
 
 
 def _calibration(message: Message, target: str) -> Calibration:
@@ -155,15 +158,19 @@ def _image_site(partition: int, plan_json: str, folder: str) -> "ImageSite":
     return ImageSite(site.name, head_rows(site), plan.ultrasound, seed=plan.seed)
 
 
-@app.train("ultrasound")
+@app.train("ultrasound", mods=[compressed])
 def train_ultrasound(message: Message, context: Context) -> Message:
     """Local epochs of every lane from its global weights."""
     site = _image_site(*_key(message, context))
-    arrays = {name: array.numpy() for name, array in message.content["model"].items()}
-    replies, loss = site.train(arrays, int(message.content["config"]["round"]))
-    trained = join({number: reply.arrays for number, reply in replies.items()})
-    record = ArrayRecord({name: Array(values) for name, values in trained.items()})
-    metrics = MetricRecord({"num-examples": [int(reply.weight) for reply in replies.values()], "loss": loss})
+    replies, losses = site.train(as_arrays(message.content["model"]), int(message.content["config"]["round"]))
+    return weight_reply(message, replies, losses)
+
+
+def weight_reply(message: Message, replies: dict[int, WeightReply], losses: list[float]) -> Message:
+    """Trained lanes, the rows behind each, mean and variance of the loss over batches."""
+    record = as_record(join({number: reply.arrays for number, reply in replies.items()}))
+    rows = [int(reply.weight) for reply in replies.values()]
+    metrics = MetricRecord({"num-examples": rows, "loss": [float(np.mean(losses)), float(np.var(losses))]})
     return Message(RecordDict({"model": record, "metrics": metrics}), reply_to=message)
 
 
@@ -171,7 +178,6 @@ def train_ultrasound(message: Message, context: Context) -> Message:
 def measure(message: Message, context: Context) -> Message:
     """Errors of every lane on the examinations that it left out."""
     site = _image_site(*_key(message, context))
-    arrays = {name: array.numpy() for name, array in message.content["model"].items()}
-    counts, sums = site.errors(arrays)
+    counts, sums = site.errors(as_arrays(message.content["model"]))
     metrics = MetricRecord({"counts": [int(n) for n in counts.ravel()], **sums})
     return Message(RecordDict({"metrics": metrics}), reply_to=message)

@@ -74,20 +74,21 @@ class ImageSite:
 
     def train(
         self, arrays: Mapping[str, NDArray[np.float32]], round_number: int, lanes: Sequence[int] | None = None
-    ) -> tuple[dict[int, WeightReply], float]:
-        """Local epochs of every lane from its global weights; a reply a lane, and the loss of the first."""
+    ) -> tuple[dict[int, WeightReply], list[float]]:
+        """Local epochs of every lane from its global weights; a reply a lane, and the batches' losses of the first."""
         replies, losses = {}, []
         for number in lanes or lanes_of(self.plan):
             network, rows = network_of(lane_of(arrays, number)), self.rows(number)
-            loss = train_epochs(
+            batches = train_epochs(
                 network,
                 rows,
                 epochs=self.plan.local_epochs,
                 learning_rate=cosine_learning_rate(self.plan.learning_rate, round_number, self.plan.rounds),
                 seed=self.seed * 1009 + round_number,
                 batch_size=self.plan.batch_size,
+                proximal_mu=self.plan.proximal_mu,
             )
-            losses.append(loss)
+            losses.append(batches)
             replies[number] = WeightReply(self.name, float(len(rows)), arrays_of(network))
         return replies, losses[0]
 

@@ -6,6 +6,8 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from federated.disclosure import SMALL_CELL
+from federated.strategies.weighting import Weighting
 from models.ctg.boosting import BoostingSettings
 from models.errors import InputError
 
@@ -29,13 +31,43 @@ class BoostingPlan(_Section):
         return BoostingSettings(**self.model_dump())
 
 
+class CompressionPlan(_Section):
+    """How a site's update travels. "top-k" sends the largest `share` of it and keeps the rest for the next round."""
+
+    kind: Literal["none", "float16", "int8", "top-k"] = "none"
+    share: float = Field(0.05, gt=0, le=1)
+
+
+class AggregationPlan(_Section):
+    """What the server makes of the sites' weights.
+
+    A robust rule ("trimmed-mean", "krum") guards against a `trim` share of wrong sites and needs all replies at once;
+    the mean is summed as they come. "adam" takes the mean update as a gradient (FedAdam).
+    """
+
+    weights: Weighting = "examples"
+    rule: Literal["mean", "trimmed-mean", "krum"] = "mean"
+    trim: float = Field(0.2, gt=0, lt=0.5)
+    server: Literal["none", "adam"] = "none"
+    server_learning_rate: float = Field(0.003, gt=0)
+    norm_limit: float = Field(5.0, gt=1)
+    minimum_sites: int = Field(2, ge=1)
+
+
 class TreePlan(_Section):
-    """Federated boosting: what the two CTG models have in common."""
+    """Federated boosting: what the two CTG models have in common.
+
+    A site proposes no leaf of fewer than `min_leaf_rows` rows and sums none of fewer; with many sites only
+    `proposers` of them, in turn, propose trees in a round.
+    """
 
     strategy: Literal["refitted-trees", "weighted-bagging"] = "refitted-trees"
-    sites: int = Field(5, ge=2, le=100)
+    weights: Literal["examples", "square-root", "equal"] = "examples"
+    sites: int = Field(5, ge=2, le=1000)
     alpha: float = Field(0.5, gt=0)
     rounds: int = Field(120, ge=1, le=1000)
+    proposers: int = Field(8, ge=1, le=100)
+    min_leaf_rows: int = Field(SMALL_CELL, ge=1, le=100)
     calibration_folds: int = Field(4, ge=2, le=10)
     boosting: BoostingPlan = BoostingPlan()
 
@@ -61,14 +93,18 @@ class UltrasoundPlan(_Section):
     give the intervals, the gate's figures and the evidence.
     """
 
-    sites: int = Field(3, ge=1, le=100)
+    sites: int = Field(3, ge=1, le=1000)
     partition: Literal["dirichlet", "trimester", "scale"] = "dirichlet"
     alpha: float = Field(2.0, gt=0)
     rounds: int = Field(60, ge=1, le=1000)
-    local_epochs: int = Field(1, ge=1, le=50)
+    local_epochs: float = Field(1, gt=0, le=50)
     learning_rate: float = Field(2e-3, gt=0)
     batch_size: int = Field(4, ge=1, le=256)
+    proximal_mu: float = Field(0.0, ge=0)
     folds: int = Field(5, ge=2, le=10)
+    evaluate_every: int = Field(0, ge=0)
+    aggregation: AggregationPlan = AggregationPlan()
+    compression: CompressionPlan = CompressionPlan()
 
 
 class GatePlan(_Section):

@@ -66,17 +66,17 @@ class RunFolder:
             rounds.append({int(lane): document for lane, document in lanes.items()})
         return rounds
 
-    def keep_weights(self, round_number: int, arrays: Arrays) -> None:
+    def keep_weights(self, modality: str, round_number: int, arrays: Arrays) -> None:
         """Checkpoint the weights after a round."""
         stream = BytesIO()
         np.savez(stream, **arrays)  # type: ignore[arg-type]
-        self._write("ultrasound.npz", stream.getvalue())
-        self._write("ultrasound.round", str(round_number).encode())
+        self._write(f"{modality}.npz", stream.getvalue())
+        self._write(f"{modality}.round", str(round_number).encode())
 
-    def weights(self) -> tuple[int, Arrays] | None:
+    def weights(self, modality: str) -> tuple[int, Arrays] | None:
         """The last kept round and its weights, or None."""
-        path = self.path / "checkpoints" / "ultrasound.npz"
-        number = self.path / "checkpoints" / "ultrasound.round"
+        path = self.path / "checkpoints" / f"{modality}.npz"
+        number = self.path / "checkpoints" / f"{modality}.round"
         if not (path.exists() and number.exists()):
             return None
         with np.load(path) as stored:

@@ -8,15 +8,17 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from flwr.app import Array, ArrayRecord, ConfigRecord, Context, Message, RecordDict
+from flwr.app import ArrayRecord, ConfigRecord, Context, Message, RecordDict
 from flwr.serverapp import Grid, ServerApp
 
+from federated.messages import as_record
 from federated.plan import Plan, TreePlan, load
 from federated.run_folder import RunFolder
-from federated.strategies.flower import Averaging, Node, Progress, SiteFailureError, Trees, ask, lane_record
-from federated.strategies.weighted_bagging import Document, concatenate
+from federated.site_grid import Node, SiteFailureError, SiteGrid
+from federated.strategies.flower import Averaging, Progress, Trees, lane_record
+from federated.strategies.tree_documents import Document, concatenate
 from federated.tree_tasks import task_of
-from federated.tree_training import NEWTON_STEPS, assemble, combine, empty_frame, is_final
+from federated.tree_training import NEWTON_STEPS, assemble, combine, frame_of, is_final
 from models.ctg.calibration import Calibration, CalibrationSums
 
 RUN_VARIABLE = "FETAL_HEALTH_RUN"
@@ -49,9 +51,8 @@ def _who_is_there(grid: Grid, expected: int) -> list[Node]:
             raise SiteFailureError(f"only {len(ids)} of {expected} sites connected within {CONNECT_TIMEOUT_S:.0f} s")
         time.sleep(0.2)
     unknown = [Node(node, str(node), "", 0, 0) for node in ids]
-    replies = ask(grid, unknown, "query.describe", RecordDict())
     nodes = []
-    for reply in replies.values():
+    for _, reply in SiteGrid(grid, unknown).ask(unknown, "query.describe", RecordDict()):
         site = reply.content["site"]
         nodes.append(
             Node(
@@ -60,6 +61,7 @@ def _who_is_there(grid: Grid, expected: int) -> list[Node]:
                 str(site["modality"]),
                 int(site["rows"]),
                 int(site["groups"]),
+                tuple(site["strata"]),
             )
         )
     return sorted(nodes, key=lambda node: node.name)
@@ -68,7 +70,7 @@ def _who_is_there(grid: Grid, expected: int) -> list[Node]:
 def _progress(run: RunFolder, modality: str, rounds: int, first: int) -> Progress:
     started = time.monotonic()
 
-    def report(round_number: int, metrics: dict[str, float]) -> None:
+    def report(round_number: int, metrics: dict[str, Any]) -> None:
         done = round_number - first + 1
         left = (time.monotonic() - started) / done * (rounds - round_number)
         run.event("round", modality=modality, round=round_number, rounds=rounds, seconds_left=round(left), **metrics)
@@ -88,14 +90,8 @@ def _train_trees(
         progress = _progress(run, modality, rounds, first)
         strategy = Trees(nodes, plan, first, progress, partial(run.keep_trees, modality), frame, section)
         # A resumed run sends everything it has once; after that only each round's new trees travel.
-        so_far = strategy.start(grid, so_far, num_rounds=rounds - len(kept)).arrays
+        so_far = strategy.run(grid, so_far, rounds - len(kept))
     return _calibrate(grid, run, plan, section, nodes, so_far, fresh=len(kept) == rounds)
-
-
-def frame_of(section: TreePlan) -> Document:
-    """The header that the trees of this section share."""
-    task = task_of(section)
-    return empty_frame(section.boosting.settings(), task.outputs, task.columns)
 
 
 def _calibrate(
@@ -111,19 +107,19 @@ def _calibrate(
     task = task_of(section)
     calibrations = {target: Calibration.start(task.classes) for target in task.targets}
 
-    def query(kind: str, arrays: ArrayRecord, fresh: bool) -> dict[str, Message]:
-        config = ConfigRecord({"plan": plan.model_dump_json(), "fresh": fresh})
+    def query(kind: str, arrays: ArrayRecord, fresh: bool, step: int) -> dict[str, Message]:
+        config = ConfigRecord({"plan": plan.model_dump_json(), "fresh": fresh, "step": f"{kind} {step}"})
         for target, calibration in calibrations.items():
             config[target] = json.dumps(calibration.as_dict())
-        return ask(grid, nodes, kind, RecordDict({"model": arrays, "config": config}))
+        return dict(SiteGrid(grid, nodes).ask(nodes, kind, RecordDict({"model": arrays, "config": config})))
 
     for step in range(NEWTON_STEPS):
-        replies = query("query.calibrate", model if step == 0 else ArrayRecord(), fresh and step == 0)
+        replies = query("query.calibrate", model if step == 0 else ArrayRecord(), fresh and step == 0, step)
         for target, calibration in calibrations.items():
             calibrations[target] = combine([_sums(reply, target) for reply in replies.values()], calibration)
     for target, calibration in calibrations.items():
         run.event("calibrated", target=target, rows=calibration.rows, events=calibration.events)
-    replies = query("query.summarise", ArrayRecord(), False)
+    replies = query("query.summarise", ArrayRecord(), False, 0)
     return {"calibration": {t: c.as_dict() for t, c in calibrations.items()}, **_by_site(replies, nodes)}
 
 
@@ -151,16 +147,24 @@ def _train_ultrasound(grid: Grid, run: RunFolder, plan: Plan, nodes: list[Node])
     from federated.image_site import initial_lanes
 
     assert plan.ultrasound is not None
-    done, arrays = run.weights() or (0, initial_lanes(plan.ultrasound, plan.seed))
-    rounds = plan.ultrasound.rounds
-    record = ArrayRecord({name: Array(values) for name, values in arrays.items()})
-    if done < rounds:
-        progress = _progress(run, "ultrasound", rounds, done + 1)
-        strategy = Averaging(nodes, plan, done + 1, progress, run.keep_weights)
-        record = strategy.start(grid, record, num_rounds=rounds - done).arrays
+    section = plan.ultrasound
+    done, kept = run.weights("ultrasound") or (0, initial_lanes(section, plan.seed))
+    record = as_record({name: values for name, values in kept.items() if ":" not in name})
+    if done < section.rounds:
+        strategy = Averaging(
+            "train.ultrasound",
+            nodes,
+            plan,
+            done + 1,
+            _progress(run, "ultrasound", section.rounds, done + 1),
+            partial(run.keep_weights, "ultrasound"),
+            section.aggregation,
+            section.compression,
+        )
+        strategy.restore(kept)
+        record = strategy.run(grid, record, section.rounds - done)
     content = RecordDict({"model": record, "config": ConfigRecord({"plan": plan.model_dump_json()})})
-    replies = ask(grid, nodes, "query.measure", content)
-    return _by_site(replies, nodes)
+    return _by_site(dict(SiteGrid(grid, nodes).ask(nodes, "query.measure", content)), nodes)
 
 
 def final_trees(run: RunFolder, modality: str, section: TreePlan) -> dict[str, Document]:

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from federated.plan import Plan
-from federated.sites import birth_sites, ctg_sites, head_sites
+from federated.sites import birth_sites, ctg_sites, head_sites, head_strata
 from federated.tree_tasks import measured
 from models.bundle import file_hash
 from models.ctg.acidaemia import MILD, SEVERE, low_ph
@@ -43,6 +43,8 @@ class Site:
     groups : list of str
         Women (CTG tables), records (labour traces) or examinations (ultrasound).
     rows : int
+    strata : list of int
+        Rows of each class: state, how low the pH is, size of the head.
     """
 
     name: str
@@ -50,6 +52,7 @@ class Site:
     data: str
     groups: list[str]
     rows: int
+    strata: list[int]
 
 
 def cut(plan: Plan, data: Path, folder: Path) -> list[Site]:
@@ -65,18 +68,18 @@ def cut(plan: Plan, data: Path, folder: Path) -> list[Site]:
         where = _find(uci_ctg.find(data), "UCI cardiotocography", data)
         table = read_ctg(str(where))
         site_of = ctg_sites(table, plan.ctg, plan.seed)
-        sites += _sites("ctg", where, site_of, table.woman)
+        sites += _sites("ctg", where, site_of, table.woman, table.state)
     if plan.acidaemia:
         where = _find(ctu_uhb.find(data), "CTU-UHB", data)
         births = read_births(str(where))
-        sites += _sites(
-            "acidaemia", where, birth_sites(births.names, births.labels, plan.acidaemia, plan.seed), births.names
-        )
+        site_of = birth_sites(births.names, births.labels, plan.acidaemia, plan.seed)
+        sites += _sites("acidaemia", where, site_of, births.names, births.labels)
     if plan.ultrasound:
         where = _find(hc18.find(data), "HC18", data)
         records = read_heads(str(where))
         site_of = head_sites(records, plan.ultrasound, plan.seed)
-        sites += _sites("ultrasound", where, site_of, np.array([record.examination for record in records]))
+        examinations = np.array([record.examination for record in records])
+        sites += _sites("ultrasound", where, site_of, examinations, head_strata(records))
     for position, site in enumerate(sites):
         target = folder / str(position)
         target.mkdir(parents=True, exist_ok=True)
@@ -91,9 +94,10 @@ def _find(found: Path | None, name: str, data: Path) -> Path:
 
 
 def _sites(
-    modality: Modality, where: Path, site_of: Iterable[int], groups: "np.ndarray[tuple[int], np.dtype[np.str_]]"
+    modality: Modality, where: Path, site_of: Iterable[int], groups: NDArray[np.str_], strata: NDArray[np.int64]
 ) -> list[Site]:
     index = np.asarray(site_of)
+    levels = int(strata.max()) + 1
     return [
         Site(
             f"{LABELS[modality]}-{k + 1}",
@@ -101,6 +105,7 @@ def _sites(
             str(where),
             sorted(set(groups[index == k].tolist())),
             int((index == k).sum()),
+            np.bincount(strata[index == k], minlength=levels).tolist(),
         )
         for k in np.unique(index)
     ]

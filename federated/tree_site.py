@@ -12,9 +12,20 @@ from dataclasses import dataclass
 import numpy as np
 import xgboost
 from numpy.typing import NDArray
+from scipy.special import logsumexp
 
+from federated.disclosure import floored
 from federated.plan import TreePlan
-from federated.strategies.weighted_bagging import Document, TreeReply, new_trees
+from federated.strategies.tree_documents import (
+    Document,
+    merge_small_leaves,
+    new_trees,
+    pruned,
+    structure,
+    without_statistics,
+)
+from federated.strategies.weighted_bagging import TreeReply
+from federated.strategies.weighting import SiteCounts, site_weights
 from models.ctg.boosting import BoostingSettings, boost, booster_from, gradients, margins, matrix, tree_json
 from models.ctg.calibration import Calibration, CalibrationSums, calibration_sums, two_classes
 
@@ -98,19 +109,37 @@ class _Lane:
         self.margin = np.zeros((int(kept.sum()), learner.outputs))
         self.out_features = learner.scored[left_out]
         self.out_margin = np.zeros((int(left_out.sum()), learner.outputs))
+        self.out_label = learner.label[: len(learner.scored)][left_out]  # its first rows are the scored ones
 
-    def leaf_sums(self, document: Document) -> list[Array]:
-        trees, tree_class = new_trees(document)
+    def leaves(self, document: Document) -> tuple[Labels, list[Array]]:
+        """Leaf of each training row in each tree, shape (m, trees); and rows in each node (0 in inner ones)."""
+        trees, _ = new_trees(document)
         self.training.set_base_margin(np.zeros(self.margin.size))
         leaves = booster_from(document).predict(self.training, pred_leaf=True).reshape(-1, len(trees)).astype(np.int64)
+        sizes = [len(tree["left_children"]) for tree in trees]
+        return leaves, [np.bincount(leaves[:, i], minlength=size).astype(float) for i, size in enumerate(sizes)]
+
+    def leaf_sums(self, document: Document, minimum: int) -> list[Array]:
+        leaves, counts = self.leaves(document)
         gradient, hessian = gradients(self.margin, self.training.get_label(), self.training.get_weight())
         sums = []
-        for position, (tree, column) in enumerate(zip(trees, tree_class, strict=True)):
+        for position, (tree, column) in enumerate(zip(*new_trees(document), strict=True)):
             size = len(tree["left_children"])
             values = (gradient[:, column], hessian[:, column])
-            totals = [np.bincount(leaves[:, position], v, minlength=size) for v in values]
-            sums.append(np.column_stack(totals).astype(np.float64))
+            totals = np.column_stack([np.bincount(leaves[:, position], v, minlength=size) for v in values]).astype(
+                float
+            )
+            merge_small_leaves(tree, counts[position], totals, minimum)
+            sums.append(totals)
         return sums
+
+    def left_out_loss(self) -> tuple[float, float]:
+        rows = floored(len(self.out_margin))
+        if rows == 0:
+            return 0.0, 0.0
+        margin = two_classes(self.out_margin) if self.learner.outputs == 1 else self.out_margin
+        own = margin[np.arange(rows), self.out_label]
+        return float((logsumexp(margin, axis=1) - own).sum()), float(rows)
 
     def absorb(self, booster: xgboost.Booster) -> None:
         self.training.set_base_margin(np.zeros(self.margin.size))
@@ -141,6 +170,7 @@ class TreeSite:
             raise ValueError(f"site {name} has no CTG to train on")
         self.name = name
         self.rows = rows
+        self.plan = plan
         self.settings: BoostingSettings = plan.boosting.settings()
         self.seed = seed + sum(name.encode())
         self.lanes_each = plan.calibration_folds + 1
@@ -148,12 +178,25 @@ class TreeSite:
         self.lanes = [_Lane(learner, fold == number) for learner in rows.learners for number in range(self.lanes_each)]
 
     def step(self, lane: int, round_number: int, rounds: int = 1) -> TreeReply:
-        """Grow `rounds` boosting rounds on the lane's rows; the lane's margin stays as it is."""
+        """Grow `rounds` boosting rounds on the lane's rows; the lane's margin stays as it is.
+
+        No leaf of the reply holds fewer rows than the plan's `min_leaf_rows`; counts and loss changes are zeros, and
+        so are leaf values where the server will refit them.
+        """
         here = self.lanes[lane]
         seed = (self.seed * 1009 + round_number * 31 + lane) % 2**31
-        booster = boost(here.training, here.margin, rounds, self.settings, here.learner.outputs, seed)
-        trees, tree_class = new_trees(tree_json(booster))
-        return TreeReply(self.name, float(len(self.rows)), trees, tree_class)
+        grown = tree_json(boost(here.training, here.margin, rounds, self.settings, here.learner.outputs, seed))
+        told = structure if self.plan.strategy == "refitted-trees" else without_statistics
+        trees, tree_class = new_trees(grown)
+        _, counts = here.leaves(grown)
+        minimum, rate = self.plan.min_leaf_rows, self.settings.learning_rate
+        kept = [told(pruned(tree, n, minimum, rate)) for tree, n in zip(trees, counts, strict=True)]
+        return TreeReply(self.name, self.weight, kept, tree_class)
+
+    @property
+    def weight(self) -> float:
+        """What its trees count in weighted bagging."""
+        return site_weights(self.plan.weights, {self.name: SiteCounts(len(self.rows))})[self.name]
 
     def leaf_sums(self, lane: int, document: Document) -> list[Array]:
         """Gradient and Hessian summed over the lane's rows in each node of each proposed tree.
@@ -161,9 +204,17 @@ class TreeSite:
         Returns
         -------
         list of ndarray, shape (nodes, 2)
-            One a tree; zero at nodes that are no leaves. They add over sites.
+            One a tree; zero at nodes that are no leaves. They add over sites. Leaves with fewer rows than the plan's
+            `min_leaf_rows` are told together with a neighbour.
         """
-        return self.lanes[lane].leaf_sums(document)
+        return self.lanes[lane].leaf_sums(document, self.plan.min_leaf_rows)
+
+    def left_out_losses(self) -> Array:
+        """Summed log-loss of the rows that each lane leaves out under its margin, and how many, shape (lanes, 2).
+
+        Both are 0 where there are fewer than five. They add over sites.
+        """
+        return np.array([lane.left_out_loss() for lane in self.lanes])
 
     def absorb(self, lane: int, document: Document) -> None:
         """Add the margin of trees that the server has merged since the last call."""

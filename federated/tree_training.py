@@ -3,16 +3,18 @@
 Out-of-fold studies use it because it is fast; a test proves that the Flower run gives the same bytes.
 """
 
+import operator
 from collections.abc import Mapping, Sequence
 from functools import reduce
-from operator import add
 
 import numpy as np
 
 from federated.plan import TreePlan
 from federated.strategies.refitted_trees import Sums, propose, refit
-from federated.strategies.weighted_bagging import Document, TreeReply, concatenate, merge, new_trees
+from federated.strategies.tree_documents import Document, concatenate, new_trees
+from federated.strategies.weighted_bagging import TreeReply, cover, merge
 from federated.tree_site import TreeSite
+from federated.tree_tasks import task_of
 from models.ctg.boosting import BoostingSettings, boost, matrix, tree_json
 from models.ctg.calibration import Calibration, CalibrationSums, newton_step
 
@@ -26,21 +28,46 @@ def empty_frame(settings: BoostingSettings, outputs: int, names: Sequence[str]) 
     return tree_json(boost(frame, np.zeros((rows, outputs)), 1, settings, outputs, 0))
 
 
+def frame_of(section: TreePlan) -> Document:
+    """The header that the trees of this section share."""
+    task = task_of(section)
+    return empty_frame(section.boosting.settings(), task.outputs, task.columns)
+
+
 def is_final(lane: int, plan: TreePlan) -> bool:
     """True for the lane of a learner that learns from all women and is kept."""
     return lane % (plan.calibration_folds + 1) == 0
 
 
-def refit_lane(plan: TreePlan, proposal: Document, by_site: Sequence[Sequence[Sums]]) -> Document:
-    """Add the sites' sums, in their order, and keep the best trees."""
-    totals = [np.sum(parts, axis=0) for parts in zip(*by_site, strict=True)]
+def proposers(sites: int, plan: TreePlan, round_number: int) -> list[int]:
+    """Which sites grow trees in a round: all, or the plan's number of them in turn."""
+    if plan.strategy == "weighted-bagging" or sites <= plan.proposers:
+        return list(range(sites))
+    start = (round_number - 1) * plan.proposers
+    return sorted((start + step) % sites for step in range(plan.proposers))
+
+
+def proposal_of(plan: TreePlan, frame: Document, replies: Sequence[TreeReply]) -> Document:
+    """What all sites are asked to sum: the merged round, or every tree that was proposed."""
+    return merge(frame, replies) if plan.strategy == "weighted-bagging" else propose(frame, replies)
+
+
+def finish_round(plan: TreePlan, proposal: Document, totals: Sequence[Sums]) -> Document:
+    """The round's trees from the sums of all sites, one a tree: covers for bagged ones, leaves too for the best."""
+    if plan.strategy == "weighted-bagging":
+        return cover(proposal, totals)
     settings = plan.boosting
     return refit(proposal, totals, learning_rate=settings.learning_rate, reg_lambda=settings.reg_lambda)
 
 
+def add(so_far: Sequence[Sums] | None, sums: Sequence[Sums]) -> list[Sums]:
+    """Sums of one more site; sites come in the order of their names."""
+    return list(sums) if so_far is None else [a + b for a, b in zip(so_far, sums, strict=True)]
+
+
 def combine(sums: Sequence[CalibrationSums], calibration: Calibration) -> Calibration:
     """One Newton step on the sites' sums."""
-    return newton_step(calibration, reduce(add, sums))
+    return newton_step(calibration, reduce(operator.add, sums))
 
 
 def ladder(frame: Document, rungs: Sequence[Document]) -> Document:
@@ -64,12 +91,12 @@ def train_sites(sites: Sequence[TreeSite], plan: TreePlan, frame: Document) -> d
     kept: list[list[Document]] = [[] for _ in learners]
     for round_number in range(1, plan.rounds + 1):
         for lane in range(len(sites[0].lanes)):
-            replies = [site.step(lane, round_number) for site in sites]
-            if plan.strategy == "weighted-bagging":
-                merged = merge(frame, replies)
-            else:
-                proposal = propose(frame, replies)
-                merged = refit_lane(plan, proposal, [site.leaf_sums(lane, proposal) for site in sites])
+            chosen = [sites[k] for k in proposers(len(sites), plan, round_number)]
+            proposal = proposal_of(plan, frame, [site.step(lane, round_number) for site in chosen])
+            totals: list[Sums] | None = None
+            for site in sites:
+                totals = add(totals, site.leaf_sums(lane, proposal))
+            merged = finish_round(plan, proposal, totals or [])
             for site in sites:
                 site.absorb(lane, merged)
             if is_final(lane, plan):

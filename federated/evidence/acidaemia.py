@@ -10,12 +10,11 @@ from sklearn.model_selection import StratifiedKFold
 
 from federated.evidence.parts import FOLDS, SEEDS, Rows, resume
 from federated.plan import AcidaemiaPlan, BoostingPlan, Plan
-from federated.server_app import frame_of
 from federated.simulated_sites import Births
 from federated.sites import birth_sites
 from federated.tree_site import TreeSite
 from federated.tree_tasks import acidaemia_rows, measured
-from federated.tree_training import train_sites
+from federated.tree_training import frame_of, train_sites
 from models.ctg.acidaemia import LEADS_MIN, TARGETS, AcidaemiaModel
 from models.ctg.boosting import booster_from
 from models.ctg.trace_features import TRACE_FEATURE_NAMES

@@ -41,7 +41,7 @@ def from_run(run: RunFolder, plan: Plan, folder: Path, output: Path) -> None:
     from models.ultrasound.training import predict_head
 
     section = plan.ultrasound or UltrasoundPlan()
-    kept = run.weights()
+    kept = run.weights("ultrasound")
     if kept is None or kept[0] < section.rounds:
         raise InputError(f"{run.path}: its ultrasound rounds are not finished")
     records = [record for record in hc18.read(folder) if record.same_frame_as is None]

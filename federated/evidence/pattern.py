@@ -8,12 +8,11 @@ from sklearn.model_selection import StratifiedGroupKFold
 
 from federated.evidence.parts import FOLDS, SEEDS, Rows, resume
 from federated.plan import CtgPlan, Plan
-from federated.server_app import frame_of
 from federated.sites import ctg_sites
 from federated.summaries import DECISIONS, best_decision, confusions
 from federated.tree_site import TreeSite
 from federated.tree_tasks import pattern_rows
-from federated.tree_training import train_sites
+from federated.tree_training import frame_of, train_sites
 from models.ctg.boosting import booster_from
 from models.ctg.features import as_trace_would
 from models.ctg.pattern import PatternModel, View

@@ -1,66 +1,29 @@
 """Flower strategies: fixed sites, every reply needed, aggregation by the pure functions beside this."""
 
 from abc import abstractmethod
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any, cast
 
 import numpy as np
-from flwr.app import Array, ArrayRecord, ConfigRecord, Message, MetricRecord, RecordDict
+from flwr.app import ArrayRecord, ConfigRecord, Message, MetricRecord, RecordDict
 from flwr.serverapp import Grid
 from flwr.serverapp.strategy import Strategy
+from numpy.typing import NDArray
 
-from federated.client_app import decode, encode
-from federated.plan import Plan, TreePlan
-from federated.strategies.averaging import WeightReply, average, join, lane_of
-from federated.strategies.refitted_trees import propose
-from federated.strategies.weighted_bagging import Document, TreeReply, merge, new_trees
-from federated.tree_training import refit_lane
+from federated.compression import unpack
+from federated.disclosure import floored
+from federated.messages import as_arrays, as_record, decode, encode
+from federated.plan import AggregationPlan, CompressionPlan, Plan, TreePlan
+from federated.site_grid import Node, SiteGrid, in_waves
+from federated.strategies.averaging import WeightReply
+from federated.strategies.refitted_trees import Sums
+from federated.strategies.rounds import Rounds
+from federated.strategies.tree_documents import Document, new_trees
+from federated.strategies.weighted_bagging import TreeReply
+from federated.strategies.weighting import SiteCounts
+from federated.tree_training import add, finish_round, proposal_of, proposers
 
-Progress = Callable[[int, dict[str, float]], None]
-
-
-class SiteFailureError(RuntimeError):
-    """A site did not answer, or answered with an error: the round is not aggregated from the others."""
-
-
-@dataclass(frozen=True)
-class Node:
-    """A Flower node and the site behind it."""
-
-    node: int
-    name: str
-    modality: str
-    rows: int
-    groups: int
-
-
-def ask(grid: Grid, nodes: list[Node], kind: str, content: RecordDict, timeout_s: float = 3600.0) -> dict[str, Message]:
-    """Send the same content to all nodes and wait for every reply, by site name in sorted order.
-
-    Raises
-    ------
-    SiteFailureError
-        Naming the sites that failed.
-    """
-    messages = [Message(content, message_type=kind, dst_node_id=node.node) for node in nodes]
-    return checked(grid.send_and_receive(messages, timeout=timeout_s), nodes)
-
-
-def checked(replies: Iterable[Message], nodes: list[Node]) -> dict[str, Message]:
-    """Replies by site name; raises SiteFailureError unless every site gave one without error."""
-    names = {node.node: node.name for node in nodes}
-    good = {names[reply.metadata.src_node_id]: reply for reply in replies if not reply.has_error()}
-    lost = sorted(set(names.values()) - set(good))
-    if lost:
-        raise SiteFailureError(f"no usable answer from {', '.join(lost)}")
-    return dict(sorted(good.items()))
-
-
-def bytes_of(messages: Iterable[Message]) -> int:
-    """Payload of the arrays in the messages."""
-    records = [record for message in messages for record in message.content.array_records.values()]
-    return sum(len(array.data) for record in records for array in record.values())
+Progress = Callable[[int, dict[str, Any]], None]
 
 
 class SiteStrategy(Strategy):
@@ -71,6 +34,7 @@ class SiteStrategy(Strategy):
     kind : str
         Message type, e.g. ``train.ctg``.
     nodes : list of Node
+        Sorted by name.
     plan : Plan
         Sent along, so that a site knows what it takes part in.
     first_round : int
@@ -87,38 +51,54 @@ class SiteStrategy(Strategy):
         self, nodes: list[Node], plan: Plan, first_round: int, progress: Progress, keep: Callable[[int, Any], None]
     ) -> None:
         self.nodes = nodes
+        self.names = {node.node: node.name for node in nodes}
         self.plan = plan
         self.first_round = first_round
         self.progress = progress
         self.keep = keep
 
+    def run(self, grid: Grid, arrays: ArrayRecord, rounds: int) -> ArrayRecord:
+        """All rounds, in waves of sites."""
+        self.grid = SiteGrid(grid, self.nodes)
+        return self.start(self.grid, arrays, num_rounds=rounds).arrays
+
     def configure_train(
         self, server_round: int, arrays: ArrayRecord, config: ConfigRecord, grid: Grid
     ) -> Iterable[Message]:
         """One message a node; ``fresh`` in the first round of a run, when nodes keep nothing yet."""
-        details = {"round": self.first_round + server_round - 1, "fresh": server_round == 1}
-        config = ConfigRecord({**details, "plan": self.plan.model_dump_json()})
-        content = RecordDict({"model": arrays, "config": config})
-        return [Message(content, message_type=self.kind, dst_node_id=node.node) for node in self.nodes]
+        self.grid.bytes_up = self.grid.bytes_down = 0
+        details = {"round": self.first_round + server_round - 1, "fresh": server_round == 1, **self.details()}
+        details["step"] = f"{self.kind} {details['round']}"
+        self.sent = RecordDict(
+            {"model": arrays, "config": ConfigRecord({**details, "plan": self.plan.model_dump_json()})}
+        )
+        return (
+            Message(self.sent, message_type=self.kind, dst_node_id=node.node)
+            for node in self.trained(self.first_round + server_round - 1)
+        )
 
     def aggregate_train(
         self, server_round: int, replies: Iterable[Message]
     ) -> tuple[ArrayRecord | None, MetricRecord | None]:
-        """All replies or SiteFailureError."""
-        good = checked(replies, self.nodes)
-        arrays = self.combine(self.first_round + server_round - 1, good)
-        self.progress(
-            self.first_round + server_round - 1, {"bytes": float(bytes_of(good.values())), **self.metrics(good)}
-        )
+        """Take the replies in, wave by wave."""
+        round_number = self.first_round + server_round - 1
+        self.round_metrics: dict[str, Any] = {"sites": float(len(self.nodes))}
+        arrays = self.combine(round_number, replies)
+        size = {"bytes": float(self.grid.bytes_up), "bytes_down": float(self.grid.bytes_down)}
+        self.progress(round_number, {**size, **self.round_metrics})
         return arrays, None
 
     @abstractmethod
-    def combine(self, round_number: int, replies: dict[str, Message]) -> ArrayRecord:
-        """Aggregate one round."""
+    def combine(self, round_number: int, replies: Iterable[Message]) -> ArrayRecord:
+        """Aggregate one round; what there is to report goes to `round_metrics`."""
 
-    def metrics(self, replies: dict[str, Message]) -> dict[str, float]:
-        """What to report of a round, beside its bytes."""
-        return {"sites": float(len(replies))}
+    def trained(self, round_number: int) -> list[Node]:
+        """The nodes that train in this round."""
+        return self.nodes
+
+    def details(self) -> dict[str, str]:
+        """More that the sites are told."""
+        return {}
 
     def configure_evaluate(self, *_: Any) -> Iterable[Message]:
         """No message: the job evaluates."""
@@ -135,10 +115,8 @@ class SiteStrategy(Strategy):
 class Trees(SiteStrategy):
     """Boosted trees over Flower; the arrays are the round's new trees of every lane.
 
-    `section` is the part of the plan that these trees follow.
-
-    With "weighted-bagging" a round is one exchange; with "refitted-trees" a second one asks all sites
-    for their sums in the leaves of all proposals.
+    `section` is the part of the plan that these trees follow. A round is two exchanges: some sites propose trees, then
+    all sum over the leaves of the proposals ("refitted-trees") or of the merged round ("weighted-bagging": covers).
     """
 
     kind = "train.trees"
@@ -156,37 +134,58 @@ class Trees(SiteStrategy):
         super().__init__(nodes, plan, first_round, progress, keep)
         self.section = section
         self.frame = frame
-        self._grid: Grid | None = None
 
-    def configure_train(
-        self, server_round: int, arrays: ArrayRecord, config: ConfigRecord, grid: Grid
-    ) -> Iterable[Message]:
-        """Remember the grid for the second exchange."""
-        self._grid = grid
-        return super().configure_train(server_round, arrays, config, grid)
+    def trained(self, round_number: int) -> list[Node]:
+        """The sites that propose."""
+        return [self.nodes[k] for k in proposers(len(self.nodes), self.section, round_number)]
 
-    def combine(self, round_number: int, replies: dict[str, Message]) -> ArrayRecord:
+    def combine(self, round_number: int, replies: Iterable[Message]) -> ArrayRecord:
         """Merge every lane."""
-        lanes = range(len(next(iter(replies.values())).content["model"]))
-        parts = {lane: [_tree_reply(name, reply, lane) for name, reply in replies.items()] for lane in lanes}
-        if self.section.strategy == "weighted-bagging":
-            merged = {lane: merge(self.frame, parts[lane]) for lane in lanes}
-        else:
-            merged = self._refit({lane: propose(self.frame, parts[lane]) for lane in lanes})
+        parts: dict[int, list[TreeReply]] = {}
+        for reply in replies:
+            for lane, array in reply.content["model"].items():
+                one = decode(array)
+                weight = float(cast(float, reply.content["metrics"]["weight"]))
+                named = TreeReply(self.names[reply.metadata.src_node_id], weight, one["trees"], one["tree_class"])
+                parts.setdefault(int(lane), []).append(named)
+        proposals = {lane: proposal_of(self.section, self.frame, trees) for lane, trees in parts.items()}
+        merged = self._summed(proposals)
         self.keep(round_number, merged)
         return lane_record({round_number: merged})
 
-    def _refit(self, proposals: dict[int, Document]) -> dict[int, Document]:
-        assert self._grid is not None
+    def _summed(self, proposals: dict[int, Document]) -> dict[int, Document]:
         record = ArrayRecord({str(lane): encode(document) for lane, document in proposals.items()})
-        config = ConfigRecord({"plan": self.plan.model_dump_json()})
-        answers = ask(self._grid, self.nodes, "query.leaves", RecordDict({"model": record, "config": config}))
-        merged = {}
-        for lane, proposal in proposals.items():
-            sizes = np.cumsum([len(tree["left_children"]) for tree in new_trees(proposal)[0]])[:-1]
-            by_site = [np.split(reply.content["sums"][str(lane)].numpy(), sizes) for reply in answers.values()]
-            merged[lane] = refit_lane(self.section, proposal, by_site)
-        return merged
+        # Sites that did not propose have yet to take in the last round's trees.
+        content = RecordDict({**self.sent, "proposals": record})
+        totals: dict[int, list[Sums]] = {}
+        losses: dict[str, float] = {}
+        for name, reply in self.grid.ask(self.nodes, "query.leaves", content):
+            for lane, proposal in proposals.items():
+                sizes = np.cumsum([len(tree["left_children"]) for tree in new_trees(proposal)[0]])
+                sums = reply.content["sums"][str(lane)].numpy()
+                check_sums(name, sums, int(sizes[-1]))
+                totals[lane] = add(totals.get(lane), np.split(sums, sizes[:-1]))
+            loss, rows = np.reshape(reply.content["metrics"]["left-out"], (-1, 2)).sum(axis=0)
+            if floored(int(rows)):
+                losses[name] = round(float(loss / rows), 4)
+        self.round_metrics["left_out_loss"] = losses
+        return {lane: finish_round(self.section, proposal, totals[lane]) for lane, proposal in proposals.items()}
+
+
+def check_sums(site: str, sums: NDArray[np.float64], nodes: int) -> None:
+    """Refuse sums over other trees, or sums that are no numbers.
+
+    Raises
+    ------
+    ValueError
+        Naming the site, and what to do.
+    """
+    if sums.shape != (nodes, 2):
+        raise ValueError(
+            f"site {site} summed over {sums.shape[0]} nodes instead of {nodes}: install the same version everywhere"
+        )
+    if not np.isfinite(sums).all() or (sums[:, 1] < 0).any():
+        raise ValueError(f"site {site} replied with sums that are not finite: look for damaged rows there")
 
 
 def lane_record(rounds: dict[int, dict[int, Document]]) -> ArrayRecord:
@@ -200,30 +199,64 @@ def lane_record(rounds: dict[int, dict[int, Document]]) -> ArrayRecord:
     )
 
 
-def _tree_reply(name: str, reply: Message, lane: int) -> TreeReply:
-    part = decode(reply.content["model"][str(lane)])
-    return TreeReply(name, float(reply.content["metrics"]["num-examples"]), part["trees"], part["tree_class"])
-
-
 class Averaging(SiteStrategy):
-    """`federated.strategies.averaging` over Flower, lane by lane; arrays are named ``lane.weight``."""
+    """`federated.strategies.rounds` over Flower; arrays are named ``lane.weight``.
 
-    kind = "train.ultrasound"
+    Parameters
+    ----------
+    kind : str
+        Message type.
+    aggregation, compression : AggregationPlan, CompressionPlan
+    """
 
-    def combine(self, round_number: int, replies: dict[str, Message]) -> ArrayRecord:
-        """Mean of each lane's weights, weighted by the rows it learned from."""
-        lanes: dict[int, list[WeightReply]] = {}
-        for name, reply in replies.items():
-            arrays = {key: array.numpy() for key, array in reply.content["model"].items()}
-            for number, rows in enumerate(reply.content["metrics"]["num-examples"]):
-                lanes.setdefault(number, []).append(WeightReply(name, float(rows), lane_of(arrays, number)))
-        mean = join({number: average(parts) for number, parts in lanes.items()})
-        self.keep(round_number, mean)
-        return ArrayRecord({key: Array(values) for key, values in mean.items()})
+    def __init__(
+        self,
+        kind: str,
+        nodes: list[Node],
+        plan: Plan,
+        first_round: int,
+        progress: Progress,
+        keep: Callable[[int, dict[str, NDArray[np.float32]]], None],
+        aggregation: AggregationPlan,
+        compression: CompressionPlan,
+    ) -> None:
+        super().__init__(nodes, plan, first_round, progress, keep)
+        self.kind = kind
+        self.compression = compression
+        counts = {node.name: SiteCounts(node.rows, node.strata) for node in nodes}
+        self.rounds = Rounds(aggregation, counts)
 
-    def metrics(self, replies: dict[str, Message]) -> dict[str, float]:
-        """Mean training loss of the lane that learns from everything, weighted by rows."""
-        rows = [float(reply.content["metrics"]["num-examples"][0]) for reply in replies.values()]
-        losses = [float(reply.content["metrics"]["loss"]) for reply in replies.values()]
-        loss = sum(n * value for n, value in zip(rows, losses, strict=True)) / sum(rows)
-        return {"sites": float(len(replies)), "loss": loss}
+    def restore(self, kept: Mapping[str, NDArray[np.float32]]) -> None:
+        """Put back what a checkpoint holds beside the weights."""
+        if self.rounds.adam:
+            self.rounds.adam.restore(kept)
+
+    def details(self) -> dict[str, str]:
+        """How to pack the update."""
+        return {"compression": self.compression.model_dump_json()}
+
+    def combine(self, round_number: int, replies: Iterable[Message]) -> ArrayRecord:
+        """The next weights of every lane."""
+        sent = as_arrays(self.sent["model"])
+        losses: dict[str, float] = {}
+        waves = (list(self._read(wave, sent, losses)) for wave in in_waves(replies))
+        after, rejected = self.rounds.combine(sent, waves)
+        rows = {node.name: node.rows for node in self.nodes}
+        self.round_metrics["loss"] = sum(rows[name] * v for name, v in losses.items()) / sum(rows[n] for n in losses)
+        self.round_metrics["site_loss"] = {name: round(value, 4) for name, value in losses.items()}
+        if rejected:
+            self.round_metrics["rejected"] = [rejection.words() for rejection in rejected]
+        extra = self.rounds.adam.arrays() if self.rounds.adam else {}
+        self.keep(round_number, {**after, **extra})
+        return as_record(after)
+
+    def _read(
+        self, wave: list[Message], sent: Mapping[str, NDArray[np.float32]], losses: dict[str, float]
+    ) -> Iterator[WeightReply]:
+        for reply in wave:
+            name, metrics = self.names[reply.metadata.src_node_id], reply.content["metrics"]
+            mean, variance = cast(list[float], metrics["loss"])
+            losses[name] = mean
+            arrays = unpack(as_arrays(reply.content["model"]), sent, self.compression)
+            lane_rows = dict(enumerate(cast(list[int], metrics["num-examples"])))
+            yield self.rounds.reply(name, arrays, lane_rows, (mean, variance))

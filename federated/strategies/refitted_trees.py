@@ -1,11 +1,11 @@
 """Sites propose trees, all sites refit the leaves, the best tree of each class is kept.
 
 A tree that one site grew is a fair split of everyone's rows with the wrong leaves: under skew the leaves
-speak for one site. So the proposals of a round go to all sites, which answer with the sums of gradient
-and Hessian in every leaf. Sums add over sites (and so can be aggregated securely); from them the server
-computes XGBoost's own leaf value -eta * G / (H + lambda) and XGBoost's own gain, keeps the proposal with
-the largest gain a class, and writes the summed Hessians as the covers that TreeSHAP divides by. A site
-weighs as much as its rows do. No site's own Hessians or loss changes stay in the model.
+speak for one site. So a proposal is its splits alone, without leaf values and counts; the proposals of a
+round go to all sites, which answer with the sums of gradient and Hessian in every leaf. Sums add over sites
+(and so can be aggregated securely); from them the server computes XGBoost's own leaf value -eta * G / (H + lambda)
+and XGBoost's own gain, keeps the proposal with the largest gain a class, and writes the summed Hessians as the
+covers that TreeSHAP divides by. A site weighs as much as its rows do.
 """
 
 from collections.abc import Sequence
@@ -13,7 +13,8 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from federated.strategies.weighted_bagging import Document, TreeReply, merge, new_trees, with_trees
+from federated.strategies.tree_documents import Document, is_leaf, new_trees, node_totals, with_covers, with_trees
+from federated.strategies.weighted_bagging import TreeReply, merge
 
 Sums = NDArray[np.float64]
 
@@ -51,21 +52,8 @@ def refit(proposal: Document, sums: Sequence[Sums], *, learning_rate: float, reg
 
 
 def _refitted(tree: Document, total: Sums, learning_rate: float, reg_lambda: float) -> Document:
-    left, right = tree["left_children"], tree["right_children"]
-    gradient, cover = total[:, 0].copy(), total[:, 1].copy()
-    for node in reversed(range(len(left))):  # XGBoost numbers children after their parent
-        if left[node] != -1:
-            gradient[node] = gradient[left[node]] + gradient[right[node]]
-            cover[node] = cover[left[node]] + cover[right[node]]
-    value = -learning_rate * gradient / (cover + reg_lambda)
-    conditions = [
-        float(value[node]) if left[node] == -1 else threshold for node, threshold in enumerate(tree["split_conditions"])
-    ]
-    return {
-        **tree,
-        "base_weights": value.tolist(),
-        "split_conditions": conditions,
-        # A leaf that no row reaches still needs a cover, or TreeSHAP divides by zero.
-        "sum_hessian": np.maximum(cover, 1e-6).tolist(),
-        "loss_changes": [0.0] * len(left),
-    }
+    summed = node_totals(tree, total)
+    value = -learning_rate * summed[:, 0] / (summed[:, 1] + reg_lambda)
+    conditions = np.where(is_leaf(tree), value, tree["split_conditions"])
+    made = {**tree, "base_weights": value.tolist(), "split_conditions": conditions.tolist()}
+    return with_covers(made, total[:, 1])

@@ -9,9 +9,11 @@ of the sites' steps. Replies are sorted by site before merging: any order gives 
 from collections.abc import Sequence
 from copy import deepcopy
 from dataclasses import dataclass
-from typing import Any
 
-Document = dict[str, Any]
+import numpy as np
+from numpy.typing import NDArray
+
+from federated.strategies.tree_documents import Document, is_leaf, new_trees, with_covers, with_trees
 
 
 @dataclass(frozen=True)
@@ -33,12 +35,6 @@ class TreeReply:
     weight: float
     trees: list[Document]
     tree_class: list[int]
-
-
-def new_trees(document: Document) -> tuple[list[Document], list[int]]:
-    """The trees of a booster's JSON form, with their classes."""
-    model = document["learner"]["gradient_booster"]["model"]
-    return model["trees"], [int(index) for index in model["tree_info"]]
 
 
 def merge(frame: Document, replies: Sequence[TreeReply]) -> Document:
@@ -75,29 +71,25 @@ def merge(frame: Document, replies: Sequence[TreeReply]) -> Document:
             tree = deepcopy(reply.trees[position])
             share = reply.weight / total
             tree["base_weights"] = [value * share for value in tree["base_weights"]]
-            leaves = [child == -1 for child in tree["left_children"]]
             tree["split_conditions"] = [
-                value * share if leaf else value for value, leaf in zip(tree["split_conditions"], leaves, strict=True)
+                value * share if leaf else value
+                for value, leaf in zip(tree["split_conditions"], is_leaf(tree), strict=True)
             ]
             trees.append(tree)
             tree_class.append(reply.tree_class[position])
     return with_trees(frame, trees, tree_class)
 
 
-def concatenate(documents: Sequence[Document]) -> Document:
-    """The model whose margin is the sum of the given models' margins."""
-    models = [document["learner"]["gradient_booster"]["model"] for document in documents]
-    trees = [tree for model in models for tree in model["trees"]]
-    return with_trees(documents[0], trees, [int(index) for model in models for index in model["tree_info"]])
+def cover(merged: Document, sums: Sequence[NDArray[np.float64]]) -> Document:
+    """The merged round with the Hessians of all sites as covers.
 
-
-def with_trees(frame: Document, trees: Sequence[Document], tree_class: Sequence[int]) -> Document:
-    """`frame` with these trees instead of its own, counters in agreement: one round holds them all."""
-    learner = {**frame["learner"], "attributes": {}}
-    model = dict(learner["gradient_booster"]["model"])
-    model["trees"] = [{**tree, "id": position} for position, tree in enumerate(trees)]
-    model["tree_info"] = list(tree_class)
-    model["gbtree_model_param"] = {**model["gbtree_model_param"], "num_trees": str(len(trees))}
-    model["iteration_indptr"] = [0, len(trees)]
-    learner["gradient_booster"] = {**learner["gradient_booster"], "model": model}
-    return {**frame, "learner": learner}
+    Parameters
+    ----------
+    merged : dict
+        From `merge`.
+    sums : sequence of ndarray, shape (nodes, 2)
+        Gradient and Hessian by leaf, summed over the sites, one a tree.
+    """
+    trees, tree_class = new_trees(merged)
+    covered = [with_covers(tree, total[:, 1]) for tree, total in zip(trees, sums, strict=True)]
+    return with_trees(merged, covered, tree_class)

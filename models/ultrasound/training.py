@@ -77,23 +77,27 @@ def train_epochs(
     network: HeadSegmenter,
     rows: SegmentationRows,
     *,
-    epochs: int,
+    epochs: float,
     learning_rate: float,
     seed: int,
     batch_size: int = 4,
-) -> float:
-    """Train in place with AdamW and return the mean loss of the last epoch.
+    proximal_mu: float = 0.0,
+) -> list[float]:
+    """Train in place with AdamW and return the loss of every batch.
 
     Parameters
     ----------
     network : HeadSegmenter
     rows : SegmentationRows
         The site's training images.
-    epochs : int
-        As many draws as the site has rows, each.
+    epochs : float
+        Draws, as a multiple of the site's rows: at least one batch.
     learning_rate : float
     seed : int
         Of drawing and augmentation.
+    proximal_mu : float
+        FedProx: half of it times the squared distance from the received weights is added to the loss
+        (Li T et al. Federated optimization in heterogeneous networks. MLSys 2020).
 
     Raises
     ------
@@ -106,23 +110,24 @@ def train_epochs(
     network.train().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     optimiser = torch.optim.AdamW(network.parameters(), lr=learning_rate, weight_decay=WEIGHT_DECAY, betas=(0.9, 0.99))
     weights = torch.from_numpy(rows.weights)
-    mean = float("nan")
-    for _ in range(epochs):
-        losses = []
-        drawn = torch.multinomial(weights, len(rows), replacement=True, generator=generator)
-        for batch in torch.split(drawn, batch_size):
-            index = batch.numpy()
-            sources = torch.from_numpy(rows.images[index]).unsqueeze(1).float() / 255.0
-            outlines = Outlines(*torch.from_numpy(rows.outlines[index]).unbind(dim=1))
-            images, masks = augmented(sources, outlines, generator)
-            optimiser.zero_grad(set_to_none=True)
-            loss = _loss(network(images.to(memory_format=torch.channels_last)), masks)
-            loss.backward()  # type: ignore[no-untyped-call]
-            nn.utils.clip_grad_norm_(network.parameters(), 5.0)
-            optimiser.step()
-            losses.append(float(loss.detach()))
-        mean = float(np.mean(losses))
-    return mean
+    received = [parameter.detach().clone() for parameter in network.parameters()]
+    losses = []
+    drawn = torch.multinomial(weights, max(round(epochs * len(rows)), 1), replacement=True, generator=generator)
+    for batch in torch.split(drawn, batch_size):
+        index = batch.numpy()
+        sources = torch.from_numpy(rows.images[index]).unsqueeze(1).float() / 255.0
+        outlines = Outlines(*torch.from_numpy(rows.outlines[index]).unbind(dim=1))
+        images, masks = augmented(sources, outlines, generator)
+        optimiser.zero_grad(set_to_none=True)
+        loss = _loss(network(images.to(memory_format=torch.channels_last)), masks)
+        losses.append(float(loss.detach()))
+        if proximal_mu > 0:
+            pairs = zip(network.parameters(), received, strict=True)
+            loss = loss + proximal_mu / 2 * torch.stack([(now - then).square().sum() for now, then in pairs]).sum()
+        loss.backward()  # type: ignore[no-untyped-call]
+        nn.utils.clip_grad_norm_(network.parameters(), 5.0)
+        optimiser.step()
+    return losses
 
 
 def predict_logits(network: HeadSegmenter, framed: NDArray[np.uint8]) -> NDArray[np.float64]:

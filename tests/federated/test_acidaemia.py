@@ -4,13 +4,12 @@ import numpy as np
 import pytest
 
 from federated.plan import AcidaemiaPlan, BoostingPlan
-from federated.server_app import frame_of
 from federated.simulated_sites import Births
 from federated.sites import birth_sites
 from federated.summaries import auc, feature_range, summarise_target
 from federated.tree_site import TreeSite
 from federated.tree_tasks import ACIDAEMIA, acidaemia_rows, task_of
-from federated.tree_training import ladder, train_sites
+from federated.tree_training import frame_of, ladder, train_sites
 from models.ctg.acidaemia import RUNGS, TARGETS, AcidaemiaModel
 from models.ctg.boosting import booster_from, gradients, margins
 from models.ctg.trace_features import TRACE_FEATURE_NAMES
@@ -52,7 +51,8 @@ def test_a_record_that_cannot_be_assessed_trains_nothing(sites: list[TreeSite]) 
 
 def test_the_ladder_is_the_mean_of_its_rungs(sites: list[TreeSite], births: Births) -> None:
     frame = frame_of(PLAN)
-    from federated.strategies.weighted_bagging import TreeReply, with_trees
+    from federated.strategies.tree_documents import with_trees
+    from federated.strategies.weighted_bagging import TreeReply
 
     replies = [sites[0].step(lane, 1, rounds=2) for lane in (0, 3, 6)]
     rungs = [with_trees(frame, reply.trees, reply.tree_class) for reply in replies]

@@ -63,9 +63,8 @@ def test_the_candidate_is_whole_and_marked(finished: Path) -> None:
 
 def test_flower_gives_the_same_trees_as_the_loop_in_process(finished: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from federated.client_app import tree_site
-    from federated.server_app import frame_of
     from federated.simulated_sites import SITES_VARIABLE, mine
-    from federated.tree_training import train_sites
+    from federated.tree_training import frame_of, train_sites
 
     monkeypatch.setenv(SITES_VARIABLE, str(finished / "sites"))
     plan = load(finished / "plan.toml")
@@ -98,7 +97,7 @@ def test_flower_gives_the_same_weights_as_the_loop_in_process(finished: Path, mo
         replies = [site.train(arrays, round_number)[0] for site in sites]
         arrays = join({lane: average([reply[lane] for reply in replies]) for lane in replies[0]})
     torch.set_num_threads(threads)
-    kept = RunFolder(finished).weights()
+    kept = RunFolder(finished).weights("ultrasound")
     assert kept is not None
     assert kept[0] == plan.ultrasound.rounds
     assert {name: values.tobytes() for name, values in kept[1].items()} == {n: v.tobytes() for n, v in arrays.items()}

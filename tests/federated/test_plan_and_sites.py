@@ -161,9 +161,9 @@ def test_run_folder_keeps_whole_rounds(tmp_path: Path) -> None:
     run.keep_trees("ctg", 1, {0: {"a": 1}})
     run.keep_trees("ctg", 3, {0: {"a": 3}})
     assert run.trees("ctg") == [{0: {"a": 1}}]
-    assert run.weights() is None
-    run.keep_weights(2, {"w": np.ones(2, np.float32)})
-    kept = run.weights()
+    assert run.weights("ultrasound") is None
+    run.keep_weights("ultrasound", 2, {"w": np.ones(2, np.float32)})
+    kept = run.weights("ultrasound")
     assert kept is not None
     assert kept[0] == 2
 

@@ -5,8 +5,10 @@ from itertools import permutations
 import numpy as np
 import pytest
 
+from federated.sites import ctg_sites
 from federated.strategies.refitted_trees import propose, refit
-from federated.strategies.weighted_bagging import TreeReply, concatenate, merge, new_trees
+from federated.strategies.tree_documents import concatenate, new_trees
+from federated.strategies.weighted_bagging import TreeReply, merge
 from federated.tree_site import TreeSite, group_folds
 from federated.tree_training import empty_frame, train_sites
 from models.ctg.boosting import booster_from, margins
@@ -73,7 +75,8 @@ def test_leaf_sums_add_over_sites_and_the_best_tree_is_kept(sites: list[TreeSite
 
 def test_a_single_site_refits_to_its_own_leaves(table: CtgTable) -> None:
     """With one site and no row sampling the refit gives XGBoost's own leaf values."""
-    plan = PLAN.model_copy(update={"boosting": PLAN.boosting.model_copy(update={"subsample": 1.0})})
+    boosting = PLAN.boosting.model_copy(update={"subsample": 1.0})
+    plan = PLAN.model_copy(update={"boosting": boosting, "strategy": "weighted-bagging", "min_leaf_rows": 1})
     only = site("only", table, plan, seed=1)
     reply = only.step(0, 1)
     proposal = propose(FRAME, [reply])
@@ -127,8 +130,10 @@ def test_folds_never_part_a_woman(table: CtgTable) -> None:
 
 
 @pytest.mark.parametrize("strategy", ["weighted-bagging", "refitted-trees"])
-def test_training_learns_and_calibrates(sites: list[TreeSite], table: CtgTable, strategy: str) -> None:
+def test_training_learns_and_calibrates(table: CtgTable, strategy: str) -> None:
     plan = PLAN.model_copy(update={"rounds": 12, "strategy": strategy})
+    site_of = ctg_sites(table, plan, seed=3)
+    sites = [site(f"site-{k}", table.rows(np.flatnonzero(site_of == k)), plan, seed=5) for k in range(3)]
     document, calibration = train_sites(sites, plan, FRAME)["table"]
     model = PatternModel(booster_from(document), calibration)
     probability = model.probabilities(table.features)
