@@ -12,6 +12,7 @@ import torch
 from numpy.typing import NDArray
 
 from federated.plan import UltrasoundPlan
+from federated.sites import head_strata
 from federated.strategies.averaging import WeightReply, cosine_learning_rate, join, lane_of
 from models.datasets.hc18 import HeadImage
 from models.evaluation.splits import hashed_folds
@@ -63,6 +64,11 @@ class ImageSite:
         self.fold = hashed_folds([record.examination for record in self.records], plan.folds)
         if min(len(self.records) - int((self.fold == k).sum()) for k in range(plan.folds)) < 1:
             raise ValueError(f"site {name} has no image to train on")
+
+    @property
+    def strata(self) -> list[int]:
+        """Images of each size band."""
+        return [int(n) for n in np.bincount(head_strata(self.records), minlength=3)]
 
     @cached_property
     def _all(self) -> SegmentationRows:

@@ -107,6 +107,44 @@ class UltrasoundPlan(_Section):
     compression: CompressionPlan = CompressionPlan()
 
 
+class Cut(_Section):
+    """How one modality is cut into sites, as in its own section."""
+
+    sites: int = Field(4, ge=1, le=1000)
+    partition: Literal["dirichlet", "family", "trimester", "scale"] = "dirichlet"
+    alpha: float = Field(1.0, gt=0)
+
+
+class SharedPlan(_Section):
+    """One representation of CTG tables, labour traces and scans: encoders, a shared trunk, a head a task.
+
+    "multi-task" trains all sites together; "transfer" the sites of `source` first, then the others from its trunk;
+    "separate" shares nothing (what the others are compared with). `align` draws the embeddings of growth classes
+    together. `rounds` are those of each stage.
+    """
+
+    mode: Literal["multi-task", "transfer", "separate"]
+    source: Literal["ctg", "ultrasound"] = "ctg"
+    align: tuple[Literal["prototypes", "coral", "cca"], ...] = ()
+    align_strength: float = Field(0.1, gt=0)
+    freeze_trunk: bool = False
+    personal_heads: bool = False
+    table: Cut | None = None
+    trace: Cut | None = None
+    scan: Cut | None = None
+    rounds: int = Field(60, ge=1, le=1000)
+    local_epochs: int = Field(1, ge=1, le=50)
+    learning_rate: float = Field(3e-3, gt=0)
+    batch_size: int = Field(32, ge=2, le=256)
+    proximal_mu: float = Field(0.0, ge=0)
+    folds: int = Field(5, ge=2, le=10)
+    cca_dimensions: int = Field(2, ge=1, le=8)
+    cca_draws: int = Field(12, ge=1, le=100)
+    class_weights: tuple[float, float, float] = (1.0, 2.0, 3.0)
+    aggregation: AggregationPlan = AggregationPlan()
+    compression: CompressionPlan = CompressionPlan()
+
+
 class GatePlan(_Section):
     """How much worse than the bundle in service a candidate may be, overall and at any one site."""
 
@@ -126,6 +164,7 @@ class Plan(_Section):
     ctg: CtgPlan | None = None
     acidaemia: AcidaemiaPlan | None = None
     ultrasound: UltrasoundPlan | None = None
+    shared: SharedPlan | None = None
     gate: GatePlan = GatePlan()
 
     def trees(self) -> list[tuple[str, TreePlan]]:
@@ -154,6 +193,12 @@ def load(path: Path) -> Plan:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"])
         raise InputError(f"plan {path}: {where}: {first['msg']}") from None
-    if plan.ctg is None and plan.acidaemia is None and plan.ultrasound is None:
-        raise InputError(f"plan {path}: none of [ctg], [acidaemia], [ultrasound] is there: nothing to train")
+    own = plan.ctg is not None or plan.acidaemia is not None or plan.ultrasound is not None
+    if not own and plan.shared is None:
+        raise InputError(f"plan {path}: none of [ctg], [acidaemia], [ultrasound], [shared] is there: nothing to train")
+    if plan.shared is not None:
+        if own:
+            raise InputError(f"plan {path}: [shared] is a study of its own: put the other sections into another plan")
+        if sum(part is not None for part in (plan.shared.table, plan.shared.trace, plan.shared.scan)) < 2:
+            raise InputError(f"plan {path}: shared: at least two of [shared.table], [shared.trace], [shared.scan]")
     return plan

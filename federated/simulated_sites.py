@@ -23,6 +23,7 @@ from models.ctg.acidaemia import MILD, SEVERE, low_ph
 from models.datasets import ctu_uhb, hc18, uci_ctg
 from models.datasets.synthetic import is_synthetic
 from models.errors import DataSetError
+from models.representation.growth_class import birth_weight_z
 
 Modality = Literal["ctg", "acidaemia", "ultrasound"]
 LABELS: dict[Modality, str] = {"ctg": "ctg-hospital", "acidaemia": "labour-ward", "ultrasound": "scan-hospital"}
@@ -132,16 +133,22 @@ class Births:
     names : ndarray of str, shape (n,)
     ph : ndarray of float64, shape (n,)
     features : ndarray of float64, shape (n, 75)
+    birth_z : ndarray of float64, shape (n,)
+        Of the birth weight for the age; NaN where it is not known.
     """
 
     names: NDArray[np.str_]
     ph: NDArray[np.float64]
     features: NDArray[np.float64]
+    birth_z: NDArray[np.float64]
 
     @classmethod
     def of(cls, records: list[ctu_uhb.BirthRecord], features: NDArray[np.float64]) -> "Births":
         """Records with what was measured on them."""
-        return cls(np.array([one.name for one in records]), np.array([one.ph for one in records]), features)
+        weight = np.array([one.birth_weight_g for one in records])
+        weeks = np.array([one.completed_weeks for one in records])
+        names, ph = np.array([one.name for one in records]), np.array([one.ph for one in records])
+        return cls(names, ph, features, birth_weight_z(weight, weeks))
 
     @property
     def labels(self) -> NDArray[np.int64]:
@@ -150,7 +157,7 @@ class Births:
 
     def rows(self, index: NDArray[np.int64]) -> "Births":
         """The given records."""
-        return Births(self.names[index], self.ph[index], self.features[index])
+        return Births(self.names[index], self.ph[index], self.features[index], self.birth_z[index])
 
 
 @lru_cache(maxsize=2)

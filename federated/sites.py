@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from federated.plan import AcidaemiaPlan, CtgPlan, UltrasoundPlan
+from federated.plan import AcidaemiaPlan, CtgPlan, Cut, UltrasoundPlan
 from models.datasets.hc18 import HeadImage
 from models.datasets.uci_ctg import CtgTable
 
@@ -85,7 +85,7 @@ def head_strata(records: Sequence[HeadImage]) -> Labels:
     return np.digitize([record.head_circumference_mm for record in records], [150.0, 210.0]).astype(np.int64)
 
 
-def head_sites(records: Sequence[HeadImage], plan: UltrasoundPlan, seed: int) -> Labels:
+def head_sites(records: Sequence[HeadImage], plan: UltrasoundPlan | Cut, seed: int) -> Labels:
     """Simulated site of each image, cut by examination: skewed by the size of the head, or cut along size or scale."""
     examinations = np.array([record.examination for record in records])
     if plan.partition == "dirichlet":
@@ -103,13 +103,13 @@ def sorted_sites(groups: NDArray[np.str_], values: NDArray[np.float64], *, sites
     return np.asarray((rank * sites // len(names))[inverse], dtype=np.int64)
 
 
-def ctg_sites(table: CtgTable, plan: CtgPlan, seed: int) -> Labels:
+def ctg_sites(table: CtgTable, plan: CtgPlan | Cut, seed: int) -> Labels:
     """Simulated site of each segment, cut by woman."""
     if plan.partition == "family":
         return family_sites(table.woman, table.family, halves=plan.sites // 2, seed=seed)
     return dirichlet_sites(table.woman, table.state, sites=plan.sites, alpha=plan.alpha, seed=seed)
 
 
-def birth_sites(names: NDArray[np.str_], labels: Labels, plan: AcidaemiaPlan, seed: int) -> Labels:
+def birth_sites(names: NDArray[np.str_], labels: Labels, plan: AcidaemiaPlan | Cut, seed: int) -> Labels:
     """Simulated site of each labour record, skewed by how low the pH is."""
     return dirichlet_sites(names, labels, sites=plan.sites, alpha=plan.alpha, seed=seed)

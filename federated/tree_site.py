@@ -174,8 +174,10 @@ class TreeSite:
         self.settings: BoostingSettings = plan.boosting.settings()
         self.seed = seed + sum(name.encode())
         self.lanes_each = plan.calibration_folds + 1
-        fold = group_folds(rows.group, rows.stratum, plan.calibration_folds)
-        self.lanes = [_Lane(learner, fold == number) for learner in rows.learners for number in range(self.lanes_each)]
+        self.fold = group_folds(rows.group, rows.stratum, plan.calibration_folds)
+        self.lanes = [
+            _Lane(learner, self.fold == number) for learner in rows.learners for number in range(self.lanes_each)
+        ]
 
     def step(self, lane: int, round_number: int, rounds: int = 1) -> TreeReply:
         """Grow `rounds` boosting rounds on the lane's rows; the lane's margin stays as it is.
@@ -224,16 +226,17 @@ class TreeSite:
         """Sums over the left-out women of the target's learners."""
         classes = len(calibration.bias)
         sums = CalibrationSums(np.zeros(classes), np.zeros((classes, classes)), 0, 0, 0)
-        for out, margin, label in self._left_out(target):
+        for out, margin, label in self.left_out_by_fold(target):
             sums += calibration_sums(calibration, margin, label, len(np.unique(self.rows.group[out])))
         return sums
 
     def left_out(self, target: str) -> tuple[Array, Labels]:
         """Margins of the left-out rows, shape (n, classes), and their classes, shape (n,)."""
-        parts = self._left_out(target)
+        parts = self.left_out_by_fold(target)
         return np.concatenate([part[1] for part in parts]), np.concatenate([part[2] for part in parts])
 
-    def _left_out(self, target: str) -> list[tuple[NDArray[np.bool_], Array, Labels]]:
+    def left_out_by_fold(self, target: str) -> list[tuple[NDArray[np.bool_], Array, Labels]]:
+        """Of each fold that is not empty: which rows, their margins, their classes."""
         names, label = self.rows.targets[target]
         parts = []
         for number in range(1, self.lanes_each):

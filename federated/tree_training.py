@@ -85,10 +85,9 @@ def assemble(
     return {target: ladder(frame, [learned[name] for name in names]) for target, names in targets.items()}
 
 
-def train_sites(sites: Sequence[TreeSite], plan: TreePlan, frame: Document) -> dict[str, tuple[Document, Calibration]]:
-    """Boost over `sites`, then calibrate: trees and calibration of each target."""
-    learners, targets = sites[0].rows.learners, sites[0].rows.targets
-    kept: list[list[Document]] = [[] for _ in learners]
+def boost_sites(sites: Sequence[TreeSite], plan: TreePlan, frame: Document) -> dict[str, Document]:
+    """Boost over `sites`: the trees of each learner."""
+    kept: list[list[Document]] = [[] for _ in sites[0].rows.learners]
     for round_number in range(1, plan.rounds + 1):
         for lane in range(len(sites[0].lanes)):
             chosen = [sites[k] for k in proposers(len(sites), plan, round_number)]
@@ -101,7 +100,13 @@ def train_sites(sites: Sequence[TreeSite], plan: TreePlan, frame: Document) -> d
                 site.absorb(lane, merged)
             if is_final(lane, plan):
                 kept[lane // (plan.calibration_folds + 1)].append(merged)
-    learned = {learner.name: concatenate(trees) for learner, trees in zip(learners, kept, strict=True)}
+    return {learner.name: concatenate(trees) for learner, trees in zip(sites[0].rows.learners, kept, strict=True)}
+
+
+def train_sites(sites: Sequence[TreeSite], plan: TreePlan, frame: Document) -> dict[str, tuple[Document, Calibration]]:
+    """Boost over `sites`, then calibrate: trees and calibration of each target."""
+    targets = sites[0].rows.targets
+    learned = boost_sites(sites, plan, frame)
     models = assemble(frame, learned, {target: names for target, (names, _) in targets.items()})
     classes = sites[0].left_out(next(iter(targets)))[0].shape[1]
     made = {}

@@ -1,4 +1,4 @@
-"""Run one study: ``python -m federated.evidence uci|ctu-uhb|choices|hc18|hc18-arms DATA PLAN``.
+"""Run one study: ``python -m federated.evidence uci|ctu-uhb|choices|hc18|hc18-arms|image-sites|families DATA PLAN``.
 
 Each trains the shipped recipe several times without a fifth of the women, records or examinations and appends
 what it predicts for them to ``docs/evidence/oof``; ``hc18`` trains nothing, but takes the lanes of a finished run
@@ -19,7 +19,7 @@ OUTPUT = Path("docs/evidence/oof")
 def main() -> None:
     """The command line."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("study", choices=["hc18", "hc18-arms", "uci", "ctu-uhb", "choices"])
+    parser.add_argument("study", choices=["hc18", "hc18-arms", "uci", "ctu-uhb", "choices", "families", "image-sites"])
     parser.add_argument("data", type=Path, help="folder with the data sets")
     parser.add_argument("plan", type=Path)
     parser.add_argument("--run", type=Path, help="hc18: folder of a finished run of this plan")
@@ -27,10 +27,22 @@ def main() -> None:
     parser.add_argument("--output", type=Path, default=OUTPUT)
     arguments = parser.parse_args()
     plan = load(arguments.plan)
-    find = {"hc18": hc18.find, "hc18-arms": hc18.find, "uci": uci_ctg.find}.get(arguments.study, ctu_uhb.find)
+    if arguments.study == "families":
+        from federated.evidence import families
+
+        families.study(arguments.data, plan, arguments.output, arguments.parts)
+        return
+    find = {**dict.fromkeys(("hc18", "hc18-arms", "image-sites"), hc18.find), "uci": uci_ctg.find}.get(
+        arguments.study, ctu_uhb.find
+    )
     where = find(arguments.data)
     if where is None:
         parser.error(f"{arguments.data}: the data set of {arguments.study} is not below this folder")
+    if arguments.study == "image-sites":
+        from federated.evidence import image_sites
+
+        image_sites.study(where, plan, arguments.output, arguments.parts)
+        return
     if arguments.study.startswith("hc18"):
         from federated.evidence import heads
 

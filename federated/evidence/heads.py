@@ -124,8 +124,9 @@ ARMS = (*(f"central/{k}" for k in range(FOLDS)), "trimester/0", "scale/0")
 
 def arms(folder: Path, plan: Plan, output: Path, parts: Sequence[str]) -> None:
     """The same recipe on other sites, one lane at a time in this process: parts are ``arm/fold``."""
-    from federated.image_site import ImageSite, initial_lanes, network_of
-    from federated.strategies.averaging import average, join, lane_of
+    from federated.image_site import ImageSite, network_of
+    from federated.image_training import train_image_sites
+    from federated.strategies.averaging import lane_of
     from models.ultrasound.training import predict_head
 
     section = plan.ultrasound or UltrasoundPlan()
@@ -139,12 +140,12 @@ def arms(folder: Path, plan: Plan, output: Path, parts: Sequence[str]) -> None:
         site_of = head_sites(records, cut, plan.seed)
         sites = [ImageSite(f"site-{k + 1}", _of(records, site_of == k), cut, seed=plan.seed) for k in range(cut.sites)]
         lane = int(number) + 1
-        arrays = initial_lanes(cut, plan.seed)
-        for round_number in range(1, cut.rounds + 1):
-            replies = [site.train(arrays, round_number, [lane]) for site in sites]
-            arrays |= join({lane: average([reply[lane] for reply, _ in replies])})
+
+        def report(round_number: int, loss: float, _: float) -> None:
             if round_number % 10 == 0:
-                print(f"{part} round {round_number}: loss {np.mean([loss for _, loss in replies]):.3f}", flush=True)
+                print(f"{part} round {round_number}: loss {loss:.3f}", flush=True)
+
+        arrays = train_image_sites(sites, cut, plan.seed, [lane], report)
         network = network_of(lane_of(arrays, lane))
         return [
             {

@@ -39,12 +39,16 @@ class BirthRecord:
         Of the umbilical artery.
     second_stage_s : float or None
         Start of the second stage from the start of the trace, s; None when there is none.
+    birth_weight_g, completed_weeks : float
+        NaN where the record does not state them.
     """
 
     name: str
     recording: CtgRecording
     ph: float
     second_stage_s: float | None
+    birth_weight_g: float = float("nan")
+    completed_weeks: float = float("nan")
 
 
 @dataclass(frozen=True)
@@ -125,7 +129,8 @@ def read(where: Path) -> list[BirthRecord]:
             continue
         start = fields.get("Pos. II.st.", -1.0)
         second = start / recording.sampling_rate_hz if start > 0 else None
-        records.append(BirthRecord(name, recording, ph, second))
+        born = (fields.get("Weight(g)", float("nan")), fields.get("Gest. weeks", float("nan")))
+        records.append(BirthRecord(name, recording, ph, second, *born))
     if not records:
         raise DataSetError(f"{where}: no record with a pH")
     return records

@@ -12,6 +12,7 @@ from PIL import Image, ImageDraw
 
 from models.ctg.synthetic import as_wfdb, trace
 from models.datasets import ctu_uhb
+from models.growth.weight import FMF_2018
 from models.ultrasound.ellipse import Ellipse
 from models.ultrasound.synthetic import phantom, random_ellipse
 
@@ -129,9 +130,12 @@ def write_ctu_uhb(folder: Path, *, records: int = 48, seed: int = 0) -> None:
             seed=seed * 1009 + number,
         )
         name = str(1001 + number)
+        weeks = 38 + number % 4
+        grams = FMF_2018.value_at(float(np.random.default_rng(seed * 31 + number).normal()), 7 * weeks + 3.5)
         for file, content in as_wfdb(made.recording, name).items():
-            header = f"#pH           {ph:.2f}\n#Pos. II.st.  -1\n".encode() if file.endswith(".hea") else b""
-            (target / file).write_bytes(content + header)
+            header = f"#pH           {ph:.2f}\n#Gest. weeks  {weeks}\n#Weight(g)    {grams:.0f}\n#Pos. II.st.  -1\n"
+            header_bytes = header.encode() if file.endswith(".hea") else b""
+            (target / file).write_bytes(content + header_bytes)
 
 
 def write_hc18(folder: Path, *, examinations: int = 40, seed: int = 0) -> None:

@@ -26,7 +26,7 @@ def births() -> Births:
     features = rng.normal(0, 1, (180, len(TRACE_FEATURE_NAMES)))
     features[:, :5] -= 8 * (ph - 7.2)[:, None]
     features[7] = np.nan
-    return Births(np.array([f"r{i:03d}" for i in range(180)]), ph, features)
+    return Births(np.array([f"r{i:03d}" for i in range(180)]), ph, features, np.full(180, np.nan))
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,1 @@
+"""Encoders a modality, a shared trunk, a head a task: one representation of CTG and ultrasound."""
