@@ -17,13 +17,15 @@ from federated.disclosure import floored
 from federated.messages import as_arrays, as_record, compressed, decode, encode
 from federated.plan import Plan
 from federated.simulated_sites import SITES_VARIABLE, Site, birth_rows, ctg_rows, head_rows, mine
-from federated.strategies.averaging import WeightReply, join
+from federated.strategies.averaging import WeightReply, join, lane_numbers, lane_of
 from federated.tree_site import TreeSite
 from federated.tree_tasks import acidaemia_rows, pattern_rows
 from models.ctg.calibration import Calibration
 
 if TYPE_CHECKING:  # a CTG message must not load torch
     from federated.image_site import ImageSite
+    from federated.shared_site import SharedSite
+    from models.representation.examples import Examples
 
 app = ClientApp()
 
@@ -156,6 +158,75 @@ def _image_site(partition: int, plan_json: str, folder: str) -> "ImageSite":
     site = mine(partition)
     assert plan.ultrasound is not None
     return ImageSite(site.name, head_rows(site), plan.ultrasound, seed=plan.seed)
+
+
+@lru_cache(maxsize=32)
+def _examples(partition: int, plan_json: str, folder: str) -> "Examples":
+    from federated.shared_data import site_examples
+
+    return site_examples(mine(partition), Plan.model_validate_json(plan_json))
+
+
+def _shared_site(message: Message, context: Context) -> "SharedSite":
+    """The site with its features scaled, and its own heads if it has any."""
+    from federated.shared_site import SharedSite
+
+    partition, plan_json, folder = _key(message, context)
+    plan = Plan.model_validate_json(plan_json)
+    assert plan.shared is not None
+    site = SharedSite(mine(partition).name, _examples(partition, plan_json, folder), plan.shared, seed=plan.seed)
+    if "standard" in message.content:
+        site.standardise(message.content["standard"]["sums"].numpy())
+    if "personal" in context.state:
+        kept = as_arrays(context.state["personal"])
+        site.personal = {lane: lane_of(kept, lane) for lane in lane_numbers(kept)}
+    return site
+
+
+@app.query("features")
+def features(message: Message, context: Context) -> Message:
+    """Sums that features are scaled by."""
+    site = _shared_site(message, context)
+    return Message(RecordDict({"sums": as_record({"features": site.feature_sums()})}), reply_to=message)
+
+
+@app.train("shared", mods=[compressed])
+def train_shared(message: Message, context: Context) -> Message:
+    """Local epochs of every lane on the parts that the site has data for."""
+    from federated.shared_training import stages
+
+    site, config = _shared_site(message, context), message.content["config"]
+    stage = stages(site.plan)[int(config["stage"])]
+    arrays, summaries = as_arrays(message.content["model"]), as_arrays(message.content["summaries"])
+    replies, losses, told = site.train(arrays, stage, int(config["round"]), summaries)
+    if site.personal:
+        context.state["personal"] = as_record(join(site.personal))
+    reply = weight_reply(message, replies, losses)
+    reply.content["summaries"] = as_record(told)
+    return reply
+
+
+@app.query("judge")
+def judge(message: Message, context: Context) -> Message:
+    """Figures of the rows that each lane left out."""
+    from federated.shared_metrics import judged
+
+    site = _shared_site(message, context)
+    metrics = judged(site.examples.labels, site.left_out(as_arrays(message.content["model"])))
+    return Message(RecordDict({"metrics": MetricRecord(dict(metrics))}), reply_to=message)
+
+
+@app.query("means")
+def means(message: Message, context: Context) -> Message:
+    """Resampled means of growth cells by lane: the cell, then the embedding, in each row."""
+    from federated.shared_site import lanes_of
+
+    site, arrays = _shared_site(message, context), as_arrays(message.content["model"])
+    made = {
+        str(lane): np.array([[cell, *mean] for cell, mean in site.matched_means(arrays, lane)]).reshape(-1, 17)
+        for lane in lanes_of(site.plan)
+    }
+    return Message(RecordDict({"means": as_record(made)}), reply_to=message)
 
 
 @app.train("ultrasound", mods=[compressed])

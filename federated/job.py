@@ -13,6 +13,7 @@ import sys
 from dataclasses import asdict
 from pathlib import Path
 from types import FrameType
+from typing import Any
 
 os.environ.setdefault("FLWR_TELEMETRY_ENABLED", "0")
 os.environ.setdefault("FLWR_DISABLE_UPDATE_CHECK", "1")
@@ -42,13 +43,15 @@ def run(folder: RunFolder, plan: Plan, data: Path | None, incumbent: Bundle | No
             synthetic.write(data, seed=plan.seed)
     if data is None:
         raise FetalHealthError("no data folder given: use --data or set FETAL_HEALTH_DATA")
-    sites = cut(plan, data, folder.sites)
+    sites = cut(plan, data, folder.sites, incumbent.folder if incumbent else None)
     folder.event("started", plan=plan.name, sites=len(sites), pid=os.getpid())
     simulate(folder, len(sites))
+    results = json.loads((folder.path / "results.json").read_text(encoding="utf-8"))
+    if plan.shared:
+        return _study(folder, results["shared"])
     from federated.candidate import build
     from federated.gate import judge
 
-    results = json.loads((folder.path / "results.json").read_text(encoding="utf-8"))
     candidate = (
         Bundle(folder.candidate) if folder.candidate.exists() else build(folder, plan, sites, results, incumbent)
     )
@@ -60,6 +63,16 @@ def run(folder: RunFolder, plan: Plan, data: Path | None, incumbent: Bundle | No
         folder.event("gate", verdict=verdict.words())
     folder.event("finished", candidate=candidate.identifier, gate="passed" if passed else "refused")
     return 0 if passed else GATE_REFUSED
+
+
+def _study(folder: RunFolder, results: dict[str, Any]) -> int:
+    """A shared representation changes no bundle: its figures and weights stay in the run folder."""
+    for note in results["notes"].values():
+        folder.event("note", words=note)
+    for task, figures in results["figures"].items():
+        folder.event("judged", task=task, **figures)
+    folder.event("finished", figures="results.json", weights="checkpoints/shared.npz")
+    return 0
 
 
 def simulate(folder: RunFolder, sites: int) -> None:

@@ -82,6 +82,15 @@ class RunFolder:
         with np.load(path) as stored:
             return int(number.read_text()), {name: stored[name] for name in stored.files}
 
+    def keep_results(self, name: str, results: dict[str, Any]) -> None:
+        """Keep what a finished stage has found."""
+        self._write(f"{name}.json", json.dumps(results).encode())
+
+    def results(self, name: str) -> dict[str, Any]:
+        """Inverse of `keep_results`."""
+        kept: dict[str, Any] = json.loads((self.path / "checkpoints" / f"{name}.json").read_bytes())
+        return kept
+
     def _write(self, name: str, content: bytes) -> None:
         path = self.path / "checkpoints" / name
         partial = path.with_name(path.name + ".part")

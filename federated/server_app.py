@@ -40,6 +40,10 @@ def main(grid: Grid, context: Context) -> None:
     if plan.ultrasound:
         held = [node for node in nodes if node.modality == "ultrasound"]
         results["ultrasound"] = _train_ultrasound(grid, run, plan, held)
+    if plan.shared:
+        from federated.strategies.shared import train_shared
+
+        results["shared"] = train_shared(grid, run, plan, nodes, _progress)
     (run.path / "results.json").write_text(json.dumps(results), encoding="utf-8")
 
 

@@ -125,15 +125,6 @@ class SharedSite:
         one = self.examples
         self.examples = Examples(one.modality, scaled, one.labels, one.weight, one.group, one.stratum)
 
-    def trains(self, name: str, stage: Stage) -> bool:
-        """Whether the site sends this weight (without its lane) after a round of the stage."""
-        kept_here = self.plan.personal_heads and name.startswith("head.")
-        return (
-            name.startswith(parts_of([self.modality]))
-            and not name.startswith(stage.frozen or ("\0",))
-            and not kept_here
-        )
-
     def _network(self, arrays: Arrays, lane: int) -> SharedNetwork:
         return network_of({**lane_of(arrays, lane), **self.personal.get(lane, {})}, self.base_seed)
 
@@ -178,7 +169,7 @@ class SharedSite:
                 proximal_mu=self.plan.proximal_mu,
             )
             after = arrays_of(network)
-            sent = {name: values for name, values in after.items() if self.trains(name, stage)}
+            sent = {name: values for name, values in after.items() if travels(name, self.modality, stage, self.plan)}
             replies[lane] = WeightReply(self.name, float(len(rows)), sent)
             if self.plan.personal_heads:
                 self.personal[lane] = {name: values for name, values in after.items() if name.startswith("head.")}
@@ -228,6 +219,13 @@ class SharedSite:
                 for task, values in predictions(self._network(arrays, lane), self.examples.select(out)).items():
                     made[task][out] = values
         return made
+
+
+def travels(name: str, modality: Modality, stage: Stage, plan: SharedPlan) -> bool:
+    """Whether a site sends this weight (named without its lane) after a round of the stage."""
+    if plan.personal_heads and name.startswith("head."):
+        return False
+    return name.startswith(parts_of([modality])) and not name.startswith(stage.frozen or ("\0",))
 
 
 def part_of(arrays: Mapping[str, NDArray[np.float32]], modality: Modality) -> Weights:

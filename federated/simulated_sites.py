@@ -7,7 +7,7 @@ there. A site reads its own groups and nothing else; a group never stands at two
 import json
 import os
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Literal
@@ -15,7 +15,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from federated.plan import Plan
+from federated.plan import Plan, SharedPlan
 from federated.sites import birth_sites, ctg_sites, head_sites, head_strata
 from federated.tree_tasks import measured
 from models.bundle import file_hash
@@ -23,10 +23,13 @@ from models.ctg.acidaemia import MILD, SEVERE, low_ph
 from models.datasets import ctu_uhb, hc18, uci_ctg
 from models.datasets.synthetic import is_synthetic
 from models.errors import DataSetError
+from models.representation.examples import Modality as SharedModality
 from models.representation.growth_class import birth_weight_z
 
 Modality = Literal["ctg", "acidaemia", "ultrasound"]
 LABELS: dict[Modality, str] = {"ctg": "ctg-hospital", "acidaemia": "labour-ward", "ultrasound": "scan-hospital"}
+# What each kind of hospital brings to a shared representation.
+MODALITY_OF: dict[str, SharedModality] = {"ctg": "table", "acidaemia": "trace", "ultrasound": "scan"}
 SITES_VARIABLE = "FETAL_HEALTH_SITES"
 
 
@@ -46,6 +49,8 @@ class Site:
     rows : int
     strata : list of int
         Rows of each class: state, how low the pH is, size of the head.
+    bundle : str
+        Folder of the bundle in service, whose segmenter measures heads for a shared representation.
     """
 
     name: str
@@ -54,9 +59,10 @@ class Site:
     groups: list[str]
     rows: int
     strata: list[int]
+    bundle: str = ""
 
 
-def cut(plan: Plan, data: Path, folder: Path) -> list[Site]:
+def cut(plan: Plan, data: Path, folder: Path, bundle: Path | None = None) -> list[Site]:
     """Cut the data sets into the plan's sites and write a folder for each, CTG first.
 
     Raises
@@ -65,22 +71,25 @@ def cut(plan: Plan, data: Path, folder: Path) -> list[Site]:
         A data set that the plan needs is not below `data`.
     """
     sites: list[Site] = []
-    if plan.ctg:
+    shared = plan.shared or SharedPlan(mode="multi-task")
+    if ctg := plan.ctg or shared.table:
         where = _find(uci_ctg.find(data), "UCI cardiotocography", data)
         table = read_ctg(str(where))
-        site_of = ctg_sites(table, plan.ctg, plan.seed)
+        site_of = ctg_sites(table, ctg, plan.seed)
         sites += _sites("ctg", where, site_of, table.woman, table.state)
-    if plan.acidaemia:
+    if acidaemia := plan.acidaemia or shared.trace:
         where = _find(ctu_uhb.find(data), "CTU-UHB", data)
         births = read_births(str(where))
-        site_of = birth_sites(births.names, births.labels, plan.acidaemia, plan.seed)
+        site_of = birth_sites(births.names, births.labels, acidaemia, plan.seed)
         sites += _sites("acidaemia", where, site_of, births.names, births.labels)
-    if plan.ultrasound:
+    if ultrasound := plan.ultrasound or shared.scan:
         where = _find(hc18.find(data), "HC18", data)
         records = read_heads(str(where))
-        site_of = head_sites(records, plan.ultrasound, plan.seed)
+        site_of = head_sites(records, ultrasound, plan.seed)
         examinations = np.array([record.examination for record in records])
         sites += _sites("ultrasound", where, site_of, examinations, head_strata(records))
+    if bundle is not None:
+        sites = [replace(site, bundle=str(bundle.resolve())) for site in sites]
     for position, site in enumerate(sites):
         target = folder / str(position)
         target.mkdir(parents=True, exist_ok=True)

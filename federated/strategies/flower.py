@@ -96,7 +96,7 @@ class SiteStrategy(Strategy):
         """The nodes that train in this round."""
         return self.nodes
 
-    def details(self) -> dict[str, str]:
+    def details(self) -> dict[str, Any]:
         """More that the sites are told."""
         return {}
 
@@ -231,7 +231,7 @@ class Averaging(SiteStrategy):
         if self.rounds.adam:
             self.rounds.adam.restore(kept)
 
-    def details(self) -> dict[str, str]:
+    def details(self) -> dict[str, Any]:
         """How to pack the update."""
         return {"compression": self.compression.model_dump_json()}
 
@@ -250,6 +250,10 @@ class Averaging(SiteStrategy):
         self.keep(round_number, {**after, **extra})
         return as_record(after)
 
+    def held(self, reply: Message, sent: Mapping[str, NDArray[np.float32]]) -> Mapping[str, NDArray[np.float32]]:
+        """Those of the weights that were sent which this site answers."""
+        return sent
+
     def _read(
         self, wave: list[Message], sent: Mapping[str, NDArray[np.float32]], losses: dict[str, float]
     ) -> Iterator[WeightReply]:
@@ -257,6 +261,6 @@ class Averaging(SiteStrategy):
             name, metrics = self.names[reply.metadata.src_node_id], reply.content["metrics"]
             mean, variance = cast(list[float], metrics["loss"])
             losses[name] = mean
-            arrays = unpack(as_arrays(reply.content["model"]), sent, self.compression)
+            arrays = unpack(as_arrays(reply.content["model"]), self.held(reply, sent), self.compression)
             lane_rows = dict(enumerate(cast(list[int], metrics["num-examples"])))
             yield self.rounds.reply(name, arrays, lane_rows, (mean, variance))

@@ -13,7 +13,7 @@ from models.representation.examples import UNKNOWN, Examples, Task
 from models.representation.network import SharedNetwork
 
 Array = NDArray[np.float64]
-WEIGHT_DECAY = 1e-2
+WEIGHT_DECAY = 0.1
 
 
 @dataclass(frozen=True)
