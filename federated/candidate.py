@@ -1,7 +1,7 @@
 """From the results of a run to a candidate bundle: files, manifest, model card, per-site metrics."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -13,7 +13,7 @@ from federated.run_folder import RunFolder
 from federated.server_app import final_trees
 from federated.simulated_sites import Site, provenance
 from federated.strategies.averaging import lane_of
-from federated.summaries import DECISIONS, auc, best_decision, macro_f1, specificity_cut
+from federated.summaries import DECISIONS, against_local, auc, best_decision, macro_f1, specificity_cut
 from models.bundle import (
     ACIDAEMIA_FILES,
     ACIDAEMIA_SETTINGS,
@@ -117,6 +117,7 @@ def _ctg(run: RunFolder, plan: Plan, results: Mapping[str, Any]) -> Made:
         name: {
             **results["nodes"][name],
             **{f"macro_f1_{view}": _f1(counts[view][position, rule[view]]) for view in VIEWS},
+            **_local(sites[name], VIEWS),
         }
         for position, name in enumerate(sites)
     }
@@ -148,7 +149,13 @@ def _acidaemia(run: RunFolder, plan: Plan, results: Mapping[str, Any]) -> Made:
             for name in names
         },
     }
-    return files, metrics, {name: dict(results["nodes"][name]) for name in sites}
+    return files, metrics, {name: {**results["nodes"][name], **_local(sites[name], names)} for name in sites}
+
+
+def _local(site: Mapping[str, Any], targets: Iterable[str]) -> dict[str, Any]:
+    """The site's federated model beside its own, by target, where that was asked for and enough women are there."""
+    asked = {target: against_local(site[f"{target}-local"]) for target in targets if f"{target}-local" in site}
+    return {f"against_local_{target}": found for target, found in asked.items() if found is not None}
 
 
 def _total(sites: Mapping[str, Any], key: str) -> Any:

@@ -146,6 +146,8 @@ def summarise(message: Message, context: Context) -> Message:
     for target in site.rows.targets:
         for name, value in summarise_target(site, target, _calibration(message, target)).items():
             metrics[f"{target}-{name}"] = value
+        if Plan.model_validate_json(str(message.content["config"]["plan"])).gate.never_worse_than_local:
+            metrics[f"{target}-local"] = site.against_local(target)
     metrics["low"], metrics["high"] = feature_range(site)
     return Message(RecordDict({"metrics": MetricRecord(metrics)}), reply_to=message)
 

@@ -28,14 +28,30 @@ class Verdict:
         return f"{self.what}: {self.candidate:g} against {self.incumbent:g} (may be worse by {self.allowed:g}) {sign}"
 
 
+def against_own_models(candidate: Mapping[str, Any]) -> list[Verdict]:
+    """One line a site and model: its log-loss beside that of the model it would have trained alone.
+
+    It fails where the whole 95 % interval of the difference is on the wrong side.
+    """
+    verdicts = []
+    for sites in candidate["sites"].values():
+        for name, figures in sites.items():
+            for key, found in figures.items():
+                if key.startswith("against_local_"):
+                    what = f"log-loss against its own model, {key.removeprefix('against_local_')}, {name}"
+                    low = found["ci95"][0]
+                    verdicts.append(Verdict(what, found["difference"], 0.0, found["difference"] - low, low <= 0))
+    return verdicts
+
+
 def judge(candidate: Mapping[str, Any], incumbent: Mapping[str, Any], gate: GatePlan) -> list[Verdict]:
     """Compare two manifests; an empty list means there was nothing to compare."""
+    verdicts = against_own_models(candidate) if gate.never_worse_than_local else []
     if candidate.get("synthetic", False) != incumbent.get("synthetic", False):
         # The figures do not compare; only the step from synthetic data to people is one forward.
         if incumbent.get("synthetic", False):
-            return []
+            return verdicts
         return [Verdict("trained on people (1) or on synthetic data (0)", 0, 1, 0, False)]
-    verdicts = []
     specifications = (
         ("ctg", "macro_f1_table", +1, gate.max_macro_f1_loss, gate.max_site_macro_f1_loss),
         ("ctg", "macro_f1_trace", +1, gate.max_macro_f1_loss, gate.max_site_macro_f1_loss),

@@ -57,8 +57,9 @@ class AggregationPlan(_Section):
 class TreePlan(_Section):
     """Federated boosting: what the two CTG models have in common.
 
-    A site proposes no leaf of fewer than `min_leaf_rows` rows and sums none of fewer; with many sites only
-    `proposers` of them, in turn, propose trees in a round.
+    A site proposes no leaf of fewer than `min_leaf_rows` rows, and tells the sums of leaves with fewer than
+    `merge_below` together with a neighbour's (1: as they are, where sums are aggregated securely). With many sites
+    only `proposers` of them, in turn, propose trees in a round.
     """
 
     strategy: Literal["refitted-trees", "weighted-bagging"] = "refitted-trees"
@@ -68,6 +69,7 @@ class TreePlan(_Section):
     rounds: int = Field(120, ge=1, le=1000)
     proposers: int = Field(8, ge=1, le=100)
     min_leaf_rows: int = Field(SMALL_CELL, ge=1, le=100)
+    merge_below: int = Field(SMALL_CELL, ge=1, le=100)
     calibration_folds: int = Field(4, ge=2, le=10)
     boosting: BoostingPlan = BoostingPlan()
 
@@ -146,13 +148,18 @@ class SharedPlan(_Section):
 
 
 class GatePlan(_Section):
-    """How much worse than the bundle in service a candidate may be, overall and at any one site."""
+    """How much worse than the bundle in service a candidate may be, overall and at any one site.
+
+    With `never_worse_than_local` no site may be left with a model that is worse, beyond chance, than the one that it
+    would have trained alone.
+    """
 
     max_macro_f1_loss: float = Field(0.05, ge=0)
     max_mae_mm_increase: float = Field(0.3, ge=0)
     max_site_macro_f1_loss: float = Field(0.15, ge=0)
     max_auc_loss: float = Field(0.03, ge=0)
     max_site_mae_mm_increase: float = Field(1.0, ge=0)
+    never_worse_than_local: bool = True
 
 
 class Plan(_Section):

@@ -96,6 +96,12 @@ def group_folds(group: Groups, stratum: Labels, folds: int) -> Labels:
     return np.array([fold[str(name)] for name in group], dtype=np.int64)
 
 
+def log_losses(margin: Array, label: Labels) -> Array:
+    """Log-loss of each row, shape (n,), from margins of shape (n, 1) or (n, classes)."""
+    scores = two_classes(margin) if margin.shape[1] == 1 else margin
+    return np.asarray(logsumexp(scores, axis=1) - scores[np.arange(len(scores)), label])
+
+
 class _Lane:
     """Training and left-out rows of one lane with their margins under the lane's global model."""
 
@@ -137,9 +143,14 @@ class _Lane:
         rows = floored(len(self.out_margin))
         if rows == 0:
             return 0.0, 0.0
-        margin = two_classes(self.out_margin) if self.learner.outputs == 1 else self.out_margin
-        own = margin[np.arange(rows), self.out_label]
-        return float((logsumexp(margin, axis=1) - own).sum()), float(rows)
+        return float(log_losses(self.out_margin, self.out_label).sum()), float(rows)
+
+    def alone(self, settings: BoostingSettings, rounds: int, seed: int) -> Array:
+        """Margins of the left-out rows under trees grown on this lane's rows and nothing else."""
+        if not len(self.out_margin):
+            return self.out_margin
+        booster = boost(self.training, np.zeros_like(self.margin), rounds, settings, self.learner.outputs, seed)
+        return margins(booster, self.out_features, self.learner.names)
 
     def absorb(self, booster: xgboost.Booster) -> None:
         self.training.set_base_margin(np.zeros(self.margin.size))
@@ -207,9 +218,9 @@ class TreeSite:
         -------
         list of ndarray, shape (nodes, 2)
             One a tree; zero at nodes that are no leaves. They add over sites. Leaves with fewer rows than the plan's
-            `min_leaf_rows` are told together with a neighbour.
+            `merge_below` are told together with a neighbour.
         """
-        return self.lanes[lane].leaf_sums(document, self.plan.min_leaf_rows)
+        return self.lanes[lane].leaf_sums(document, self.plan.merge_below)
 
     def left_out_losses(self) -> Array:
         """Summed log-loss of the rows that each lane leaves out under its margin, and how many, shape (lanes, 2).
@@ -217,6 +228,28 @@ class TreeSite:
         Both are 0 where there are fewer than five. They add over sites.
         """
         return np.array([lane.left_out_loss() for lane in self.lanes])
+
+    def against_local(self, target: str) -> list[float]:
+        """How the federated trees compare with trees of the site's own on the rows that each lane leaves out.
+
+        Returns
+        -------
+        list of float
+            Women (or records), and sum and sum of squares of their mean difference in log-loss, federated minus local,
+            both before calibration; zeros for fewer than five.
+        """
+        difference: dict[str, list[float]] = {}
+        names, label = self.rows.targets[target]
+        for number in range(1, self.lanes_each):
+            lanes = [lane for lane in self.lanes[number :: self.lanes_each] if lane.learner.name in names]
+            out = lanes[0].left_out
+            ours = np.mean([lane.out_margin for lane in lanes], axis=0)
+            own = np.mean([lane.alone(self.settings, self.plan.rounds, self.seed + number) for lane in lanes], axis=0)
+            gain = log_losses(ours, label[out]) - log_losses(own, label[out])
+            for group, value in zip(self.rows.group[out], gain, strict=True):
+                difference.setdefault(str(group), []).append(float(value))
+        means = np.array([np.mean(values) for values in difference.values()])
+        return [float(len(means)), float(means.sum()), float((means**2).sum())] if floored(len(means)) else [0.0] * 3
 
     def absorb(self, lane: int, document: Document) -> None:
         """Add the margin of trees that the server has merged since the last call."""

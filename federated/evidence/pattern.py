@@ -22,8 +22,9 @@ FAMILY_SITES = 4
 
 
 def parts() -> list[str]:
-    """``training/view/seed``; the leakage parts leave recordings or rows out instead of women."""
+    """``training/view/seed``: "unmerged" tells small leaves as they are; two parts leave out recordings or rows."""
     made = [f"{training}/table/{seed}" for seed in range(SEEDS) for training in ("family", "central", "dirichlet")]
+    made += [f"unmerged/table/{seed}" for seed in range(SEEDS)]
     return [*made, "dirichlet/trace/0", "recording/table/0", "row/table/0"]
 
 
@@ -45,8 +46,9 @@ def study(folder: Path, plan: Plan, output: Path, wanted: list[str]) -> None:
             inside = table.rows(train)
             site_of = _sites(inside, section, training, plan.seed + seed * 10 + fold)
             # One site has nobody to hide its leaves from: central training is XGBoost's own.
-            alone = {"min_leaf_rows": 1} if len(np.unique(site_of)) == 1 else {}
-            recipe = section.model_copy(update=alone)
+            alone = len(np.unique(site_of)) == 1
+            floors = {"min_leaf_rows": 1, "merge_below": 1} if alone else {}
+            recipe = section.model_copy(update={"merge_below": 1} if training == "unmerged" else floors)
             sites = [
                 TreeSite(
                     f"site-{k + 1}",
@@ -90,4 +92,5 @@ def _sites(inside: uci_ctg.CtgTable, section: CtgPlan, training: str, seed: int)
     if training in {"central", "recording", "row"}:
         return np.zeros(len(inside), dtype=np.int64)
     sites = FAMILY_SITES if training == "family" else section.sites
-    return ctg_sites(inside, section.model_copy(update={"partition": training, "sites": sites}), seed)
+    partition = "family" if training == "family" else "dirichlet"
+    return ctg_sites(inside, section.model_copy(update={"partition": partition, "sites": sites}), seed)
