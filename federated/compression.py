@@ -58,17 +58,22 @@ def compress(
     if plan.kind == "none":
         return flatten(update).tobytes(), None
     if plan.kind == "float16":
-        return np.clip(flatten(update), -65504, 65504).astype(np.float16).tobytes(), None
+        vector = flatten(update)
+        limited = np.where(np.isfinite(vector), np.clip(vector, -65504, 65504), np.nan)
+        return limited.astype(np.float16).tobytes(), None
     rng = np.random.default_rng(seed)
     if plan.kind == "int8":
         parts = [_rounded(np.asarray(update[name], dtype=np.float32).ravel(), rng) for name in sorted(update)]
         return b"".join(scale.tobytes() + whole.tobytes() for whole, scale in parts), None
     vector = flatten(update) if residual is None else flatten(update) + residual
+    if not np.isfinite(vector).all():  # sent as it is: the screen must see it, and the next round must not
+        vector = np.where(np.isfinite(vector), 0, np.inf).astype(np.float32)
     kept = max(int(plan.share * vector.size), 1)
     index = np.sort(np.argpartition(-np.abs(vector), kept - 1)[:kept])
     whole, scale = _rounded(vector[index], rng)
     left = vector.copy()
     left[index] -= whole * scale
+    left[~np.isfinite(left)] = 0.0
     body = np.uint32(kept).tobytes() + scale.tobytes() + whole.tobytes() + _gaps(index)
     return zlib.compress(body, 9), left
 
@@ -101,7 +106,7 @@ def decompress(payload: bytes, like: Arrays, plan: CompressionPlan) -> dict[str,
 def _rounded(values: Vector, rng: np.random.Generator) -> tuple[NDArray[np.int8], np.float32]:
     largest = float(np.abs(values).max(initial=0.0))
     if not np.isfinite(largest):
-        return np.zeros(values.shape, dtype=np.int8), np.float32(np.nan)  # the screen will see it
+        return np.zeros(values.shape, dtype=np.int8), np.float32(np.nan)
     scale = np.float32(largest / 127 or 1.0)
     whole = np.floor(values / scale + rng.random(values.shape, dtype=np.float32))
     return np.clip(whole, -127, 127).astype(np.int8), scale

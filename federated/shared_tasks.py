@@ -11,7 +11,7 @@ from models.ctg.features import design
 from models.ctg.pattern import training_weights
 from models.datasets.uci_ctg import CtgTable
 from models.growth.measures import BPD, HC, OFD
-from models.representation.examples import Array, Examples
+from models.representation.examples import SCAN_NAMES, Array, Examples
 from models.representation.growth_class import constructed_ages, growth_cell, growth_class
 
 Measures = Mapping[str, float]
@@ -53,7 +53,9 @@ def scan_examples(
     """
     z, days = constructed_ages(examinations, reference_mm)
     kept = [row for row, name in enumerate(names) if np.isfinite(z[row]) and name in measured]
-    features = np.array([_scan_row(measured[names[row]], days[row]) for row in kept]).reshape(len(kept), -1)
+    features = np.array([_scan_row(measured[names[row]], days[row]) for row in kept]).reshape(
+        len(kept), len(SCAN_NAMES)
+    )
     groups = np.array([examinations[row] for row in kept], dtype=np.str_)
     return Examples(
         "scan", features, {"growth": growth_class(z[kept])}, np.ones(len(kept)), groups, growth_cell(z[kept])

@@ -87,7 +87,7 @@ def aligned(
             return arrays, None, f"not aligned: {error}"
         if lane == 0:
             judged = found
-            if not found.correlation > found.null_95:
+            if not found.beats_null:
                 return arrays, found, f"not aligned: {found.words()}"
         name = f"{lane}.encoder.{theirs}.4."
         weight, bias = arrays[f"{name}weight"].astype(np.float64), arrays[f"{name}bias"].astype(np.float64)

@@ -125,6 +125,11 @@ class Canonical:
     weight: Array
     shift: Array
 
+    @property
+    def beats_null(self) -> bool:
+        """p below .05."""
+        return self.p_value < 0.05
+
     def words(self) -> str:
         """One line."""
         return f"held-out correlation {self.correlation:.2f}, null 95 % {self.null_95:.2f}, p {self.p_value:.3f}"

@@ -121,11 +121,3 @@ def predictions(network: SharedNetwork, examples: Examples) -> dict[Task, Array]
         embedding = network.embed(examples.modality, _tensor(examples.features))
         scores = network.scores(examples.modality, embedding)
         return {task: values.numpy().astype(np.float64) for task, values in scores.items()}
-
-
-def compose(network: SharedNetwork, examples: Examples, weight: Array, shift: Array) -> None:
-    """Let the modality's encoder give ``weight @ embedding + shift`` from now on."""
-    last = network.encoder[examples.modality][-1]  # type: ignore[index]
-    with torch.no_grad():
-        last.weight.copy_(_tensor(weight) @ last.weight)
-        last.bias.copy_(_tensor(weight) @ last.bias + _tensor(shift))

@@ -1,0 +1,106 @@
+"""Waves of sites: order, bytes, what is lost; and memory that does not grow with their number."""
+
+import importlib.util
+import tracemalloc
+from collections.abc import Iterable, Iterator
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from federated.plan import AggregationPlan
+from federated.strategies.averaging import WeightReply
+from federated.strategies.rounds import Rounds
+from federated.strategies.weighting import SiteCounts
+from tests.conftest import need
+
+need_flower = pytest.mark.skipif(importlib.util.find_spec("flwr") is None, reason="training is not installed")
+
+
+def test_flower_is_there() -> None:
+    need(importlib.util.find_spec("flwr") is not None, "training is not installed")
+
+
+class Wire:
+    """Stands for the transport alone: answers each message with its own array, last one first."""
+
+    def __init__(self, silent: set[int] | None = None) -> None:
+        self.silent = silent or set()
+        self.waves: list[int] = []
+
+    def send_and_receive(self, messages: Iterable[Any], *, timeout: float | None = None) -> list[Any]:
+        sent = list(messages)
+        self.waves.append(len(sent))
+        return [
+            SimpleNamespace(
+                metadata=SimpleNamespace(src_node_id=message.metadata.dst_node_id),
+                content=message.content,
+                has_error=lambda: False,
+            )
+            for message in reversed(sent)
+            if message.metadata.dst_node_id not in self.silent
+        ]
+
+
+@pytest.fixture(autouse=True)
+def _a_task(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Flower's messages ask who sends them."""
+    if importlib.util.find_spec("flwr") is not None:
+        from flwr.supercore.task_identity import TaskIdentity
+
+        for name in ("_task_id", "_run_id", "_node_id"):
+            monkeypatch.setattr(TaskIdentity, name, 1)
+
+
+def _asked(count: int, silent: set[int] | None = None) -> tuple[Any, Wire, list[tuple[str, Any]]]:
+    from flwr.app import Array, ArrayRecord, RecordDict
+
+    from federated.site_grid import Node, SiteGrid
+
+    nodes = [Node(k + 1, f"site-{k:03d}", "ctg", 10, 5) for k in range(count)]
+    wire = Wire(silent)
+    grid = SiteGrid(wire, nodes)
+    content = RecordDict({"model": ArrayRecord({"0": Array(np.zeros(100, np.uint8))})})
+    return grid, wire, list(grid.ask(nodes, "query.x", content))
+
+
+@need_flower
+def test_replies_come_by_name_in_waves_and_are_counted() -> None:
+    grid, wire, replies = _asked(40)
+    assert wire.waves == [16, 16, 8]
+    assert [name for name, _ in replies] == [f"site-{k:03d}" for k in range(40)]
+    assert grid.bytes_up == grid.bytes_down
+    assert grid.bytes_up >= 40 * 100
+
+
+@need_flower
+def test_a_lost_site_is_named() -> None:
+    from federated.site_grid import SiteFailureError
+
+    with pytest.raises(SiteFailureError, match="no usable answer from site-003, site-005"):
+        _asked(10, silent={4, 6})
+
+
+def test_memory_of_the_aggregator_does_not_grow_with_the_sites() -> None:
+    size = 50_000
+
+    def peak(sites: int) -> int:
+        rounds = Rounds(AggregationPlan(), {f"{k:04d}": SiteCounts(10) for k in range(sites)})
+        current = {"0.w": np.zeros(size, np.float32)}
+
+        def waves() -> Iterator[list[WeightReply]]:
+            for first in range(0, sites, 16):
+                yield [
+                    WeightReply(f"{k:04d}", 10.0, {"0.w": np.full(size, 1.0, np.float32)})
+                    for k in range(first, min(first + 16, sites))
+                ]
+
+        tracemalloc.start()
+        after, _ = rounds.combine(current, waves())
+        _, top = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+        assert after["0.w"][0] == 1.0
+        return top
+
+    assert peak(480) < 1.2 * peak(48)
