@@ -14,6 +14,7 @@ from flwr.app import ArrayRecord, ConfigRecord, Context, Message, MetricRecord, 
 from flwr.clientapp import ClientApp
 
 from federated.disclosure import floored
+from federated.fitness import schema
 from federated.messages import as_arrays, as_record, compressed, decode, encode
 from federated.plan import Plan
 from federated.simulated_sites import SITES_VARIABLE, Site, birth_rows, ctg_rows, head_rows, mine
@@ -89,6 +90,8 @@ def describe(message: Message, context: Context) -> Message:
             "rows": site.rows,
             "groups": len(site.groups),
             "strata": [floored(count) for count in site.strata],
+            "classes": sum(count > 0 for count in site.strata),
+            "schema": schema(),
         }
     )
     return Message(RecordDict({"site": record}), reply_to=message)

@@ -87,8 +87,9 @@ def simulate(folder: RunFolder, sites: int) -> None:
 
     from federated.server_app import RUN_VARIABLE
 
-    results = folder.path / "results.json"
+    results, failure = folder.path / "results.json", folder.path / "checkpoints" / "failure.json"
     results.unlink(missing_ok=True)
+    failure.unlink(missing_ok=True)
     os.environ[RUN_VARIABLE] = str(folder.path)
     os.environ[SITES_VARIABLE] = str(folder.sites)
     cores = os.cpu_count() or 1
@@ -110,6 +111,8 @@ def simulate(folder: RunFolder, sites: int) -> None:
             "client_resources": {"num_cpus": 1, "num_gpus": 0.0},
         },
     )
+    if failure.exists():
+        raise FetalHealthError(json.loads(failure.read_text(encoding="utf-8"))["reason"])
     if not results.exists():
         raise FetalHealthError("the federation ended without a result; the lines above say where")
 

@@ -59,7 +59,8 @@ class TreePlan(_Section):
 
     A site proposes no leaf of fewer than `min_leaf_rows` rows, and tells the sums of leaves with fewer than
     `merge_below` together with a neighbour's (1: as they are, where sums are aggregated securely). With many sites
-    only `proposers` of them, in turn, propose trees in a round.
+    only `proposers` of them, in turn, propose trees in a round. With `best_round` the trees end where the rows that
+    the lanes leave out are predicted best.
     """
 
     strategy: Literal["refitted-trees", "weighted-bagging"] = "refitted-trees"
@@ -67,6 +68,7 @@ class TreePlan(_Section):
     sites: int = Field(5, ge=2, le=1000)
     alpha: float = Field(0.5, gt=0)
     rounds: int = Field(120, ge=1, le=1000)
+    best_round: bool = False
     proposers: int = Field(8, ge=1, le=100)
     min_leaf_rows: int = Field(SMALL_CELL, ge=1, le=100)
     merge_below: int = Field(SMALL_CELL, ge=1, le=100)
@@ -104,7 +106,6 @@ class UltrasoundPlan(_Section):
     batch_size: int = Field(4, ge=1, le=256)
     proximal_mu: float = Field(0.0, ge=0)
     folds: int = Field(5, ge=2, le=10)
-    evaluate_every: int = Field(0, ge=0)
     aggregation: AggregationPlan = AggregationPlan()
     compression: CompressionPlan = CompressionPlan()
 
@@ -173,6 +174,16 @@ class Plan(_Section):
     ultrasound: UltrasoundPlan | None = None
     shared: SharedPlan | None = None
     gate: GatePlan = GatePlan()
+
+    def modalities(self) -> list[str]:
+        """What sites of this plan hold."""
+        shared = self.shared or SharedPlan(mode="multi-task")
+        parts = (
+            ("ctg", self.ctg or shared.table),
+            ("acidaemia", self.acidaemia or shared.trace),
+            ("ultrasound", self.ultrasound or shared.scan),
+        )
+        return [name for name, part in parts if part is not None]
 
     def trees(self) -> list[tuple[str, TreePlan]]:
         """The sections that train trees, by modality."""

@@ -82,14 +82,13 @@ class RunFolder:
         with np.load(path) as stored:
             return int(number.read_text()), {name: stored[name] for name in stored.files}
 
-    def keep_results(self, name: str, results: dict[str, Any]) -> None:
-        """Keep what a finished stage has found."""
+    def keep_results(self, name: str, results: Any) -> None:
+        """Keep what a round or a stage has found."""
         self._write(f"{name}.json", json.dumps(results).encode())
 
-    def results(self, name: str) -> dict[str, Any]:
+    def results(self, name: str) -> Any:
         """Inverse of `keep_results`."""
-        kept: dict[str, Any] = json.loads((self.path / "checkpoints" / f"{name}.json").read_bytes())
-        return kept
+        return json.loads((self.path / "checkpoints" / f"{name}.json").read_bytes())
 
     def _write(self, name: str, content: bytes) -> None:
         path = self.path / "checkpoints" / name

@@ -11,6 +11,7 @@ import numpy as np
 from flwr.app import ArrayRecord, ConfigRecord, Context, Message, RecordDict
 from flwr.serverapp import Grid, ServerApp
 
+from federated.fitness import check_site
 from federated.messages import as_record
 from federated.plan import Plan, TreePlan, load
 from federated.run_folder import RunFolder
@@ -18,21 +19,30 @@ from federated.site_grid import Node, SiteFailureError, SiteGrid
 from federated.strategies.flower import Averaging, Progress, Trees, lane_record
 from federated.strategies.tree_documents import Document, concatenate
 from federated.tree_tasks import task_of
-from federated.tree_training import NEWTON_STEPS, assemble, combine, frame_of, is_final
+from federated.tree_training import NEWTON_STEPS, assemble, best_rounds, combine, frame_of, is_final, until_best
 from models.ctg.calibration import Calibration, CalibrationSums
+from models.errors import FetalHealthError
 
 RUN_VARIABLE = "FETAL_HEALTH_RUN"
 CONNECT_TIMEOUT_S = 120.0
+FAILURE = "failure"
 
 app = ServerApp()
 
 
 @app.main()
 def main(grid: Grid, context: Context) -> None:
-    """Train what the run folder's plan asks for and leave the results there."""
+    """Train what the run folder's plan asks for and leave the results there, or the reason why there are none."""
     run = RunFolder(Path(os.environ[RUN_VARIABLE]))
+    try:
+        _train(grid, run)
+    except FetalHealthError as error:
+        run.keep_results(FAILURE, {"reason": str(error)})
+
+
+def _train(grid: Grid, run: RunFolder) -> None:
     plan = load(run.path / "plan.toml")
-    nodes = _who_is_there(grid, len(list(run.sites.iterdir())))
+    nodes = _who_is_there(grid, len(list(run.sites.iterdir())), plan)
     results: dict[str, Any] = {}
     for modality, section in plan.trees():
         held = [node for node in nodes if node.modality == modality]
@@ -47,8 +57,8 @@ def main(grid: Grid, context: Context) -> None:
     (run.path / "results.json").write_text(json.dumps(results), encoding="utf-8")
 
 
-def _who_is_there(grid: Grid, expected: int) -> list[Node]:
-    """Wait for all sites, at most two minutes, and ask each for its name and modality."""
+def _who_is_there(grid: Grid, expected: int, plan: Plan) -> list[Node]:
+    """Wait for all sites, at most two minutes, and ask each what it holds; refuse those that cannot take part."""
     deadline = time.monotonic() + CONNECT_TIMEOUT_S
     while len(ids := sorted(grid.get_node_ids())) < expected:
         if time.monotonic() > deadline:
@@ -58,6 +68,8 @@ def _who_is_there(grid: Grid, expected: int) -> list[Node]:
     nodes = []
     for _, reply in SiteGrid(grid, unknown).ask(unknown, "query.describe", RecordDict()):
         site = reply.content["site"]
+        held = (str(site["name"]), str(site["modality"]), plan.modalities())
+        check_site(*held, int(site["rows"]), int(site["classes"]), str(site["schema"]))
         nodes.append(
             Node(
                 reply.metadata.src_node_id,
@@ -92,10 +104,20 @@ def _train_trees(
     if len(kept) < rounds:
         first = len(kept) + 1
         progress = _progress(run, modality, rounds, first)
-        strategy = Trees(nodes, plan, first, progress, partial(run.keep_trees, modality), frame, section)
+        strategy = Trees(nodes, plan, first, progress, partial(_keep_round, run, modality), frame, section)
         # A resumed run sends everything it has once; after that only each round's new trees travel.
         so_far = strategy.run(grid, so_far, rounds - len(kept))
-    return _calibrate(grid, run, plan, section, nodes, so_far, fresh=len(kept) == rounds)
+    if section.best_round:
+        # Sites start anew with the trees that stay.
+        so_far = lane_record(dict(enumerate(best_trees(run, modality, section), start=1)))
+    fresh = section.best_round or len(kept) == rounds
+    return _calibrate(grid, run, plan, section, nodes, so_far, fresh=fresh)
+
+
+def _keep_round(run: RunFolder, modality: str, number: int, kept: tuple[dict[int, Document], Any]) -> None:
+    trees, losses = kept
+    run.keep_results(f"{modality}-{number:05d}-left-out", losses.tolist())
+    run.keep_trees(modality, number, trees)
 
 
 def _calibrate(
@@ -128,7 +150,9 @@ def _calibrate(
 
 
 def _summed(rounds: list[dict[int, Document]]) -> dict[int, Document]:
-    return {lane: concatenate([lanes[lane] for lanes in rounds]) for lane in rounds[0]} if rounds else {}
+    return (
+        {lane: concatenate([lanes[lane] for lanes in rounds if lane in lanes]) for lane in rounds[0]} if rounds else {}
+    )
 
 
 def _by_site(replies: dict[str, Message], nodes: list[Node]) -> dict[str, Any]:
@@ -171,8 +195,15 @@ def _train_ultrasound(grid: Grid, run: RunFolder, plan: Plan, nodes: list[Node])
     return _by_site(dict(SiteGrid(grid, nodes).ask(nodes, "query.measure", content)), nodes)
 
 
+def best_trees(run: RunFolder, modality: str, section: TreePlan) -> list[dict[int, Document]]:
+    """The kept rounds, each lane only as far as its best one."""
+    losses = np.array([run.results(f"{modality}-{number:05d}-left-out") for number in range(1, section.rounds + 1)])
+    return until_best(run.trees(modality), best_rounds(losses, section.calibration_folds + 1))
+
+
 def final_trees(run: RunFolder, modality: str, section: TreePlan) -> dict[str, Document]:
     """The finished trees of each target."""
-    finals = [document for lane, document in _summed(run.trees(modality)).items() if is_final(lane, section)]
+    rounds = best_trees(run, modality, section) if section.best_round else run.trees(modality)
+    finals = [document for lane, document in _summed(rounds).items() if is_final(lane, section)]
     task = task_of(section)
     return assemble(frame_of(section), dict(zip(task.learners, finals, strict=True)), task.targets)

@@ -8,11 +8,13 @@ from typing import Any, TypeVar
 from flwr.app import Message, RecordDict
 from flwr.serverapp import Grid
 
+from models.errors import FetalHealthError
+
 WAVE = 16
 T = TypeVar("T")
 
 
-class SiteFailureError(RuntimeError):
+class SiteFailureError(FetalHealthError):
     """A site did not answer, or answered with an error: the round is not aggregated from the others."""
 
 

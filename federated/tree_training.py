@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from functools import reduce
 
 import numpy as np
+from numpy.typing import NDArray
 
 from federated.plan import TreePlan
 from federated.strategies.refitted_trees import Sums, propose, refit
@@ -87,8 +88,11 @@ def assemble(
 
 def boost_sites(sites: Sequence[TreeSite], plan: TreePlan, frame: Document) -> dict[str, Document]:
     """Boost over `sites`: the trees of each learner."""
-    kept: list[list[Document]] = [[] for _ in sites[0].rows.learners]
+    rounds: list[dict[int, Document]] = []
+    losses = []
     for round_number in range(1, plan.rounds + 1):
+        rounds.append({})
+        losses.append(np.sum([site.left_out_losses() for site in sites], axis=0))
         for lane in range(len(sites[0].lanes)):
             chosen = [sites[k] for k in proposers(len(sites), plan, round_number)]
             proposal = proposal_of(plan, frame, [site.step(lane, round_number) for site in chosen])
@@ -98,9 +102,55 @@ def boost_sites(sites: Sequence[TreeSite], plan: TreePlan, frame: Document) -> d
             merged = finish_round(plan, proposal, totals or [])
             for site in sites:
                 site.absorb(lane, merged)
-            if is_final(lane, plan):
-                kept[lane // (plan.calibration_folds + 1)].append(merged)
-    return {learner.name: concatenate(trees) for learner, trees in zip(sites[0].rows.learners, kept, strict=True)}
+            rounds[-1][lane] = merged
+    if plan.best_round:
+        rounds = until_best(rounds, best_rounds(np.array(losses), plan.calibration_folds + 1))
+        for site in sites:
+            site.restore([np.zeros_like(margin) for margin in site.margins()])
+            for kept in rounds:
+                for lane, document in kept.items():
+                    site.absorb(lane, document)
+    finals = [lane for lane in rounds[0] if is_final(lane, plan)]
+    learners = sites[0].rows.learners
+    return {
+        learner.name: concatenate([kept[lane] for kept in rounds if lane in kept])
+        for learner, lane in zip(learners, finals, strict=True)
+    }
+
+
+def best_rounds(losses: NDArray[np.float64], lanes_each: int) -> list[int]:
+    """After how many rounds each lane's trees end.
+
+    Parameters
+    ----------
+    losses : ndarray, shape (rounds, lanes, 2)
+        Summed log-loss of the rows that each lane leaves out before the round, and how many they are.
+    lanes_each : int
+        Lanes a learner: the one that learns from all, then one a fold.
+
+    Returns
+    -------
+    list of int
+        The first lane of a learner ends where all of its others do best; each of them where the rest do, so that
+        what it leaves out has no say in it.
+    """
+    ends = []
+    for first in range(0, losses.shape[1], lanes_each):
+        folds = range(first + 1, first + lanes_each)
+        for lane in range(first, first + lanes_each):
+            told = losses[:, [fold for fold in folds if fold != lane]].sum(axis=1)
+            mean = told[:, 0] / np.maximum(told[:, 1], 1.0)
+            ends.append(max(int(np.argmin(mean)), 1))
+    return ends
+
+
+def until_best(rounds: Sequence[Mapping[int, Document]], ends: Sequence[int]) -> list[dict[int, Document]]:
+    """The rounds, each lane only until its end."""
+    return [
+        {lane: document for lane, document in lanes.items() if number <= ends[lane]}
+        for number, lanes in enumerate(rounds, start=1)
+        if number <= max(ends)
+    ]
 
 
 def train_sites(sites: Sequence[TreeSite], plan: TreePlan, frame: Document) -> dict[str, tuple[Document, Calibration]]:

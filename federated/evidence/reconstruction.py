@@ -69,7 +69,7 @@ class Forest:
 
     roots: Index
     feature: Index
-    threshold: Array
+    threshold: NDArray[np.float32]
     left: Index
     right: Index
     depth: int
@@ -88,6 +88,7 @@ class Forest:
         inner = left != -1
         children = (np.where(inner, left + offset, own), np.where(inner, right + offset, own))
         threshold = np.where(inner, joined("split_conditions"), np.inf)
+        threshold = threshold.astype(np.float32)  # as XGBoost compares
         return cls(roots, joined("split_indices").astype(np.int64), threshold, *children, max(_depth(t) for t in trees))
 
     def leaves(self, record: Array) -> Index:
@@ -119,6 +120,7 @@ def rebuild(told: Told, pool: Array, rows: int, seed: int, steps: int = STEPS) -
     rows, seed, steps : int
     """
     rng = np.random.default_rng(seed)
+    pool = pool.astype(np.float32)
     forest = Forest.of([tree for tree, _ in told])
     used = np.unique(forest.feature[np.isfinite(forest.threshold)])
     start = np.column_stack([rng.choice(pool[:, column], rows) for column in range(pool.shape[1])])

@@ -14,7 +14,7 @@ from federated.compression import unpack
 from federated.disclosure import floored
 from federated.messages import as_arrays, as_record, decode, encode
 from federated.plan import AggregationPlan, CompressionPlan, Plan, TreePlan
-from federated.site_grid import Node, SiteGrid, in_waves
+from federated.site_grid import Node, SiteFailureError, SiteGrid, in_waves
 from federated.strategies.averaging import WeightReply
 from federated.strategies.refitted_trees import Sums
 from federated.strategies.rounds import Rounds
@@ -127,7 +127,7 @@ class Trees(SiteStrategy):
         plan: Plan,
         first_round: int,
         progress: Progress,
-        keep: Callable[[int, dict[int, Document]], None],
+        keep: Callable[[int, tuple[dict[int, Document], NDArray[np.float64]]], None],
         frame: Document,
         section: TreePlan,
     ) -> None:
@@ -150,7 +150,7 @@ class Trees(SiteStrategy):
                 parts.setdefault(int(lane), []).append(named)
         proposals = {lane: proposal_of(self.section, self.frame, trees) for lane, trees in parts.items()}
         merged = self._summed(proposals)
-        self.keep(round_number, merged)
+        self.keep(round_number, (merged, self.left_out))
         return lane_record({round_number: merged})
 
     def _summed(self, proposals: dict[int, Document]) -> dict[int, Document]:
@@ -159,13 +159,16 @@ class Trees(SiteStrategy):
         content = RecordDict({**self.sent, "proposals": record})
         totals: dict[int, list[Sums]] = {}
         losses: dict[str, float] = {}
+        self.left_out = np.zeros((len(proposals), 2))
         for name, reply in self.grid.ask(self.nodes, "query.leaves", content):
             for lane, proposal in proposals.items():
                 sizes = np.cumsum([len(tree["left_children"]) for tree in new_trees(proposal)[0]])
                 sums = reply.content["sums"][str(lane)].numpy()
                 check_sums(name, sums, int(sizes[-1]))
                 totals[lane] = add(totals.get(lane), np.split(sums, sizes[:-1]))
-            loss, rows = np.reshape(reply.content["metrics"]["left-out"], (-1, 2)).sum(axis=0)
+            by_lane = np.reshape(reply.content["metrics"]["left-out"], (-1, 2))
+            self.left_out += by_lane
+            loss, rows = by_lane.sum(axis=0)
             if floored(int(rows)):
                 losses[name] = round(float(loss / rows), 4)
         self.round_metrics["left_out_loss"] = losses
@@ -177,15 +180,15 @@ def check_sums(site: str, sums: NDArray[np.float64], nodes: int) -> None:
 
     Raises
     ------
-    ValueError
+    SiteFailureError
         Naming the site, and what to do.
     """
     if sums.shape != (nodes, 2):
-        raise ValueError(
+        raise SiteFailureError(
             f"site {site} summed over {sums.shape[0]} nodes instead of {nodes}: install the same version everywhere"
         )
     if not np.isfinite(sums).all() or (sums[:, 1] < 0).any():
-        raise ValueError(f"site {site} replied with sums that are not finite: look for damaged rows there")
+        raise SiteFailureError(f"site {site} replied with sums that are not finite: look for damaged rows there")
 
 
 def lane_record(rounds: dict[int, dict[int, Document]]) -> ArrayRecord:

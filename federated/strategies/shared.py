@@ -136,7 +136,7 @@ def train_shared(grid: Grid, run: RunFolder, plan: Plan, nodes: list[Node], prog
             summaries = strategy.summaries
             judged = _judge(grid, plan, by_modality, stage, standard, arrays)
             run.keep_results(f"{NAME}-{stage.name}", judged)
-        results["sites"] |= run.results(f"{NAME}-{stage.name}")
+        results["sites"] |= dict(run.results(f"{NAME}-{stage.name}"))
     results["figures"] = figures(results["sites"])
     results["nodes"] = {node.name: {"rows": node.rows, "groups": node.groups} for node in nodes}
     return results

@@ -21,7 +21,7 @@ from tests.federated.conftest import PLAN
 
 
 def test_shipped_plans_load() -> None:
-    assert set(shipped_plans()) == {"default", "ctg", "ultrasound", "synthetic"}
+    assert set(shipped_plans()) == {"default", "ctg", "ultrasound", "synthetic", "multi-task", "transfer"}
     whole, part, heads = (load(shipped_plans()[name]) for name in ("default", "ctg", "ultrasound"))
     assert (part.ctg, part.acidaemia, part.ultrasound) == (whole.ctg, whole.acidaemia, None)
     assert (heads.ctg, heads.acidaemia, heads.ultrasound) == (None, None, whole.ultrasound)

@@ -10,7 +10,7 @@ from federated.strategies.refitted_trees import propose, refit
 from federated.strategies.tree_documents import concatenate, new_trees
 from federated.strategies.weighted_bagging import TreeReply, merge
 from federated.tree_site import TreeSite, group_folds
-from federated.tree_training import empty_frame, train_sites
+from federated.tree_training import best_rounds, boost_sites, empty_frame, proposers, train_sites, until_best
 from models.ctg.boosting import booster_from, margins
 from models.ctg.features import DESIGN_NAMES, design
 from models.ctg.pattern import PatternModel
@@ -150,3 +150,55 @@ def test_left_out_women_are_seen_by_no_tree_of_their_lane(sites: list[TreeSite])
         assert out
         assert not out & set(first.rows.group[~lane.left_out])
         assert lane.training.num_row() == (~lane.left_out).sum()
+
+
+def test_many_sites_take_turns_in_proposing() -> None:
+    plan = PLAN.model_copy(update={"proposers": 3})
+    assert proposers(3, plan, 5) == [0, 1, 2]
+    turns = [proposers(7, plan, number) for number in range(1, 8)]
+    assert all(len(turn) == 3 for turn in turns)
+    assert sorted(site for turn in turns for site in turn) == sorted(list(range(7)) * 3)
+    assert proposers(7, plan.model_copy(update={"strategy": "weighted-bagging"}), 2) == list(range(7))
+
+
+def test_training_with_turns_learns(table: CtgTable) -> None:
+    plan = PLAN.model_copy(update={"rounds": 12, "proposers": 1})
+    index = ctg_sites(table, plan, seed=3)
+    sites = [site(f"site-{k}", table.rows(np.flatnonzero(index == k)), plan, seed=5) for k in range(3)]
+    document, calibration = train_sites(sites, plan, FRAME)["table"]
+    chosen = PatternModel(booster_from(document), calibration).probabilities(table.features).argmax(axis=1)
+    assert (chosen == table.state).mean() > 0.75
+
+
+def test_each_lane_ends_where_the_other_lanes_do_best() -> None:
+    losses = np.ones((5, 3, 2))
+    losses[:, 1, 0] = [5, 4, 1, 4, 5]  # measured before each round: best after two
+    losses[:, 2, 0] = [9, 7, 5, 3, 1]
+    assert best_rounds(losses, 3) == [2, 4, 2]
+    documents = until_best([{0: {"r": k}, 1: {"r": k}, 2: {"r": k}} for k in range(1, 6)], [2, 4, 2])
+    assert [sorted(lanes) for lanes in documents] == [[0, 1, 2], [0, 1, 2], [1], [1]]
+
+
+def test_the_best_round_is_no_worse_on_what_the_lanes_leave_out(table: CtgTable) -> None:
+    plan = PLAN.model_copy(update={"rounds": 30, "boosting": PLAN.boosting.model_copy(update={"learning_rate": 0.9})})
+    made = {}
+    for best in (False, True):
+        some = plan.model_copy(update={"best_round": best})
+        index = ctg_sites(table, some, seed=3)
+        sites = [site(f"site-{k}", table.rows(np.flatnonzero(index == k)), some, seed=5) for k in range(3)]
+        trees = boost_sites(sites, some, FRAME)["table"]
+        loss, rows = np.sum([s.left_out_losses() for s in sites], axis=0)[1:].sum(axis=0)
+        made[best] = (loss / rows, len(new_trees(trees)[0]))
+    assert made[True][0] < 1.02 * made[False][0]  # a lane does not choose by what it leaves out itself
+    assert made[True][1] < made[False][1]
+
+
+def test_a_site_alone_and_together(sites: list[TreeSite]) -> None:
+    for one in sites:
+        for lane in range(len(one.lanes)):
+            one.absorb(lane, merge(FRAME, [site.step(lane, 1) for site in sites]))
+        groups, total, squares = one.against_local("table")
+        assert groups == len(set(one.rows.group))
+        assert squares >= total**2 / groups - 1e-9
+        assert one.left_out_losses().shape == (len(one.lanes), 2)
+        assert one.left_out_losses()[1:, 1].sum() == len(one.rows)
