@@ -127,27 +127,9 @@ def main() -> None:
             server.terminate()
             server.wait(20)
     if importlib.util.find_spec("flwr") is not None:
-        federation()
+        from benchmarks import federation
 
-
-def federation() -> None:
-    """Rounds a minute of the synthetic plan, from its own events."""
-    from federated import runs
-    from federated.run_folder import RunFolder
-
-    with tempfile.TemporaryDirectory() as folder:
-        path = runs.prepare(Path(folder), runs.shipped_plans()["synthetic"])
-        started = time.perf_counter()
-        subprocess.run(runs.command(path, None, None), check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        events = RunFolder(path).events()
-        from datetime import datetime
-
-        for modality in ("ctg", "acidaemia", "ultrasound"):
-            rounds = [datetime.fromisoformat(e["time"]) for e in events if e.get("modality") == modality]
-            if len(rounds) > 1:
-                minutes = max((rounds[-1] - rounds[0]).total_seconds(), 1.0) / 60
-                print(f"federation, {modality}: {(len(rounds) - 1) / minutes:.0f} rounds a minute (synthetic plan)")
-        print(f"whole synthetic retraining: {time.perf_counter() - started:.0f} s")
+        federation.show()
 
 
 if __name__ == "__main__":

@@ -59,7 +59,7 @@ class Cohort:
 
 
 def study(folder: Path, plan: Plan, output: Path, wanted: list[str]) -> None:
-    """Write ``families.csv``: one row a record, task and part (``arm/seed``); and what CCA found to ``cca.csv``.
+    """Write ``families.csv.gz``: one row a record, task and part (``arm/seed``); and what CCA found to ``cca.csv``.
 
     Heads are those that the shipped segmenter's lanes measured out of fold (``hc18.csv`` beside the output).
     """
@@ -84,7 +84,7 @@ def study(folder: Path, plan: Plan, output: Path, wanted: list[str]) -> None:
         return _shared(part, cohort(), section.model_copy(update=ARMS[arm]), seed, output)
 
     parts = [f"{arm}/{seed}" for seed in range(SEEDS) for arm in ("ensemble", *ARMS)]
-    resume(output / "families.csv", "part", wanted or parts, make)
+    resume(output / "families.csv.gz", "part", wanted or parts, make)
 
 
 def _measured_heads(path: Path) -> dict[str, dict[str, float]]:
@@ -215,7 +215,7 @@ def _rows(part: str, site: str, task: str, group: Any, fold: Any, label: Any, ma
             "group": group[row],
             "fold": int(fold[row]),
             "label": int(label[row]),
-            **{f"m{k}": round(float(margin[row, k]), 3) if k < margin.shape[1] else "" for k in range(3)},
+            **{f"m{k}": round(float(margin[row, k]), 2) if k < margin.shape[1] else "" for k in range(3)},
         }
         for row in range(len(group))
         if label[row] >= 0

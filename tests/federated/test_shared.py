@@ -1,5 +1,6 @@
 """The shared representation over sites, in this process (where torch is installed)."""
 
+import gzip
 from pathlib import Path
 
 import numpy as np
@@ -212,7 +213,7 @@ def test_the_study_stores_every_family(data: Path, tmp_path: Path) -> None:
     plan = Plan(name="t", seed=3, shared=PLAN.model_copy(update={"rounds": 1}))
     for part in ("ensemble/0", "multi-task/0", "transfer from ctg cca/0"):
         families.study(data, plan, tmp_path, [part])
-    stored = (tmp_path / "families.csv").read_text().splitlines()
+    stored = gzip.decompress((tmp_path / "families.csv.gz").read_bytes()).decode().splitlines()
     assert stored[0] == "part,site,task,row,group,fold,label,m0,m1,m2"
     assert {line.split(",")[2] for line in stored[1:] if line.startswith("ensemble/0")} == {
         "state",

@@ -1,6 +1,8 @@
 """Pictures of the out-of-fold predictions: ROC with bands, reliability, lead time."""
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import matplotlib as mpl
 import numpy as np
@@ -34,6 +36,29 @@ def save(figure: "plt.Figure", path: Path) -> Path:
     figure.savefig(path, metadata={"Software": None})
     plt.close(figure)
     return path
+
+
+def draw_sites(manifest: Mapping[str, Any], folder: Path) -> list[Path]:
+    """Each site's federated trees beside its own: difference in log-loss with its interval."""
+    found = [
+        (f"{name}, {key.removeprefix('against_local_')}", value)
+        for modality in ("ctg", "acidaemia")
+        for name, held in sorted(manifest["sites"].get(modality, {}).items())
+        for key, value in held.items()
+        if key.startswith("against_local_")
+    ]
+    if not found:
+        return []
+    with plt.rc_context(STYLE):
+        figure, axis = plt.subplots(figsize=(6.4, 0.6 + 0.26 * len(found)))
+        for row, (_, value) in enumerate(found):
+            axis.plot(value["ci95"], [row, row], color=COLOURS[0], linewidth=1.2)
+            axis.plot(value["difference"], row, "o", color=COLOURS[0], markersize=4)
+        axis.axvline(0, color="#999", linewidth=0.8, linestyle="--")
+        axis.set(yticks=range(len(found)), yticklabels=[name for name, _ in found])
+        axis.set(xlabel="log-loss, federated minus alone (below 0: the federation is better)")
+        axis.invert_yaxis()
+        return [save(figure, folder / "evidence-sites.png")]
 
 
 def _roc(rows: Rows, folder: Path) -> Path:

@@ -1,6 +1,7 @@
 """Reading what the studies stored, and putting numbers into words."""
 
 import csv
+import gzip
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -12,8 +13,8 @@ Rows = list[dict[str, str]]
 
 
 def read(path: Path) -> Rows:
-    """All rows of a CSV."""
-    with path.open(newline="", encoding="utf-8") as handle:
+    """All rows of a CSV, or of one that is compressed (``.gz``)."""
+    with (gzip.open if path.suffix == ".gz" else open)(path, "rt", newline="", encoding="utf-8") as handle:
         return list(csv.DictReader(handle))
 
 

@@ -1,0 +1,124 @@
+"""Federation: bytes and rounds a minute of the synthetic plan, what compression saves, and hundreds of sites."""
+
+import subprocess
+import tempfile
+import time
+from collections.abc import Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from federated import runs
+from federated.compression import compress, decompress, flatten
+from federated.plan import CompressionPlan
+from federated.run_folder import RunFolder
+from models.datasets import synthetic
+
+SITES = (10, 50, 200, 500)
+WOMEN_A_SITE = 20
+CODECS = (
+    CompressionPlan(),
+    CompressionPlan(kind="float16"),
+    CompressionPlan(kind="int8"),
+    CompressionPlan(kind="top-k", share=0.1),
+    CompressionPlan(kind="top-k", share=0.02),
+)
+
+
+def _run(folder: Path, data: Path | None) -> tuple[list[dict[str, Any]], float]:
+    """Events of a finished job, and the most memory that its process (server and engine, not the sites) held, MB."""
+    peak = 0.0
+    with subprocess.Popen(
+        runs.command(folder, data, None), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    ) as job:
+        while job.poll() is None:
+            try:
+                for line in Path(f"/proc/{job.pid}/status").read_text().splitlines():
+                    if line.startswith("VmRSS"):
+                        peak = max(peak, int(line.split()[1]) / 1024)
+            except OSError:
+                break
+            time.sleep(0.1)
+    return RunFolder(folder).events(), peak
+
+
+def _rate(rounds: Sequence[dict[str, Any]]) -> float:
+    """Seconds a round."""
+    times = [datetime.fromisoformat(event["time"]) for event in rounds]
+    return max((times[-1] - times[0]).total_seconds(), 0.5) / max(len(times) - 1, 1)
+
+
+def rates() -> None:
+    """The synthetic plan, all models."""
+    with tempfile.TemporaryDirectory() as home:
+        started = time.perf_counter()
+        events, _ = _run(runs.prepare(Path(home), runs.shipped_plans()["synthetic"]), None)
+        print("\nfederation, synthetic plan, one core a site")
+        for modality in ("ctg", "acidaemia", "ultrasound"):
+            rounds = [event for event in events if event.get("modality") == modality]
+            up, down = (np.mean([event[key] for event in rounds]) / 1024 for key in ("bytes", "bytes_down"))
+            minute = 60 / _rate(rounds)
+            print(f"{modality:12s} {minute:6.0f} rounds a minute, {up:8.0f} kB up and {down:8.0f} kB down a round")
+        print(f"whole synthetic retraining: {time.perf_counter() - started:.0f} s")
+
+
+def codecs() -> None:
+    """One update of the segmenter's size, side by side."""
+    from federated.image_site import arrays_of
+    from models.ultrasound.network import HeadSegmenter
+
+    rng = np.random.default_rng(0)
+    update = {
+        name: rng.standard_t(4, values.shape).astype(np.float32) for name, values in arrays_of(HeadSegmenter()).items()
+    }
+    whole = 0
+    print("\none update of the segmenter      kB   x smaller   ms to pack and unpack")
+    for plan in CODECS:
+        started = time.perf_counter()
+        payload, _ = compress(update, plan, 1)
+        decompress(payload, update, plan)
+        elapsed = 1000 * (time.perf_counter() - started)
+        whole = whole or len(payload)
+        name = plan.kind + (f", {100 * plan.share:g} %" if plan.kind == "top-k" else "")
+        print(f"{name:28s} {len(payload) / 1024:7.0f} {whole / len(payload):11.1f} {elapsed:10.0f}")
+    assert len(flatten(update)) * 4 == whole
+
+
+def scaling(sites: Sequence[int] = SITES) -> None:
+    """Trees over ever more simulated sites of twenty women each."""
+    print("\nsites   s a round   ms a site   kB up   kB up a site   server and engine, MB")
+    for count in sites:
+        with tempfile.TemporaryDirectory() as home:
+            data = Path(home) / "data"
+            data.mkdir()
+            (data / synthetic.MARK).write_text("Generated data. Evidence of nothing.\n", encoding="utf-8")
+            synthetic.write_uci(data / "ctg", women=WOMEN_A_SITE * count, seed=1)
+            plan = Path(home) / "scale.toml"
+            plan.write_text(
+                f'name = "scale"\nseed = 1\n[ctg]\nsites = {count}\nalpha = 100.0\nrounds = 4\ncalibration_folds = 2\n'
+                "[gate]\nnever_worse_than_local = false\n",
+                encoding="utf-8",
+            )
+            events, peak = _run(runs.prepare(Path(home) / "runs", plan), data)
+            rounds = [event for event in events if event["kind"] == "round"]
+            if len(rounds) < 4:
+                print(f"{count:5d}   failed: {events[-1]}")
+                continue
+            seconds, up = _rate(rounds), np.mean([event["bytes"] for event in rounds]) / 1024
+            print(
+                f"{count:5d} {seconds:11.1f} {1000 * seconds / count:11.1f} {up:7.0f} {up / count:14.2f} {peak:22.0f}",
+                flush=True,
+            )
+
+
+def show() -> None:
+    """Everything."""
+    codecs()
+    rates()
+    scaling()
+
+
+if __name__ == "__main__":
+    show()
