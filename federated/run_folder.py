@@ -114,9 +114,10 @@ def describe(event: dict[str, Any]) -> str:
         left = f", about {event['seconds_left']:.0f} s left" if event.get("seconds_left") is not None else ""
         loss = f", loss {event['loss']:.3f}" if "loss" in event else ""
         size = f"{event['bytes'] / 1024:.0f} kB"
+        out = "".join(f"; left out: {words}" for words in event.get("rejected", []))
         return (
             f"{event['modality']} round {event['round']}/{event['rounds']}: "
-            f"{event['sites']:.0f} sites, {size} up{loss}{left}"
+            f"{event['sites']:.0f} sites, {size} up{loss}{left}{out}"
         )
     details = ", ".join(f"{key} {value}" for key, value in event.items() if key not in {"time", "kind", "report"})
     return f"{kind}: {details}" if details else str(kind)

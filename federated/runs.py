@@ -35,6 +35,8 @@ class RunStatus:
         ``"running"``, ``"finished"``, ``"failed"``, ``"stopped"``, or ``"dead"`` for a process that vanished.
     rounds : dict of modality to the last round's event
     history : dict of modality to every round's event
+    judged : list of dict
+        Figures of a shared representation by task, from rows that were left out.
     """
 
     name: str
@@ -47,6 +49,7 @@ class RunStatus:
     rounds: dict[str, dict[str, Any]] = field(default_factory=dict)
     history: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
     verdicts: list[str] = field(default_factory=list)
+    judged: list[dict[str, Any]] = field(default_factory=list)
 
 
 def shipped_plans() -> dict[str, Path]:
@@ -127,6 +130,7 @@ def status(folder: Path) -> RunStatus:
         gate=(ended or {}).get("gate"),
         rounds={modality: entries[-1] for modality, entries in history.items()},
         history=history,
+        judged=[event for event in current if event["kind"] == "judged"],
         verdicts=[event["verdict"] for event in current if event["kind"] == "gate"],
     )
 

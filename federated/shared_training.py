@@ -105,9 +105,19 @@ def add_summaries(total: Summaries, more: Mapping[str, Array]) -> Summaries:
 
 
 def train_shared_sites(
-    sites: Sequence[SharedSite], plan: SharedPlan, seed: int
+    sites: Sequence[SharedSite], plan: SharedPlan, seed: int, positions: Mapping[str, int] | None = None
 ) -> tuple[dict[str, dict[Task, Array]], dict[str, str], Canonical | None]:
-    """Train all stages over standardised sites.
+    """Train all stages.
+
+    Parameters
+    ----------
+    sites : sequence of SharedSite
+        Their features are scaled here.
+    plan : SharedPlan
+    seed : int
+        Of the first weights.
+    positions : mapping of site to int, optional
+        Flower's partition of each site, which seeds the rounding of its updates; else their order.
 
     Returns
     -------
@@ -125,13 +135,14 @@ def train_shared_sites(
     arrays, judged = fresh, None
     left_out: dict[str, dict[Task, Array]] = {}
     notes: dict[str, str] = {}
-    residuals: dict[str, dict[int, Vector]] = {}
     summaries: Summaries = {}
+    place = positions or {site.name: position for position, site in enumerate(sites)}
     for stage in stages(plan):
         arrays = start_of(stage, arrays, fresh)
         taking = sorted((site for site in sites if site.modality in stage.modalities), key=lambda site: site.name)
         if stage.name == "target" and "cca" in plan.align:
             arrays, judged, notes["cca"] = aligned(arrays, plan, _means(sites, arrays, plan), seed)
+        residuals: dict[str, dict[int, Vector]] = {}
         rounds = Rounds(plan.aggregation, {s.name: SiteCounts(len(s.examples)) for s in taking}, whole=False)
         for round_number in range(1, plan.rounds + 1):
             replies: list[WeightReply] = []
@@ -139,9 +150,8 @@ def train_shared_sites(
             for site in taking:
                 trained, losses, told = site.train(part_of(arrays, site.modality), stage, round_number, summaries)
                 sent = join({lane: reply.arrays for lane, reply in trained.items()})
-                packed = pack(
-                    sent, arrays, plan.compression, site.seed + round_number, residuals.setdefault(site.name, {})
-                )
+                seed_here = (place[site.name] * 1009 + round_number) % 2**31  # as the mod that packs for Flower
+                packed = pack(sent, arrays, plan.compression, seed_here, residuals.setdefault(site.name, {}))
                 before = {name: arrays[name] for name in sent}
                 rows = {lane: int(reply.weight) for lane, reply in trained.items()}
                 spread = (float(np.mean(losses)), float(np.var(losses)))

@@ -55,13 +55,21 @@ def run(request: Request, name: str, user: Operator, session: Database) -> Respo
 
 
 def spark(history_: list[dict[str, Any]]) -> dict[str, Any]:
-    """Points of a small line: the loss where there is one, else the bytes of each round."""
-    key = "loss" if "loss" in history_[-1] else "bytes"
-    values = [float(event.get(key, 0.0)) for event in history_]
+    """Points of a small line over the rounds: the loss in training, or of left-out rows, or the bytes."""
+    what, values = _curve(history_)
     top = max(values) or 1.0
     step = 200 / max(len(values) - 1, 1)
     points = " ".join(f"{i * step:.1f},{50 - 46 * v / top:.1f}" for i, v in enumerate(values))
-    return {"points": points, "what": "training loss" if key == "loss" else "bytes up a round", "last": values[-1]}
+    return {"points": points, "what": what, "last": values[-1]}
+
+
+def _curve(history_: list[dict[str, Any]]) -> tuple[str, list[float]]:
+    if "loss" in history_[-1]:
+        return "training loss", [float(event.get("loss", 0.0)) for event in history_]
+    if history_[-1].get("left_out_loss"):
+        sites = [list(event.get("left_out_loss", {}).values()) or [0.0] for event in history_]
+        return "mean loss of left-out rows", [sum(one) / len(one) for one in sites]
+    return "bytes up a round", [float(event["bytes"]) for event in history_]
 
 
 @router.post("/federation/runs/{name}/stop")

@@ -14,7 +14,7 @@ from app.database import Base, make_engine, migrate, unit_of_work
 from app.registry.service import BundleRegistry
 from app.settings import Settings
 from federated import runs
-from federated.run_folder import RunFolder
+from federated.run_folder import RunFolder, describe
 from models.bundle import Bundle, save, shipped
 from models.ctg.synthetic import as_csv, trace
 from models.errors import BundleError, FetalHealthError
@@ -109,6 +109,34 @@ def test_a_finished_run_is_registered_and_shown(client: TestClient, tmp_path: Pa
     assert client.post("/bundles/roll-back", data=form).status_code == 303
     assert client.post(f"/federation/runs/{folder.name}/stop", data=form).status_code == 409
     assert client.post(f"/federation/runs/{folder.name}/resume", data=form).status_code == 409
+
+
+def test_a_study_shows_its_sites_and_figures_and_makes_no_bundle(client: TestClient, settings: Settings) -> None:
+    folder = runs.prepare(settings.home / "runs", runs.shipped_plans()["multi-task"])
+    run = RunFolder(folder)
+    run.event("started", plan="multi-task")
+    counted = {"rounds": 2, "sites": 2.0, "bytes": 2048.0, "bytes_down": 4096.0, "seconds_left": 0}
+    for number in (1, 2):
+        losses = {"a": 0.9 / number, "b": 0.7 / number}
+        run.event("round", modality="shared-multi-task", round=number, loss=0.8, site_loss=losses, **counted)
+        run.event(
+            "round", modality="ctg", round=number, left_out_loss=losses, rejected=["site c: it is off; look"], **counted
+        )
+    run.event("judged", task="growth", rows=60, events=9, log_loss=0.5, macro_f1=0.6)
+    run.event("finished", figures="results.json")
+    browser(client, "operator")
+    page = client.get(f"/federation/runs/{folder.name}").text
+    for words in (
+        "2 kB up and 4 kB down",
+        "Every site, last round",
+        "0.450",
+        "Left out of this round: site c",
+        "makes no bundle",
+    ):
+        assert words in page
+    assert "mean loss of left-out rows" in page
+    assert "Candidate" not in page
+    assert "left out: site c: it is off; look" in describe(run.events()[2])
 
 
 def test_jobs_refuse_what_cannot_run(client: TestClient, tokens: dict[str, str]) -> None:
