@@ -51,6 +51,7 @@ def build(
         "plan": plan.model_dump(mode="json"),
         "parent": incumbent.identifier if incumbent else None,
         "data": provenance(sites),
+        "training": {},
         "metrics": {},
         "sites": {},
     }
@@ -65,10 +66,12 @@ def build(
             contents |= files
             manifest["metrics"][modality] = metrics
             manifest["sites"][modality] = site_metrics
+            manifest["training"][modality] = {"plan": plan.name, **getattr(plan, modality).model_dump(mode="json")}
         elif incumbent is not None and modality in incumbent.manifest["metrics"]:
             contents |= {name: (incumbent.folder / name).read_bytes() for name in names}
             manifest["metrics"][modality] = incumbent.manifest["metrics"][modality]
             manifest["sites"][modality] = incumbent.manifest["sites"][modality]
+            manifest["training"][modality] = _training_of(incumbent, modality)
             manifest["data"] += [entry for entry in incumbent.manifest["data"] if entry["modality"] == modality]
         elif modality != "acidaemia":  # a bundle works without it
             raise ValueError(f"the plan has no [{modality}] and there is no bundle in service to take it from")
@@ -77,6 +80,13 @@ def build(
     contents[CARD] = model_card(manifest).encode()
     contents["LICENSE"] = licence(manifest, sorted(contents)).encode()
     return save(run.candidate, contents, manifest)
+
+
+def _training_of(incumbent: Bundle, modality: str) -> dict[str, Any]:
+    """How a part that is taken over was trained; a bundle made before this was noted may know it by its plan."""
+    known = incumbent.manifest.get("training", {}).get(modality)
+    own = incumbent.manifest["plan"].get(modality)
+    return dict(known or ({"plan": incumbent.manifest["plan"]["name"], **own} if own else {"plan": "not recorded"}))
 
 
 def _json(value: Any) -> bytes:

@@ -2,7 +2,7 @@
 
 import tomllib
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -74,6 +74,10 @@ class TreePlan(_Section):
     merge_below: int = Field(SMALL_CELL, ge=1, le=100)
     calibration_folds: int = Field(4, ge=2, le=10)
     boosting: BoostingPlan = BoostingPlan()
+
+    def without_floors(self) -> Self:
+        """Of one site, which has nobody to hide its leaves from: central training is XGBoost's own."""
+        return self.model_copy(update={"min_leaf_rows": 1, "merge_below": 1})
 
 
 class CtgPlan(TreePlan):

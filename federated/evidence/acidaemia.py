@@ -43,7 +43,9 @@ def out_of_fold(
     for fold, (train, test) in enumerate(split.split(births.features, births.labels)):
         inside = births.rows(train)
         site_of = np.zeros(len(train), dtype=np.int64)
-        if training != "central":
+        if training == "central":
+            plan = plan.without_floors()
+        else:
             site_of = birth_sites(inside.names, inside.labels, plan, base_seed + seed * 10 + fold)
         sites = []
         for k in np.unique(site_of):

@@ -45,10 +45,9 @@ def study(folder: Path, plan: Plan, output: Path, wanted: list[str]) -> None:
         for fold, (train, test) in enumerate(split.split(table.features, table.state, groups)):
             inside = table.rows(train)
             site_of = _sites(inside, section, training, plan.seed + seed * 10 + fold)
-            # One site has nobody to hide its leaves from: central training is XGBoost's own.
-            alone = len(np.unique(site_of)) == 1
-            floors = {"min_leaf_rows": 1, "merge_below": 1} if alone else {}
-            recipe = section.model_copy(update={"merge_below": 1} if training == "unmerged" else floors)
+            recipe = section.without_floors() if len(np.unique(site_of)) == 1 else section
+            if training == "unmerged":
+                recipe = section.model_copy(update={"merge_below": 1})
             sites = [
                 TreeSite(
                     f"site-{k + 1}",
