@@ -19,12 +19,14 @@ from models.ctg.pattern import PatternModel, View
 from models.datasets import uci_ctg
 
 FAMILY_SITES = 4
+BAGGING_SEEDS = 3
 
 
 def parts() -> list[str]:
-    """``training/view/seed``: "unmerged" tells small leaves as they are; two parts leave out recordings or rows."""
+    """``training/view/seed``: "unmerged" tells small leaves as they are; two leave out recordings or rows."""
     made = [f"{training}/table/{seed}" for seed in range(SEEDS) for training in ("family", "central", "dirichlet")]
     made += [f"unmerged/table/{seed}" for seed in range(SEEDS)]
+    made += [f"{training}/table/{seed}" for seed in range(BAGGING_SEEDS) for training in ("bagging", "bagging family")]
     return [*made, "dirichlet/trace/0", "recording/table/0", "row/table/0"]
 
 
@@ -48,6 +50,8 @@ def study(folder: Path, plan: Plan, output: Path, wanted: list[str]) -> None:
             recipe = section.without_floors() if len(np.unique(site_of)) == 1 else section
             if training == "unmerged":
                 recipe = section.model_copy(update={"merge_below": 1})
+            if training.startswith("bagging"):
+                recipe = section.model_copy(update={"strategy": "weighted-bagging"})
             sites = [
                 TreeSite(
                     f"site-{k + 1}",
@@ -90,6 +94,7 @@ def _left_out_together(table: uci_ctg.CtgTable, training: str) -> NDArray[np.str
 def _sites(inside: uci_ctg.CtgTable, section: CtgPlan, training: str, seed: int) -> NDArray[np.int64]:
     if training in {"central", "recording", "row"}:
         return np.zeros(len(inside), dtype=np.int64)
-    sites = FAMILY_SITES if training == "family" else section.sites
-    partition = "family" if training == "family" else "dirichlet"
+    family = training.endswith("family")
+    sites = FAMILY_SITES if family else section.sites
+    partition = "family" if family else "dirichlet"
     return ctg_sites(inside, section.model_copy(update={"partition": partition, "sites": sites}), seed)

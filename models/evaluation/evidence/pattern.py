@@ -14,7 +14,11 @@ TRAININGS = {
     "dirichlet": "5 sites, Dirichlet 0.5 by a woman's worst state",
     "family": "4 sites, the two file-name families halved",
 }
-UNMERGED = {"unmerged": "5 sites, Dirichlet 0.5, small leaves apart"}
+BESIDE = {
+    "unmerged": "5 sites, Dirichlet 0.5, small leaves apart",
+    "bagging": "5 sites, Dirichlet 0.5, weighted bagging",
+    "bagging family": "4 sites, families halved, weighted bagging",
+}
 LEAKAGE = {"central": "by woman", "recording": "by recording", "row": "random rows (leaks)"}
 MIN_PRECISION = 0.75
 
@@ -100,20 +104,23 @@ def _auc(rows: Rows) -> float:
 
 def federated(rows: Rows) -> list[str]:
     """Table of the trainings beside central training, all seeds."""
-    by_training = {training: seeds(rows, f"{training}/table") for training in TRAININGS | UNMERGED}
+    by_training = {training: seeds(rows, f"{training}/table") for training in TRAININGS | BESIDE}
     central = by_training["central"]
     woman = np.array([row["woman"] for row in central[0]])
     body = []
-    for training, name in (TRAININGS | UNMERGED).items():
+    for training, name in (TRAININGS | BESIDE).items():
         parts = by_training[training]
+        if not parts:
+            continue
         scores = [_f1(some) for some in parts]
         loss = float(np.mean([_log_loss(some) for some in parts]))
         line = [name, ", ".join(f"{score:.3f}" for score in scores), f"{np.mean(scores):.3f}"]
         if training == "central":
-            base = loss
             body.append([*line, "-", f"{loss:.3f}", "-"])
             continue
-        gap = bootstrap(woman, _gap(central, parts), draws=300)
+        same = central[: len(parts)]
+        base = float(np.mean([_log_loss(some) for some in same]))
+        gap = bootstrap(woman, _gap(same, parts), draws=300)
         body.append([*line, words(gap), f"{loss:.3f}", f"{100 * (loss / base - 1):+.1f} %"])
     head = [
         "training",
