@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from federated.gate import judge
-from federated.plan import GatePlan, load
+from federated.plan import GatePlan, Plan, load
 from federated.run_folder import RunFolder, describe
 from federated.runs import prepare, shipped_plans, status, stop
 from federated.sites import ctg_sites, dirichlet_sites, family_sites, sorted_sites
@@ -186,3 +186,28 @@ def test_status_of_a_run_without_a_process(tmp_path: Path) -> None:
         stop(folder)
     with pytest.raises(InputError, match="no run"):
         status(tmp_path / "nothing")
+
+
+def test_every_field_of_a_plan_is_documented() -> None:
+    text = (Path(__file__).parents[2] / "docs" / "plans.md").read_text()
+    schema = Plan.model_json_schema()
+    fields = {name for part in (schema, *schema["$defs"].values()) for name in part.get("properties", {})}
+    assert len(fields) > 50
+    assert [name for name in sorted(fields) if f"{name}`" not in text and f"[{name}]" not in text] == []
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ('[shared]\nmode = "multi-task"\n[ctg]\n', "a study of its own"),
+        ('[shared]\nmode = "multi-task"\n[shared.scan]\n', "at least two of"),
+        ('[shared]\nmode = "fusion"\n', r"shared\.mode"),
+        ('[ultrasound.compression]\nkind = "zip"\n', r"ultrasound\.compression\.kind"),
+        ('[ultrasound.aggregation]\nweight = "equal"\n', r"ultrasound\.aggregation\.weight"),
+    ],
+)
+def test_bad_sections_name_the_field(tmp_path: Path, text: str, words: str) -> None:
+    path = tmp_path / "plan.toml"
+    path.write_text('name = "a"\nseed = 1\n' + text)
+    with pytest.raises(InputError, match=words):
+        load(path)

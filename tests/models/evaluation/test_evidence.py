@@ -7,8 +7,9 @@ from pathlib import Path
 import numpy as np
 from sklearn.metrics import f1_score
 
+from models.bundle import shipped
 from models.ctg.acidaemia import LEADS_MIN, MILD
-from models.evaluation.evidence import acidaemia, measuring, pattern
+from models.evaluation.evidence import acidaemia, federation, measuring, pattern
 from models.evaluation.evidence.heads import ultrasound_document
 from models.evaluation.evidence.plots import draw
 from models.evaluation.evidence.stored import part, read, seeds, table, words
@@ -26,9 +27,21 @@ def test_the_committed_documents_are_what_the_rows_say(tmp_path: Path) -> None:
         assert figure in text
     first = part(read(STORED / "uci.csv"), "family/table/0")
     score = f1_score([row["state"] for row in first], [row["chosen"] for row in first], average="macro")
-    assert f"{score:.3f}" in text
+    assert f"{score:.3f}" in (folder / "federation.md").read_text()
     for name in ("evidence-roc.png", "evidence-reliability.png", "evidence-lead-time.png"):
         assert (folder.parent / "images" / name).exists()
+
+
+def test_the_federations_document_is_what_the_rows_say() -> None:
+    text = (STORED.parent / "federation.md").read_text()
+    manifest = federation.manifest_of(shipped())
+    for lines in (
+        federation._sites(manifest),
+        federation._images(read(STORED / "image_sites.csv")),
+        federation._attack(read(STORED / "reconstruction.csv")),
+    ):
+        assert "\n".join(lines) in text
+    assert (STORED.parents[1] / "images" / "evidence-sites.png").exists()
 
 
 def test_no_expert_reading_is_committed() -> None:
