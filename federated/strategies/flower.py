@@ -1,11 +1,12 @@
 """Flower strategies: fixed sites, every reply needed, aggregation by the pure functions beside this."""
 
+import zlib
 from abc import abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, cast
 
 import numpy as np
-from flwr.app import ArrayRecord, ConfigRecord, Message, MetricRecord, RecordDict
+from flwr.app import Array, ArrayRecord, ConfigRecord, Message, MetricRecord, RecordDict
 from flwr.serverapp import Grid
 from flwr.serverapp.strategy import Strategy
 from numpy.typing import NDArray
@@ -18,9 +19,10 @@ from federated.site_grid import Node, SiteFailureError, SiteGrid, in_waves
 from federated.strategies.averaging import WeightReply
 from federated.strategies.refitted_trees import Sums
 from federated.strategies.rounds import Rounds
-from federated.strategies.tree_documents import Document, new_trees
+from federated.strategies.tree_documents import Document, check_trees, new_trees
 from federated.strategies.weighted_bagging import TreeReply
 from federated.strategies.weighting import SiteCounts
+from federated.tree_tasks import task_of
 from federated.tree_training import add, finish_round, proposal_of, proposers
 
 Progress = Callable[[int, dict[str, Any]], None]
@@ -144,14 +146,24 @@ class Trees(SiteStrategy):
         parts: dict[int, list[TreeReply]] = {}
         for reply in replies:
             for lane, array in reply.content["model"].items():
-                one = decode(array)
+                name = self.names[reply.metadata.src_node_id]
+                one = self._trees_of(name, array)
                 weight = float(cast(float, reply.content["metrics"]["weight"]))
-                named = TreeReply(self.names[reply.metadata.src_node_id], weight, one["trees"], one["tree_class"])
+                named = TreeReply(name, weight, one["trees"], one["tree_class"])
                 parts.setdefault(int(lane), []).append(named)
         proposals = {lane: proposal_of(self.section, self.frame, trees) for lane, trees in parts.items()}
         merged = self._summed(proposals)
         self.keep(round_number, (merged, self.left_out))
         return lane_record({round_number: merged})
+
+    def _trees_of(self, site: str, array: Array) -> Document:
+        task = task_of(self.section)
+        try:
+            one = decode(array)
+            check_trees(one["trees"], one["tree_class"], len(task.columns), task.outputs)
+        except (ValueError, KeyError, TypeError, zlib.error) as error:
+            raise SiteFailureError(f"site {site} replied with {error}: install the same version everywhere") from None
+        return one
 
     def _summed(self, proposals: dict[int, Document]) -> dict[int, Document]:
         record = ArrayRecord({str(lane): encode(document) for lane, document in proposals.items()})
@@ -264,6 +276,11 @@ class Averaging(SiteStrategy):
             name, metrics = self.names[reply.metadata.src_node_id], reply.content["metrics"]
             mean, variance = cast(list[float], metrics["loss"])
             losses[name] = mean
-            arrays = unpack(as_arrays(reply.content["model"]), self.held(reply, sent), self.compression)
+            try:
+                arrays = unpack(as_arrays(reply.content["model"]), self.held(reply, sent), self.compression)
+            except ValueError as error:
+                raise SiteFailureError(
+                    f"site {name} replied with {error}: install the same version everywhere"
+                ) from None
             lane_rows = dict(enumerate(cast(list[int], metrics["num-examples"])))
             yield self.rounds.reply(name, arrays, lane_rows, (mean, variance))

@@ -89,11 +89,14 @@ class Rounds:
             raise TooFewSitesError(
                 f"only {used} sites gave a usable reply, {self.plan.minimum_sites} are needed: {words}"
             )
-        if self.plan.rule == "mean":
-            combined = mean.value()
-        elif self.plan.rule == "trimmed-mean":
-            combined = trimmed_mean(kept, self.plan.trim)
-        else:
-            combined = krum(kept, int(self.plan.trim * len(kept)))
+        try:
+            if self.plan.rule == "mean":
+                combined = mean.value()
+            elif self.plan.rule == "trimmed-mean":
+                combined = trimmed_mean(kept, self.plan.trim)
+            else:
+                combined = krum(kept, int(self.plan.trim * len(kept)))
+        except ValueError as error:
+            raise TooFewSitesError(str(error)) from None
         after = self.adam.step(current, combined) if self.adam else combined
         return {**{name: np.asarray(values) for name, values in current.items()}, **after}, rejected

@@ -62,6 +62,36 @@ def node_totals(tree: Document, at_leaves: NDArray[np.float64]) -> NDArray[np.fl
     return totals
 
 
+def check_trees(trees: Sequence[Document], tree_class: Sequence[int], columns: int, outputs: int) -> None:
+    """Refuse what is not a round of trees for this model.
+
+    Raises
+    ------
+    ValueError
+        Saying what is wrong: another number of trees a class, fields that are missing or of other lengths, splits on
+        columns that there are not, numbers that are not finite, children that are not there.
+    """
+    if len(trees) != len(tree_class) or sorted(set(tree_class)) != list(range(outputs)):
+        raise ValueError(f"{len(trees)} trees of the classes {sorted(set(tree_class))} instead of {outputs} classes")
+    for tree in trees:
+        missing = [name for name in _BY_NODE if name not in tree]
+        if missing:
+            raise ValueError(f"a tree without {missing[0]}")
+        nodes = len(tree["left_children"])
+        if not nodes or any(len(tree[name]) != nodes for name in _BY_NODE):
+            raise ValueError("a tree whose fields have different lengths")
+        numbers = np.array(
+            [tree[name] for name in ("base_weights", "split_conditions", "sum_hessian")], dtype=np.float64
+        )
+        if not np.isfinite(numbers).all():
+            raise ValueError("a tree with numbers that are not finite")
+        if not 0 <= min(tree["split_indices"]) <= max(tree["split_indices"]) < columns:
+            raise ValueError(f"a split on column {max(tree['split_indices'])} of {columns}")
+        for node, children in enumerate(zip(tree["left_children"], tree["right_children"], strict=True)):
+            if children != (-1, -1) and not all(node < child < nodes for child in children):
+                raise ValueError(f"node {node} with children {children}")
+
+
 def pruned(tree: Document, counts: NDArray[np.float64], minimum: int, learning_rate: float) -> Document:
     """The tree without splits that leave fewer than `minimum` rows in a leaf.
 

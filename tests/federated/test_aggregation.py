@@ -136,6 +136,8 @@ def test_a_round_leaves_bad_replies_out_and_says_so() -> None:
 def test_rules_of_the_plan_are_followed() -> None:
     replies = [reply("a", 1.0), reply("b", 1.0), reply("c", 4.0)]
     assert _rounds(rule="trimmed-mean", trim=0.4).combine(CURRENT, [replies])[0]["0.w"][0] == 1
+    with pytest.raises(TooFewSitesError, match="needs 5 sites, there are 3"):
+        _rounds(rule="krum", trim=0.4).combine(CURRENT, [replies])
     moved = _rounds(server="adam", server_learning_rate=0.01).combine(CURRENT, [replies])[0]["0.w"][0]
     assert 0 < moved < 0.02
     partly = _rounds().combine({**CURRENT, "0.kept": np.ones(2, np.float32)}, [replies])[0]

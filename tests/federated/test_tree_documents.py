@@ -5,6 +5,7 @@ import pytest
 
 from federated.sites import ctg_sites
 from federated.strategies.tree_documents import (
+    check_trees,
     is_leaf,
     merge_small_leaves,
     new_trees,
@@ -35,6 +36,27 @@ TREE = {
     "loss_changes": [9.0] * 5,
     "tree_param": {"num_nodes": "5"},
 }
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"split_conditions": [float("nan"), 0, 0, 0, 0]}, "not finite"),
+        ({"split_indices": [99, 0, 4, 0, 0]}, "a split on column 99 of 8"),
+        ({"split_indices": [3, 0, 4, 0]}, "different lengths"),
+        ({"left_children": [1, -1, 2, -1, -1]}, r"node 2 with children \(2, 4\)"),
+        ({"left_children": [1, -1, 7, -1, -1]}, r"node 2 with children \(7, 4\)"),
+    ],
+)
+def test_trees_that_are_none_are_refused(change: dict[str, object], words: str) -> None:
+    check_trees([TREE, TREE], [0, 1], 8, 2)
+    with pytest.raises(ValueError, match=words):
+        check_trees([{**TREE, **change}, TREE], [0, 1], 8, 2)
+    with pytest.raises(ValueError, match=r"2 trees of the classes \[0\] instead of 2"):
+        check_trees([TREE, TREE], [0, 0], 8, 2)
+    without = {name: values for name, values in TREE.items() if name != "default_left"}
+    with pytest.raises(ValueError, match="without default_left"):
+        check_trees([without, TREE], [0, 1], 8, 2)
 
 
 def test_totals_go_up_the_tree() -> None:
