@@ -37,6 +37,8 @@ class RunStatus:
     history : dict of modality to every round's event
     judged : list of dict
         Figures of a shared representation by task, from rows that were left out.
+    notes : list of str
+        What its alignment did.
     """
 
     name: str
@@ -50,6 +52,7 @@ class RunStatus:
     history: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
     verdicts: list[str] = field(default_factory=list)
     judged: list[dict[str, Any]] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
 
 
 def shipped_plans() -> dict[str, Path]:
@@ -130,6 +133,7 @@ def status(folder: Path) -> RunStatus:
         gate=(ended or {}).get("gate"),
         rounds={modality: entries[-1] for modality, entries in history.items()},
         history=history,
+        notes=[event["words"] for event in current if event["kind"] == "note"],
         judged=[event for event in current if event["kind"] == "judged"],
         verdicts=[event["verdict"] for event in current if event["kind"] == "gate"],
     )
