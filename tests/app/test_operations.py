@@ -123,6 +123,7 @@ def test_a_study_shows_its_sites_and_figures_and_makes_no_bundle(client: TestCli
             "round", modality="ctg", round=number, left_out_loss=losses, rejected=["site c: it is off; look"], **counted
         )
     run.event("judged", task="growth", rows=60, events=9, log_loss=0.5, macro_f1=0.6)
+    run.event("note", words="not aligned: p 0.4")
     run.event("finished", figures="results.json")
     browser(client, "operator")
     page = client.get(f"/federation/runs/{folder.name}").text
@@ -132,6 +133,7 @@ def test_a_study_shows_its_sites_and_figures_and_makes_no_bundle(client: TestCli
         "0.450",
         "Left out of this round: site c",
         "makes no bundle",
+        "not aligned: p 0.4",
     ):
         assert words in page
     assert "mean loss of left-out rows" in page
