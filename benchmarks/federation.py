@@ -66,7 +66,7 @@ def rates() -> None:
 
 def codecs() -> None:
     """One update of the segmenter's size, side by side."""
-    from federated.image_site import arrays_of
+    from federated.network_weights import arrays_of
     from models.ultrasound.network import HeadSegmenter
 
     rng = np.random.default_rng(0)

@@ -16,9 +16,10 @@ from flwr.clientapp import ClientApp
 from federated.disclosure import floored
 from federated.fitness import schema
 from federated.messages import as_arrays, as_record, compressed, decode, encode
-from federated.plan import Plan
+from federated.plan import Plan, lanes_of
 from federated.simulated_sites import SITES_VARIABLE, Site, birth_rows, ctg_rows, head_rows, mine
 from federated.strategies.averaging import WeightReply, join, lane_numbers, lane_of
+from federated.strategies.rounds import spread
 from federated.tree_site import TreeSite
 from federated.tree_tasks import acidaemia_rows, pattern_rows
 from models.ctg.calibration import Calibration
@@ -146,10 +147,11 @@ def summarise(message: Message, context: Context) -> Message:
 
     site = _trees(message, context)
     metrics: dict[str, int | float | list[int] | list[float]] = {}
+    compare = Plan.model_validate_json(str(message.content["config"]["plan"])).gate.never_worse_than_local
     for target in site.rows.targets:
         for name, value in summarise_target(site, target, _calibration(message, target)).items():
             metrics[f"{target}-{name}"] = value
-        if Plan.model_validate_json(str(message.content["config"]["plan"])).gate.never_worse_than_local:
+        if compare:
             metrics[f"{target}-local"] = site.against_local(target)
     metrics["low"], metrics["high"] = feature_range(site)
     return Message(RecordDict({"metrics": MetricRecord(metrics)}), reply_to=message)
@@ -224,8 +226,6 @@ def judge(message: Message, context: Context) -> Message:
 @app.query("means")
 def means(message: Message, context: Context) -> Message:
     """Resampled means of growth cells by lane: the cell, then the embedding, in each row."""
-    from federated.shared_site import lanes_of
-
     site, arrays = _shared_site(message, context), as_arrays(message.content["model"])
     made = {
         str(lane): np.array([[cell, *mean] for cell, mean in site.matched_means(arrays, lane)]).reshape(-1, 17)
@@ -246,7 +246,7 @@ def weight_reply(message: Message, replies: dict[int, WeightReply], losses: list
     """Trained lanes, the rows behind each, mean and variance of the loss over batches."""
     record = as_record(join({number: reply.arrays for number, reply in replies.items()}))
     rows = [int(reply.weight) for reply in replies.values()]
-    metrics = MetricRecord({"num-examples": rows, "loss": [float(np.mean(losses)), float(np.var(losses))]})
+    metrics = MetricRecord({"num-examples": rows, "loss": list(spread(losses))})
     return Message(RecordDict({"model": record, "metrics": metrics}), reply_to=message)
 
 

@@ -20,6 +20,11 @@ Vector = NDArray[np.float32]
 _ESCAPE = 255
 
 
+def rounding_seed(partition: int, round_number: int) -> int:
+    """Of the stochastic rounding of a site's update in a round."""
+    return (partition * 1009 + round_number) % 2**31
+
+
 def flatten(arrays: Arrays) -> Vector:
     """All arrays in the order of their names as one vector."""
     return np.concatenate([np.asarray(arrays[name], dtype=np.float32).ravel() for name in sorted(arrays)])

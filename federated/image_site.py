@@ -11,7 +11,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from federated.plan import UltrasoundPlan
+from federated.network_weights import Weights, arrays_of, load_arrays
+from federated.plan import UltrasoundPlan, lanes_of
 from federated.sites import head_strata
 from federated.strategies.averaging import WeightReply, cosine_learning_rate, join, lane_of
 from models.datasets.hc18 import HeadImage
@@ -22,31 +23,20 @@ from models.ultrasound.interval import MEASURES, count_error, empty_counts
 from models.ultrasound.network import HeadSegmenter
 from models.ultrasound.training import SegmentationRows, predict_head, prepare, train_epochs
 
-Arrays = dict[str, NDArray[np.float32]]
 ALL = 0
 
 
-def lanes_of(plan: UltrasoundPlan) -> range:
-    """Lane numbers: 0 for all, then one a fold."""
-    return range(plan.folds + 1)
-
-
-def initial_lanes(plan: UltrasoundPlan, seed: int) -> Arrays:
+def initial_lanes(plan: UltrasoundPlan, seed: int) -> Weights:
     """Every lane starts from the same freshly initialised network."""
     torch.manual_seed(seed)
     first = arrays_of(HeadSegmenter())
     return join(dict.fromkeys(lanes_of(plan), first))
 
 
-def arrays_of(network: HeadSegmenter) -> Arrays:
-    """The network's weights as arrays by name."""
-    return {name: np.ascontiguousarray(tensor.detach().numpy()) for name, tensor in network.state_dict().items()}
-
-
 def network_of(arrays: Mapping[str, NDArray[np.float32]]) -> HeadSegmenter:
     """The network with these weights."""
     network = HeadSegmenter()
-    network.load_state_dict({name: torch.from_numpy(np.array(values)) for name, values in arrays.items()})
+    load_arrays(network, arrays)
     return network
 
 

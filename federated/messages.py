@@ -10,7 +10,7 @@ from flwr.app import Array, ArrayRecord, Context, Message
 from flwr.clientapp.typing import ClientAppCallable
 from numpy.typing import NDArray
 
-from federated.compression import pack
+from federated.compression import pack, rounding_seed
 from federated.plan import CompressionPlan
 from federated.strategies.tree_documents import Document
 
@@ -48,7 +48,7 @@ def compressed(message: Message, context: Context, call_next: ClientAppCallable)
         return reply
     kept = {} if config["fresh"] or "residual" not in context.state else as_arrays(context.state["residual"])
     residuals = {int(lane): values for lane, values in kept.items()}
-    seed = (int(context.node_config["partition-id"]) * 1009 + int(config["round"])) % 2**31
+    seed = rounding_seed(int(context.node_config["partition-id"]), int(config["round"]))
     packed = pack(as_arrays(reply.content["model"]), received, plan, seed, residuals)
     reply.content["model"] = as_record(packed)
     context.state["residual"] = as_record({str(lane): values for lane, values in residuals.items()})

@@ -152,6 +152,11 @@ class SharedPlan(_Section):
     compression: CompressionPlan = CompressionPlan()
 
 
+def lanes_of(plan: UltrasoundPlan | SharedPlan) -> range:
+    """Lane numbers: 0 for the one that learns from everything, then one a fold."""
+    return range(plan.folds + 1)
+
+
 class GatePlan(_Section):
     """How much worse than the bundle in service a candidate may be, overall and at any one site.
 

@@ -12,7 +12,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from federated.plan import SharedPlan
+from federated.network_weights import Weights, arrays_of, load_arrays
+from federated.plan import SharedPlan, lanes_of
 from federated.strategies.averaging import Arrays, WeightReply, cosine_learning_rate, join, lane_of
 from federated.tree_site import group_folds
 from models.evaluation.splits import hashed_folds
@@ -21,7 +22,6 @@ from models.representation.examples import CLASSES, Array, Examples, Modality, T
 from models.representation.network import SharedNetwork, parts_of
 from models.representation.training import Targets, embeddings, predictions, train_shared
 
-Weights = dict[str, NDArray[np.float32]]
 Summaries = dict[str, Array]
 
 
@@ -49,11 +49,6 @@ class Stage:
     align: tuple[str, ...] = ()
 
 
-def lanes_of(plan: SharedPlan) -> range:
-    """Lane numbers: 0 for all, then one a fold."""
-    return range(plan.folds + 1)
-
-
 @lru_cache(maxsize=4)
 def initial_network(seed: int) -> SharedNetwork:
     """Freshly initialised."""
@@ -66,16 +61,10 @@ def initial_lanes(plan: SharedPlan, seed: int) -> Weights:
     return join(dict.fromkeys(lanes_of(plan), arrays_of(initial_network(seed))))
 
 
-def arrays_of(network: SharedNetwork) -> Weights:
-    """The network's weights as arrays by name."""
-    return {name: tensor.detach().numpy().copy() for name, tensor in network.state_dict().items()}
-
-
 def network_of(arrays: Arrays, seed: int) -> SharedNetwork:
     """The network with these weights; parts that are not among them are as initialised, and not used."""
     network = SharedNetwork()
-    state = {**arrays_of(initial_network(seed)), **arrays}
-    network.load_state_dict({name: torch.from_numpy(np.array(values)) for name, values in state.items()})
+    load_arrays(network, {**arrays_of(initial_network(seed)), **arrays})
     return network
 
 
@@ -225,7 +214,7 @@ def travels(name: str, modality: Modality, stage: Stage, plan: SharedPlan) -> bo
     """Whether a site sends this weight (named without its lane) after a round of the stage."""
     if plan.personal_heads and name.startswith("head."):
         return False
-    return name.startswith(parts_of([modality])) and not name.startswith(stage.frozen or ("\0",))
+    return name.startswith(parts_of([modality])) and not name.startswith(stage.frozen)
 
 
 def part_of(arrays: Mapping[str, NDArray[np.float32]], modality: Modality) -> Weights:

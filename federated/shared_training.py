@@ -4,17 +4,17 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from federated.compression import Vector, pack, unpack
-from federated.plan import SharedPlan
-from federated.shared_site import SharedSite, Stage, Summaries, Weights, initial_lanes, lanes_of, part_of
-from federated.strategies.averaging import Arrays, WeightReply, join
+from federated.local_replies import LocalReplies
+from federated.network_weights import Weights
+from federated.plan import SharedPlan, lanes_of
+from federated.shared_site import SharedSite, Stage, Summaries, initial_lanes, part_of
+from federated.strategies.averaging import Arrays, WeightReply
 from federated.strategies.rounds import Rounds
 from federated.strategies.weighting import SiteCounts
 from models.representation.alignment import Canonical, canonical, match
 from models.representation.examples import Array, Modality, Task
 
 CTG: tuple[Modality, ...] = ("table", "trace")
-SCAN: tuple[Modality, ...] = ("scan",)
 PERMUTATIONS = 200
 
 
@@ -142,20 +142,14 @@ def train_shared_sites(
         taking = sorted((site for site in sites if site.modality in stage.modalities), key=lambda site: site.name)
         if stage.name == "target" and "cca" in plan.align:
             arrays, judged, notes["cca"] = aligned(arrays, plan, _means(sites, arrays, plan), seed)
-        residuals: dict[str, dict[int, Vector]] = {}
         rounds = Rounds(plan.aggregation, {s.name: SiteCounts(len(s.examples)) for s in taking}, whole=False)
+        local = LocalReplies(rounds, plan.compression, place)
         for round_number in range(1, plan.rounds + 1):
             replies: list[WeightReply] = []
             new: Summaries = {}
             for site in taking:
                 trained, losses, told = site.train(part_of(arrays, site.modality), stage, round_number, summaries)
-                sent = join({lane: reply.arrays for lane, reply in trained.items()})
-                seed_here = (place[site.name] * 1009 + round_number) % 2**31  # as the mod that packs for Flower
-                packed = pack(sent, arrays, plan.compression, seed_here, residuals.setdefault(site.name, {}))
-                before = {name: arrays[name] for name in sent}
-                rows = {lane: int(reply.weight) for lane, reply in trained.items()}
-                spread = (float(np.mean(losses)), float(np.var(losses)))
-                replies.append(rounds.reply(site.name, unpack(packed, before, plan.compression), rows, spread))
+                replies.append(local.reply(site.name, round_number, arrays, trained, losses)[0])
                 new = add_summaries(new, told)
             arrays, _ = rounds.combine(arrays, [replies])
             summaries = {**summaries, **new}

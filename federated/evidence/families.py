@@ -11,7 +11,8 @@ import numpy as np
 from scipy.stats import norm
 
 from federated.evidence.parts import Rows, resume
-from federated.plan import AcidaemiaPlan, CtgPlan, Plan, SharedPlan, TreePlan
+from federated.plan import Plan, SharedPlan, TreePlan, load
+from federated.runs import shipped_plans
 from federated.shared_site import SharedSite
 from federated.shared_tasks import scan_examples, table_examples, trace_examples
 from federated.shared_training import train_shared_sites
@@ -151,18 +152,23 @@ def _ensemble(part: str, cohort: Cohort, section: SharedPlan, seed: int) -> Rows
     """Trees on tables and traces by the shipped recipes, the chart on measured heads."""
     index = site_index(cohort, section, seed)
     rows: Rows = []
+    shipped = load(shipped_plans()["default"])
+    assert shipped.ctg is not None
+    assert shipped.acidaemia is not None
+    lanes = {"calibration_folds": section.folds}
+    pattern, acidaemia = shipped.ctg.model_copy(update=lanes), shipped.acidaemia.model_copy(update=lanes)
     trees: tuple[tuple[Modality, str, TreePlan, Callable[[Any], SiteRows], str], ...] = (
         (
             "table",
             "state",
-            shipped_ctg(section.folds),
-            lambda k: pattern_rows(cohort.table.rows(k), shipped_ctg(section.folds), ("table",)),
+            pattern,
+            lambda k: pattern_rows(cohort.table.rows(k), pattern, ("table",)),
             "table",
         ),
         (
             "trace",
             "acidaemia",
-            shipped_acidaemia(section.folds),
+            acidaemia,
             lambda k: acidaemia_rows(cohort.births.names[k], cohort.births.ph[k], cohort.births.features[k]),
             MILD.name,
         ),
@@ -220,20 +226,3 @@ def _rows(part: str, site: str, task: str, group: Any, fold: Any, label: Any, ma
         for row in range(len(group))
         if label[row] >= 0
     ]
-
-
-def shipped_ctg(folds: int) -> CtgPlan:
-    """The pattern recipe with as many lanes as the shared plan has."""
-    return _shipped().ctg.model_copy(update={"calibration_folds": folds})  # type: ignore[union-attr]
-
-
-def shipped_acidaemia(folds: int) -> AcidaemiaPlan:
-    """The acidaemia recipe, likewise."""
-    return _shipped().acidaemia.model_copy(update={"calibration_folds": folds})  # type: ignore[union-attr]
-
-
-def _shipped() -> Plan:
-    from federated.plan import load
-    from federated.runs import shipped_plans
-
-    return load(shipped_plans()["default"])

@@ -138,7 +138,9 @@ def arms(folder: Path, plan: Plan, output: Path, parts: Sequence[str]) -> None:
         partition = arm if arm in {"trimester", "scale"} else section.partition
         cut = section.model_copy(update={"partition": partition, "sites": 1 if arm == "central" else section.sites})
         site_of = head_sites(records, cut, plan.seed)
-        sites = [ImageSite(f"site-{k + 1}", _of(records, site_of == k), cut, seed=plan.seed) for k in range(cut.sites)]
+        sites = [
+            ImageSite(f"site-{k + 1}", records_of(records, site_of == k), cut, seed=plan.seed) for k in range(cut.sites)
+        ]
         lane = int(number) + 1
 
         def report(round_number: int, loss: float, _: float) -> None:
@@ -155,13 +157,14 @@ def arms(folder: Path, plan: Plan, output: Path, parts: Sequence[str]) -> None:
                 "reference_mm": round(record.head_circumference_mm, 3),
                 "estimate_mm": round(score_head(predict_head(network, record.pixels), record)[0], 3),
             }
-            for record in _of(records, fold == int(number))
+            for record in records_of(records, fold == int(number))
         ]
 
     resume(output / "hc18_arms.csv", "part", parts or ARMS, make)
 
 
-def _of(records: Sequence[hc18.HeadImage], chosen: Iterable[bool]) -> list[hc18.HeadImage]:
+def records_of(records: Sequence[hc18.HeadImage], chosen: Iterable[bool]) -> list[hc18.HeadImage]:
+    """The chosen ones."""
     return [record for record, kept in zip(records, chosen, strict=True) if kept]
 
 

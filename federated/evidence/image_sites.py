@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from federated.evidence.heads import records_of
 from federated.evidence.parts import Rows, resume
 from federated.plan import CompressionPlan, Plan, UltrasoundPlan
 from federated.sites import head_sites
@@ -49,9 +50,7 @@ def study(folder: Path, plan: Plan, output: Path, wanted: Sequence[str]) -> None
         site_of = head_sites(records, section.model_copy(update={"partition": "trimester", "sites": SITES}), seed)
         index = np.zeros(len(records), dtype=np.int64) if cut.sites == 1 else site_of
         sites = [
-            ImageSite(
-                f"site-{k + 1}", [r for r, s in zip(records, index, strict=True) if s == k], cut, seed=plan.seed + seed
-            )
+            ImageSite(f"site-{k + 1}", records_of(records, index == k), cut, seed=plan.seed + seed)
             for k in range(cut.sites)
         ]
         sizes: list[float] = []

@@ -169,15 +169,18 @@ class Trees(SiteStrategy):
         record = ArrayRecord({str(lane): encode(document) for lane, document in proposals.items()})
         # Sites that did not propose have yet to take in the last round's trees.
         content = RecordDict({**self.sent, "proposals": record})
+        ends = {
+            lane: np.cumsum([len(tree["left_children"]) for tree in new_trees(proposal)[0]])
+            for lane, proposal in proposals.items()
+        }
         totals: dict[int, list[Sums]] = {}
         losses: dict[str, float] = {}
         self.left_out = np.zeros((len(proposals), 2))
         for name, reply in self.grid.ask(self.nodes, "query.leaves", content):
-            for lane, proposal in proposals.items():
-                sizes = np.cumsum([len(tree["left_children"]) for tree in new_trees(proposal)[0]])
+            for lane, end in ends.items():
                 sums = reply.content["sums"][str(lane)].numpy()
-                check_sums(name, sums, int(sizes[-1]))
-                totals[lane] = add(totals.get(lane), np.split(sums, sizes[:-1]))
+                check_sums(name, sums, int(end[-1]))
+                totals[lane] = add(totals.get(lane), np.split(sums, end[:-1]))
             by_lane = np.reshape(reply.content["metrics"]["left-out"], (-1, 2))
             self.left_out += by_lane
             loss, rows = by_lane.sum(axis=0)

@@ -20,6 +20,11 @@ class TooFewSitesError(FetalHealthError):
     """After the screen a round has fewer sound replies than the plan wants."""
 
 
+def spread(losses: Sequence[float]) -> tuple[float, float]:
+    """Mean and variance of the loss over batches."""
+    return float(np.mean(losses)), float(np.var(losses))
+
+
 class Rounds:
     """Aggregation of one training, round by round.
 
@@ -99,4 +104,4 @@ class Rounds:
         except ValueError as error:
             raise TooFewSitesError(str(error)) from None
         after = self.adam.step(current, combined) if self.adam else combined
-        return {**{name: np.asarray(values) for name, values in current.items()}, **after}, rejected
+        return {**current, **after}, rejected

@@ -23,15 +23,15 @@ class ServerAdam:
     second: Moments = field(default_factory=dict)
 
     def step(self, current: Arrays, mean: Arrays) -> dict[str, NDArray[np.float32]]:
-        """The weights after a round whose replies have this mean."""
-        after = dict(current)
+        """The weights after a round whose replies have this mean: those that the mean holds."""
+        after = {}
         for name, values in mean.items():
             update = values.astype(np.float64) - current[name]
             self.first[name] = FIRST * self.first.get(name, np.zeros_like(update)) + (1 - FIRST) * update
             self.second[name] = SECOND * self.second.get(name, np.zeros_like(update)) + (1 - SECOND) * update**2
             moved = self.learning_rate * self.first[name] / (np.sqrt(self.second[name]) + ADAPTIVITY)
             after[name] = (current[name] + moved).astype(np.float32)
-        return {name: np.asarray(values, dtype=np.float32) for name, values in after.items()}
+        return after
 
     def arrays(self) -> dict[str, NDArray[np.float32]]:
         """For the checkpoint."""

@@ -10,10 +10,11 @@ from flwr.serverapp import Grid
 from numpy.typing import NDArray
 
 from federated.messages import as_arrays, as_record
-from federated.plan import Plan, SharedPlan
+from federated.network_weights import Weights
+from federated.plan import Plan, SharedPlan, lanes_of
 from federated.run_folder import RunFolder
 from federated.shared_metrics import figures
-from federated.shared_site import Stage, Summaries, Weights, initial_lanes, lanes_of, part_of, travels
+from federated.shared_site import Stage, Summaries, initial_lanes, part_of, travels
 from federated.shared_training import add_summaries, aligned, modalities_of, stages, start_of
 from federated.simulated_sites import MODALITY_OF
 from federated.site_grid import Node, SiteGrid

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from models.representation.alignment import Moments
 from models.representation.examples import UNKNOWN, Examples, Task
 from models.representation.network import SharedNetwork
+from models.training import proximal_penalty
 
 Array = NDArray[np.float64]
 WEIGHT_DECAY = 0.1
@@ -58,7 +59,7 @@ def train_shared(
     generator = torch.Generator().manual_seed(seed)
     torch.manual_seed(seed)  # dropout
     network.train()
-    trained = [p for name, p in network.named_parameters() if not name.startswith(frozen or ("\0",))]
+    trained = [p for name, p in network.named_parameters() if not name.startswith(frozen)]
     received = [parameter.detach().clone() for parameter in trained]
     optimiser = torch.optim.AdamW(trained, lr=learning_rate, weight_decay=WEIGHT_DECAY)
     features, weight = _tensor(examples.features), _tensor(examples.weight)
@@ -73,8 +74,7 @@ def train_shared(
             if targets.strength > 0 and "growth" in labels:
                 loss = loss + targets.strength * _alignment(embedding, labels["growth"][batch], targets)
             if proximal_mu > 0:
-                pairs = zip(trained, received, strict=True)
-                loss = loss + proximal_mu / 2 * torch.stack([(now - then).square().sum() for now, then in pairs]).sum()
+                loss = loss + proximal_penalty(trained, received, proximal_mu)
             optimiser.zero_grad(set_to_none=True)
             loss.backward()  # type: ignore[no-untyped-call]
             nn.utils.clip_grad_norm_(trained, 5.0)

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from models.datasets.hc18 import HeadImage
+from models.training import proximal_penalty
 from models.ultrasound.augmentation import Outlines, augmented
 from models.ultrasound.biometry import HeadEllipse, head_ellipse
 from models.ultrasound.image import NETWORK_HEIGHT, NETWORK_WIDTH, letterbox, mirrored, unmirrored
@@ -122,8 +123,7 @@ def train_epochs(
         loss = _loss(network(images.to(memory_format=torch.channels_last)), masks)
         losses.append(float(loss.detach()))
         if proximal_mu > 0:
-            pairs = zip(network.parameters(), received, strict=True)
-            loss = loss + proximal_mu / 2 * torch.stack([(now - then).square().sum() for now, then in pairs]).sum()
+            loss = loss + proximal_penalty(network.parameters(), received, proximal_mu)
         loss.backward()  # type: ignore[no-untyped-call]
         nn.utils.clip_grad_norm_(network.parameters(), 5.0)
         optimiser.step()

@@ -13,7 +13,9 @@ from models.evaluation.splits import hashed_folds
 pytest.importorskip("torch")
 
 from federated.evidence import heads as evidence
-from federated.image_site import ALL, ImageSite, arrays_of, initial_lanes, lanes_of, network_of
+from federated.image_site import ALL, ImageSite, initial_lanes, network_of
+from federated.network_weights import arrays_of
+from federated.plan import lanes_of
 
 PLAN = UltrasoundPlan(sites=2, rounds=2, folds=2, batch_size=4)
 

@@ -80,10 +80,11 @@ def test_flower_gives_the_same_trees_as_the_loop_in_process(finished: Path, monk
 def test_flower_gives_the_same_weights_as_the_loop_in_process(finished: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     import torch
 
-    from federated.image_site import ImageSite, initial_lanes
+    from federated.image_site import ImageSite
+    from federated.image_training import train_image_sites
+    from federated.plan import lanes_of
     from federated.run_folder import RunFolder
     from federated.simulated_sites import SITES_VARIABLE, head_rows, mine
-    from federated.strategies.averaging import average, join
 
     monkeypatch.setenv(SITES_VARIABLE, str(finished / "sites"))
     threads = torch.get_num_threads()
@@ -92,10 +93,8 @@ def test_flower_gives_the_same_weights_as_the_loop_in_process(finished: Path, mo
     assert plan.ultrasound is not None
     held = [site for site in map(mine, range(7)) if site.modality == "ultrasound"]
     sites = [ImageSite(site.name, head_rows(site), plan.ultrasound, seed=plan.seed) for site in held]
-    arrays = initial_lanes(plan.ultrasound, plan.seed)
-    for round_number in range(1, plan.ultrasound.rounds + 1):
-        replies = [site.train(arrays, round_number)[0] for site in sites]
-        arrays = join({lane: average([reply[lane] for reply in replies]) for lane in replies[0]})
+    lanes = lanes_of(plan.ultrasound)
+    arrays = train_image_sites(sites, plan.ultrasound, plan.seed, lanes, lambda *_: None)
     torch.set_num_threads(threads)
     kept = RunFolder(finished).weights("ultrasound")
     assert kept is not None

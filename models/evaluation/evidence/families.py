@@ -80,6 +80,13 @@ class Predictions:
         return made
 
     @cached_property
+    def rows_of_group(self) -> dict[str, Labels]:
+        """Rows by group."""
+        order = np.argsort(self.group, kind="stable")
+        names, starts = np.unique(self.group[order], return_index=True)
+        return dict(zip(names, np.split(order, starts[1:]), strict=True))
+
+    @cached_property
     def score(self) -> Array:
         """Of the event, before calibration: a bias fitted without a fold is low where the fold has many events."""
         return np.asarray(softmax(self.margin, axis=1)[:, self.event])
@@ -157,18 +164,7 @@ def gain(parts: list[Predictions], base: list[Predictions], metric: str) -> dict
 
 
 def _rows_of(one: Predictions, names: NDArray[np.str_]) -> Labels:
-    place = _places(one)
-    return np.concatenate([place[name] for name in names])
-
-
-def _places(one: Predictions) -> dict[str, Labels]:
-    found: dict[str, Labels] | None = one.__dict__.get("_places")
-    if found is None:
-        order = np.argsort(one.group, kind="stable")
-        names, starts = np.unique(one.group[order], return_index=True)
-        found = dict(zip(names, np.split(order, starts[1:]), strict=True))
-        one.__dict__["_places"] = found
-    return found
+    return np.concatenate([one.rows_of_group[name] for name in names])
 
 
 def lines(rows: Rows, canonical: Rows) -> list[str]:
@@ -251,7 +247,7 @@ def _loss_rows(parts: Parts, arms: list[str]) -> Iterator[list[str]]:
 
 def _gain_rows(parts: Parts) -> Iterator[list[str]]:
     for arm in ARMS:
-        if arm in {"separate"} or (arm, "state") not in parts:
+        if arm == "separate" or (arm, "state") not in parts:
             continue
         shown = []
         for key, metric in (

@@ -1,0 +1,20 @@
+"""A network's weights as named arrays and back: what the sites of both networks send."""
+
+from collections.abc import Mapping
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import nn
+
+Weights = dict[str, NDArray[np.float32]]
+
+
+def arrays_of(network: nn.Module) -> Weights:
+    """The weights by name, in memory of their own."""
+    return {name: np.array(tensor.detach().numpy(), order="C") for name, tensor in network.state_dict().items()}
+
+
+def load_arrays(network: nn.Module, arrays: Mapping[str, NDArray[np.float32]]) -> None:
+    """Give the network these weights, all of them."""
+    network.load_state_dict({name: torch.from_numpy(np.array(values)) for name, values in arrays.items()})
