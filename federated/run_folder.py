@@ -86,9 +86,16 @@ class RunFolder:
         """Keep what a round or a stage has found."""
         self._write(f"{name}.json", json.dumps(results).encode())
 
+    def has_results(self, name: str) -> bool:
+        """Whether they were kept."""
+        return self._results(name).exists()
+
     def results(self, name: str) -> Any:
         """Inverse of `keep_results`."""
-        return json.loads((self.path / "checkpoints" / f"{name}.json").read_bytes())
+        return json.loads(self._results(name).read_bytes())
+
+    def _results(self, name: str) -> Path:
+        return self.path / "checkpoints" / f"{name}.json"
 
     def _write(self, name: str, content: bytes) -> None:
         path = self.path / "checkpoints" / name

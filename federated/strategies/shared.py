@@ -123,21 +123,25 @@ def train_shared(grid: Grid, run: RunFolder, plan: Plan, nodes: list[Node], prog
     for position, stage in enumerate(stages(section)):
         before = position * section.rounds
         taking = [node for node in nodes if MODALITY_OF[node.modality] in stage.modalities]
-        if done < before + section.rounds:
+        trains = done < before + section.rounds
+        if trains:
             if done <= before:
                 arrays = start_of(stage, arrays, fresh)
                 if stage.name == "target" and "cca" in section.align:
                     means = _means(grid, plan, by_modality, standard, arrays)
-                    arrays, _, results["notes"]["cca"] = aligned(arrays, section, means, plan.seed)
+                    arrays, _, words = aligned(arrays, section, means, plan.seed)
+                    run.keep_results(f"{NAME}-cca", words)
             first = max(done - before, 0) + 1
             report = progress(run, f"{NAME}-{stage.name}", section.rounds, first)
             strategy = PartwiseAveraging(stage, position, standard, summaries, taking, plan, first, report, run, before)
             strategy.restore(stored)
             arrays = as_arrays(strategy.run(grid, as_record(arrays), section.rounds - first + 1))
             summaries = strategy.summaries
-            judged = _judge(grid, plan, by_modality, stage, standard, arrays)
-            run.keep_results(f"{NAME}-{stage.name}", judged)
+        if trains or not run.has_results(f"{NAME}-{stage.name}"):  # a run may have ended after its last round
+            run.keep_results(f"{NAME}-{stage.name}", _judge(grid, plan, by_modality, stage, standard, arrays))
         results["sites"] |= dict(run.results(f"{NAME}-{stage.name}"))
+    if run.has_results(f"{NAME}-cca"):
+        results["notes"]["cca"] = run.results(f"{NAME}-cca")
     results["figures"] = figures(results["sites"])
     results["nodes"] = {node.name: {"rows": node.rows, "groups": node.groups} for node in nodes}
     return results

@@ -88,6 +88,16 @@ def test_flower_gives_the_same_figures_as_the_loop_in_process(finished: Path, mo
             np.testing.assert_allclose(stored[site.name][name], value, rtol=1e-5, err_msg=f"{site.name} {name}")
 
 
+def test_a_run_that_ended_before_it_was_judged_is_judged_when_it_goes_on(finished: Path) -> None:
+    before = json.loads((finished / "results.json").read_text())["shared"]
+    (finished / "checkpoints" / "shared-target.json").unlink()
+    subprocess.run(runs.command(finished, None, shipped()), check=True, timeout=280)
+    after = json.loads((finished / "results.json").read_text())["shared"]
+    assert after == before
+    assert after["notes"]["cca"]
+    assert [event["kind"] for event in RunFolder(finished).events()].count("round") == 3 * 2
+
+
 def test_a_site_that_cannot_take_part_ends_the_run_in_one_line(tmp_path: Path) -> None:
     need(importlib.util.find_spec("flwr") is not None, "training is not installed")
     (tmp_path / "plan.toml").write_text(PLAN)
