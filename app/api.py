@@ -169,8 +169,8 @@ async def create_assessment(request: Request, user: Clinician, key: Key = None) 
 
             def create() -> str:
                 bundle = request.app.state.bundle.get(session)
-                days = request.app.state.settings.scan_valid_days
-                made = service.create(session, bundle, parsed, uploads, user, days)
+                circumstances = request.app.state.settings.circumstances
+                made = service.create(session, bundle, parsed, uploads, user, circumstances)
                 subject = made.woman.pseudonym
                 record(session, user, "assessment.create", subject=subject, assessment=made.id, state=made.state)
                 return str(made.id)

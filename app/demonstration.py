@@ -20,13 +20,13 @@ from app.registry.service import BundleRegistry
 from models.ctg.synthetic import as_csv, trace
 from models.ctg.synthetic_beats import beats
 from models.errors import BundleError
+from models.fusion.circumstances import ORDINARY
 from models.growth.dating import TERM_DAYS
 from models.ultrasound import formats
 from models.ultrasound.image import UltrasoundImage
 from models.ultrasound.synthetic import head_of, phantom
 
 PIXEL_SIZE_MM = 0.2
-SCAN_VALID_DAYS = 28
 
 
 @dataclass(frozen=True)
@@ -99,7 +99,7 @@ def demonstrate(session: Session, registry: BundleRegistry) -> None:
                 "scan": scan if visit.head_mm or visit.typed else None,
             }
             uploads = Uploads({"synthetic.csv": visit.ctg} if visit.ctg else {}, _picture(visit.head_mm, number))
-            service.create(session, bundle, AssessmentRequest.model_validate(request), uploads, user, SCAN_VALID_DAYS)
+            service.create(session, bundle, AssessmentRequest.model_validate(request), uploads, user, ORDINARY)
 
 
 def _picture(head_mm: float | None, seed: int) -> dict[str, bytes]:

@@ -3,8 +3,11 @@
 from functools import lru_cache
 from pathlib import Path
 
-from pydantic import AliasChoices, Field
+from pydantic import AliasChoices, Field, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from models.fusion.circumstances import Circumstances
+from models.fusion.prior import Prior
 
 
 class Settings(BaseSettings):
@@ -28,6 +31,10 @@ class Settings(BaseSettings):
         Send cookies over TLS only: set it behind a TLS proxy.
     scan_valid_days : int
         A scan older than this beside a CTG is shown with its date, and does not enter fusion.
+    prior : str
+        How frequent a pH at or below 7.15 is taken to be: "training", "population", or the unit's own share.
+    site : str
+        Name of this place, under which drift is watched.
     """
 
     model_config = SettingsConfigDict(env_prefix="FETAL_HEALTH_", extra="ignore")
@@ -42,6 +49,19 @@ class Settings(BaseSettings):
     max_upload_mb: int = 40
     secure_cookies: bool = False
     scan_valid_days: int = 28
+    prior: str = "training"
+    site: str = Field("this-unit", min_length=1, max_length=80)
+
+    @field_validator("prior")
+    @classmethod
+    def _known_prior(cls, value: str) -> str:
+        Prior.parse(value)
+        return value
+
+    @property
+    def circumstances(self) -> Circumstances:
+        """What the place decides about an assessment."""
+        return Circumstances(Prior.parse(self.prior), self.scan_valid_days)
 
     @property
     def database(self) -> str:

@@ -24,6 +24,7 @@ from models.ctg.acidaemia import TARGETS, AcidaemiaModel
 from models.ctg.calibration import Calibration
 from models.ctg.pattern import VIEWS, Decision, PatternModel, View
 from models.errors import BundleError
+from models.fusion.paired import PairedFusion
 from models.ultrasound.interval import Intervals
 from models.ultrasound.segmentation import Segmenter
 
@@ -87,6 +88,8 @@ class Acidaemia:
         Spread of the out-of-fold log-odds of that target.
     training_range : (ndarray, ndarray)
         Lowest and highest of the sites' 0.5th and 99.5th centiles of each feature.
+    fusion : PairedFusion
+        What births with a trace, a weight and a pH taught.
     """
 
     models: dict[str, AcidaemiaModel]
@@ -94,6 +97,7 @@ class Acidaemia:
     prior: float
     logit_sd: float
     training_range: tuple[NDArray[np.float64], NDArray[np.float64]]
+    fusion: PairedFusion
 
 
 class Bundle:
@@ -177,6 +181,7 @@ class Bundle:
                 float(settings["prior"]),
                 float(settings["logit_sd"]),
                 (np.array(low), np.array(high)),
+                PairedFusion.from_dict(settings.get("fusion")),
             )
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise BundleError(f"{self.folder.name}: {ACIDAEMIA_SETTINGS} cannot be read ({error})") from None

@@ -74,8 +74,8 @@ async def create(request: Request, user: Clinician) -> Response:
     def make(parsed: Any) -> int:
         with unit_of_work(request.app.state.sessions) as session:
             bundle = request.app.state.bundle.get(session)
-            days = request.app.state.settings.scan_valid_days
-            made = service.create(session, bundle, parsed[0], parsed[1], user, days)
+            circumstances = request.app.state.settings.circumstances
+            made = service.create(session, bundle, parsed[0], parsed[1], user, circumstances)
             record(
                 session, user, "assessment.create", subject=made.woman.pseudonym, assessment=made.id, state=made.state
             )
@@ -228,8 +228,8 @@ def corrected(
     request: Request, user: User, session: Session, identifier: int, changes: dict[str, Any], reason: str
 ) -> store.Assessment:
     """The new assessment that a correction makes, with its audit row; for pages and API."""
-    bundle, days = request.app.state.bundle.get(session), request.app.state.settings.scan_valid_days
-    made = service.correct(session, bundle, find(session, identifier), changes, reason, user, days)
+    bundle, circumstances = request.app.state.bundle.get(session), request.app.state.settings.circumstances
+    made = service.correct(session, bundle, find(session, identifier), changes, reason, user, circumstances)
     subject, changed = made.woman.pseudonym, sorted(changes)
     record(
         session, user, "assessment.correct", subject=subject, assessment=made.id, replaces=identifier, changed=changed

@@ -1,5 +1,6 @@
 """From an upload to a stored assessment: parse, measure, fuse, keep."""
 
+import json
 import os
 import threading
 from collections.abc import Mapping
@@ -23,7 +24,9 @@ from models.ctg.analysis import analyse
 from models.ctg.guidelines import Statements
 from models.ctg.recording import CtgRecording
 from models.errors import FetalHealthError, InputError
+from models.fusion.circumstances import Circumstances
 from models.fusion.parts import CtgInput
+from models.fusion.prior import Prior
 from models.fusion.risk import RiskAssessment, assess
 from models.ultrasound.image import Scale
 from models.ultrasound.interval import MEASURES
@@ -47,7 +50,12 @@ class Uploads:
 
 
 def create(
-    session: Session, bundle: Bundle, request: AssessmentRequest, uploads: Uploads, user: User, scan_valid_days: int
+    session: Session,
+    bundle: Bundle,
+    request: AssessmentRequest,
+    uploads: Uploads,
+    user: User,
+    circumstances: Circumstances,
 ) -> Assessment:
     """Assess and store.
 
@@ -86,7 +94,7 @@ def create(
         if scan_request.dates_pregnancy:
             session.add(scan)
             date_by(session, bundle, fetus.pregnancy, scan)
-    return _store(session, bundle, fetus, ctg, scan, user, scan_valid_days)
+    return _store(session, bundle, fetus, ctg, scan, user, circumstances)
 
 
 def correct(
@@ -96,7 +104,7 @@ def correct(
     changes: Mapping[str, Any],
     reason: str,
     user: User,
-    scan_valid_days: int,
+    circumstances: Circumstances,
 ) -> Assessment:
     """A new assessment of the same scan with some of its parameters changed; the old one stays, marked as replaced.
 
@@ -121,7 +129,7 @@ def correct(
         parameters={**old.parameters, **changes},
         files=[StoredFile(name=name, sha256=digest, content=content) for name, digest, content in files],
     )
-    made = _store(session, bundle, assessment.fetus, ctg, scan, user, scan_valid_days)
+    made = _store(session, bundle, assessment.fetus, ctg, scan, user, circumstances)
     made.supersedes_id, made.correction_reason = assessment.id, reason.strip()[:400]
     session.flush()
     return made
@@ -224,11 +232,12 @@ def _store(
     ctg: Examination | None,
     scan: Examination | None,
     user: User,
-    scan_valid_days: int,
+    circumstances: Circumstances,
 ) -> Assessment:
     session.add_all([examination for examination in (ctg, scan) if examination is not None])
     with _cores:
-        result = run(session, bundle, ctg, scan, scan_valid_days)
+        here = replace(circumstances, fetuses=max(len(fetus.pregnancy.fetuses), 1))
+        result = run(session, bundle, ctg, scan, here)
     session.flush()
     hashes = {file.name: file.sha256 for examination in (ctg, scan) if examination for file in examination.files}
     made = Assessment(
@@ -250,27 +259,51 @@ def _store(
 
 
 def run(
-    session: Session, bundle: Bundle, ctg: Examination | None, scan: Examination | None, scan_valid_days: int
+    session: Session,
+    bundle: Bundle,
+    ctg: Examination | None,
+    scan: Examination | None,
+    circumstances: Circumstances,
 ) -> RiskAssessment:
-    """The assessment of examinations: the same inputs, earlier scans and bundle give the same answer.
-
-    A scan more than `scan_valid_days` older than the CTG keeps its own growth result, but does not enter
-    fusion, because it says how the fetus grew until then.
-    """
+    """The assessment of examinations: the same inputs, earlier scans, circumstances and bundle give the same answer."""
     ctg_input = ctg_input_of(ctg) if ctg else None
     scan_input = scan_input_of(session, bundle, scan) if scan else None
-    if ctg is None or scan is None or abs((ctg.performed_at - scan.performed_at).days) <= scan_valid_days:
-        return assess(bundle, ctg_input, scan_input)
-    apart = abs((ctg.performed_at - scan.performed_at).days)
-    alone, together = assess(bundle, None, scan_input), assess(bundle, ctg_input, None)
-    reason = f"the scan is {apart} days from the CTG (at most {scan_valid_days}); growth stands for itself"
-    others = [line for line in together.missing if not line.startswith("Ultrasound")]
-    return replace(
-        together,
-        growth=alone.growth,
-        missing=[*others, f"Ultrasound: {reason}"],
-        warnings=[*together.warnings, *alone.warnings],
-    )
+    if ctg is not None and scan is not None and scan_input is not None:
+        days = (ctg.performed_at.date() - scan.performed_at.date()).days
+        scan_input = replace(scan_input, days_before_ctg=days)
+    return assess(bundle, ctg_input, scan_input, circumstances)
+
+
+def run_again(session: Session, bundle: Bundle, assessment: Assessment) -> list[str]:
+    """Where a stored assessment differs when it is made again from its stored inputs; nothing, when it is the same.
+
+    Parameters
+    ----------
+    bundle : Bundle
+        The one that the assessment names.
+
+    Raises
+    ------
+    FetalHealthError
+        It was stored by a version that did not keep the circumstances.
+    """
+    kept = assessment.result.get("circumstances")
+    if not kept:
+        raise FetalHealthError(f"assessment {assessment.id} was stored by an earlier version: it cannot be made again")
+    circumstances = Circumstances(Prior(**kept["prior"]), kept["scan_valid_days"], kept["fetuses"])
+    made = run(session, bundle, assessment.ctg, assessment.scan, circumstances).as_dict()
+    return differences(json.loads(json.dumps(made)), assessment.result)
+
+
+def differences(made: Any, stored: Any, where: str = "") -> list[str]:
+    """Paths at which two JSON values differ, to the last digit."""
+    if isinstance(made, dict) and isinstance(stored, dict):
+        names = sorted(made.keys() | stored.keys())
+        return [line for name in names for line in differences(made.get(name), stored.get(name), f"{where}.{name}")]
+    if isinstance(made, list) and isinstance(stored, list) and len(made) == len(stored):
+        pairs = enumerate(zip(made, stored, strict=True))
+        return [line for number, (a, b) in pairs for line in differences(a, b, f"{where}[{number}]")]
+    return [] if made == stored else [f"{where.lstrip('.')}: stored {stored}, now {made}"]
 
 
 def recording_of(examination: Examination | None) -> CtgRecording | None:
@@ -286,7 +319,8 @@ def ctg_input_of(examination: Examination) -> CtgInput:
     """Features as typed, or the analysed trace."""
     recording = recording_of(examination)
     if recording is None:
-        return CtgInput(features=examination.parameters["features"])
+        return CtgInput(features=examination.parameters["features"], age_days=examination.gestational_age_days)
     stage = examination.parameters.get("stage", "unknown")
     stated = Statements(**(examination.parameters.get("stated") or {}))
-    return CtgInput(None, analyse(recording), recording.stage if stage == "unknown" else stage, stated)
+    known = recording.stage if stage == "unknown" else stage
+    return CtgInput(None, analyse(recording), known, stated, examination.gestational_age_days)

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import expit
 
 from models.bundle import Acidaemia, Bundle
 from models.ctg.acidaemia import LEADS_MIN, MILD, SEVERE
@@ -21,7 +22,8 @@ from models.ctg.pattern import STATES, View
 from models.ctg.trace_features import TRACE_FEATURES, trace_features
 from models.fusion.detail import trace_detail
 from models.fusion.parts import CtgInput, Part, Reason
-from models.fusion.pooling import Distress
+from models.fusion.pooling import Distress, log_odds
+from models.fusion.prior import TRAINING, Prior
 
 Array = NDArray[np.float64]
 PATTERN_EVENT = "experts would call the trace pathological"
@@ -32,7 +34,6 @@ UNLIKE_TRAINING_WIDENING = 2.5
 # The most measurements that lay outside the training range in any of the 436 traces behind the shipped model.
 MAX_UNLIKE = 9
 _CLIP = 1e-4
-_SHOWN_LOG_ODDS = 0.05
 TRANSFER_WARNING = (
     "The pattern model was trained on SisPorto tables of antepartum recordings; its transfer to raw traces is "
     "not validated."
@@ -56,6 +57,12 @@ class AcutePart:
     part : Part
     distress : Distress or None
         None when it cannot be assessed.
+    severe : float or None
+        Probability of the graver event, where the outcome is what is predicted.
+    prior : float
+        Share with the event where the answer is read.
+    shift : float
+        What that adds to the log-odds of the calibration set.
     cuts : (float, float)
         Raised and high.
     reasons : list of Reason
@@ -64,15 +71,25 @@ class AcutePart:
 
     part: Part
     distress: Distress | None = None
+    severe: float | None = None
+    prior: float = 0.5
+    shift: float = 0.0
     cuts: tuple[float, float] = (1.0, 1.0)
     reasons: list[Reason] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
 
 
-def without_ctg(bundle: Bundle) -> tuple[float, float]:
-    """Probability and spread of its log-odds where there is no CTG: those of the calibration set."""
+def shifted(probability: float, shift: float) -> float:
+    """A probability under another prior."""
+    if shift == 0.0:
+        return probability
+    return float(expit(log_odds(float(np.clip(probability, _CLIP, 1 - _CLIP))) + shift))
+
+
+def without_ctg(bundle: Bundle, prior: Prior) -> tuple[float, float]:
+    """Probability and spread of its log-odds where there is no CTG: the prior, and the calibration set's spread."""
     if bundle.acidaemia is not None:
-        return bundle.acidaemia.prior, bundle.acidaemia.logit_sd
+        return prior.of(bundle.acidaemia.prior), bundle.acidaemia.logit_sd
     return bundle.fusion.prior, bundle.fusion.distress_logit_sd
 
 
@@ -81,8 +98,8 @@ def default_event(bundle: Bundle) -> str:
     return MILD.event if bundle.acidaemia is not None else PATTERN_EVENT
 
 
-def distress_part(bundle: Bundle, ctg: CtgInput | None) -> AcutePart:
-    """Assess the CTG.
+def distress_part(bundle: Bundle, ctg: CtgInput | None, prior: Prior = TRAINING) -> AcutePart:
+    """Assess the CTG; the prior applies where the outcome is predicted, not to what experts would say.
 
     Raises
     ------
@@ -101,17 +118,19 @@ def distress_part(bundle: Bundle, ctg: CtgInput | None) -> AcutePart:
         return AcutePart(Part(None, None, event, analysis.quality.refusal, detail), warnings=warnings)
     model = bundle.acidaemia
     if model is not None and ctg.stage != "antepartum" and analysis.duration_s >= MIN_OUTCOME_S:
-        return _outcome(model, analysis, ctg.stage, detail, warnings)
+        return _outcome(model, analysis, ctg.stage, detail, warnings, prior)
     return _from_trace(bundle, analysis, ctg.stage, detail, warnings)
 
 
 def _outcome(
-    model: Acidaemia, analysis: CtgAnalysis, stage: str, detail: dict[str, Any], warnings: list[str]
+    model: Acidaemia, analysis: CtgAnalysis, stage: str, detail: dict[str, Any], warnings: list[str], prior: Prior
 ) -> AcutePart:
     """The acidaemia model on the trace, and on the trace with its last minutes hidden."""
     values = trace_features(analysis)
     widening = 1.0
-    warnings.append(SELECTED_WARNING.format(share=100 * model.prior))
+    shift = prior.shift(model.prior)
+    if prior.value is None:
+        warnings.append(SELECTED_WARNING.format(share=100 * model.prior))
     if stage != "labour":
         warnings.append("The stage is not known; the acidaemia model was trained on labour traces that end at birth.")
         widening = TRACE_WIDENING
@@ -125,11 +144,11 @@ def _outcome(
         return AcutePart(Part(None, None, MILD.event, refusal, detail), warnings=warnings)
     widening = _unlike(values, model.training_range, TRACE_FEATURES, widening, warnings)
     rows = values[None, :]
-    distress = _distress(
-        float(mild.probabilities(rows)[0]), float(mild.calibration.logit_sd(mild.margins(rows))[0]) * widening
-    )
+    calibrated = shifted(float(mild.probabilities(rows)[0]), shift)
+    distress = _distress(calibrated, float(mild.calibration.logit_sd(mild.margins(rows))[0]) * widening)
     # Being below 7.05 is part of being at or below 7.15.
-    graver = min(float(severe.probabilities(rows)[0]), distress.probability)
+    graver = min(shifted(float(severe.probabilities(rows)[0]), shift), distress.probability)
+    raised, high = (shifted(cut, shift) for cut in model.cuts[MILD.name])
     contributions, _ = mild.contributions(rows)
     reasons = _grouped(TRACE_FEATURES, contributions[0])
     detail |= {
@@ -137,14 +156,14 @@ def _outcome(
         "probabilities": {MILD.name: distress.probability, SEVERE.name: graver},
         "events": {MILD.name: MILD.event, SEVERE.name: SEVERE.event},
         **_feature_detail(TRACE_FEATURES, values, contributions[0]),
-        "cuts": list(model.cuts[MILD.name]),
-        "lead_time": _lead_time(model, analysis, distress.probability),
+        "cuts": [raised, high],
+        "lead_time": _lead_time(model, analysis, distress.probability, shift),
     }
     part = Part(distress.probability, distress.interval, MILD.event, None, detail)
-    return AcutePart(part, distress, model.cuts[MILD.name], reasons, warnings)
+    return AcutePart(part, distress, graver, prior.of(model.prior), shift, (raised, high), reasons, warnings)
 
 
-def _lead_time(model: Acidaemia, analysis: CtgAnalysis, now: float) -> list[dict[str, Any]]:
+def _lead_time(model: Acidaemia, analysis: CtgAnalysis, now: float, shift: float) -> list[dict[str, Any]]:
     """The same probability with the last minutes hidden: what could have been known then."""
     curve: list[dict[str, Any]] = [{"hidden_min": 0, "probability": now, "refusal": None}]
     for lead in LEADS_MIN[1:]:
@@ -158,7 +177,7 @@ def _lead_time(model: Acidaemia, analysis: CtgAnalysis, now: float) -> list[dict
             curve.append(point | {"refusal": earlier.quality.refusal})
             continue
         probability = float(model.models[MILD.name].probabilities(trace_features(earlier)[None, :])[0])
-        curve.append(point | {"probability": probability, "refusal": None})
+        curve.append(point | {"probability": shifted(probability, shift), "refusal": None})
     return curve
 
 
@@ -212,7 +231,14 @@ def _pattern(
         **_feature_detail(columns, values, contributions[0]),
     }
     part = Part(distress.probability, distress.interval, PATTERN_EVENT, None, detail)
-    return AcutePart(part, distress, bundle.fusion.cuts[view], _grouped(columns, contributions[0]), warnings)
+    return AcutePart(
+        part,
+        distress,
+        prior=bundle.fusion.prior,
+        cuts=bundle.fusion.cuts[view],
+        reasons=_grouped(columns, contributions[0]),
+        warnings=warnings,
+    )
 
 
 def _distress(probability: float, logit_sd: float) -> Distress:
@@ -240,7 +266,7 @@ def _grouped(features: Sequence[Feature], contributions: Array) -> list[Reason]:
     groups: dict[str, float] = {}
     for feature, value in zip(features, contributions, strict=True):
         groups[feature.group] = groups.get(feature.group, 0.0) + float(value)
-    return [Reason(group, value) for group, value in groups.items() if abs(value) >= _SHOWN_LOG_ODDS]
+    return [Reason(group, value) for group, value in groups.items()]
 
 
 def _feature_detail(features: Sequence[Feature], values: Array, contributions: Array) -> dict[str, Any]:

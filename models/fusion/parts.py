@@ -49,12 +49,13 @@ class Part:
 
 @dataclass(frozen=True)
 class CtgInput:
-    """A table row of named features, or an analysed trace with its stage and what was stated about it."""
+    """A table row of named features, or an analysed trace with its stage, what was stated about it, and its age."""
 
     features: dict[str, float] | None = None
     analysis: CtgAnalysis | None = None
     stage: str = "unknown"
     stated: Statements | None = None
+    age_days: float | None = None
 
 
 @dataclass(frozen=True)
@@ -103,6 +104,8 @@ class ScanInput:
     visits : tuple of Visit
         Earlier scans of this fetus.
     congenital_anomaly : bool or None
+    days_before_ctg : int
+        Negative when the scan came later.
     """
 
     images: tuple[ScanImage, ...] = ()
@@ -113,3 +116,4 @@ class ScanInput:
     dopplers: Dopplers = Dopplers()  # noqa: RUF009 - frozen
     visits: tuple[Visit, ...] = ()
     congenital_anomaly: bool | None = None
+    days_before_ctg: int = 0

@@ -1,79 +1,173 @@
-"""Late fusion: log-odds of distress plus a published, monotone log odds ratio of growth.
+"""Late fusion: a prior, an acute term and a chronic term, in log-odds, to one probability with its interval.
 
-Distress and small size are different events, so their logits are never added. The growth term is the
-log odds ratio g(z) of being in trouble given the size, 0 at the median, taken from the literature:
-Yu J et al. 2017 (69,210 term births) give an adjusted odds ratio of 3.53 (3.06 to 4.07) below the 3rd
-centile for a composite of adverse outcomes including severe acidosis. g is a soft hinge anchored there:
-g at the mean z of those below the 3rd centile is ln 3.53.
+Distress and small size are different events, so their logits are never added: the acute term is how far the trace moves
+the log-odds of a low pH from the prior, the chronic one is what published odds ratios say of the size
+(`models.fusion.growth_odds`). Three rules:
+
+* *pooling*: both terms with weights of at most one (naive Bayes; Genest C, Zidek JV. Statist Sci 1986;1:114-135).
+* *stacked*: intercept and weights learned where women have both examinations and an outcome.
+* *noisy-or*: two causes, either of which suffices; it can only raise the risk.
+
+With one part missing every rule gives the other part's own probability, in a wider interval.
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
 
 import numpy as np
-from scipy.special import expit, logit
-from scipy.stats import norm
+from scipy.special import expit, log_expit, logit
 
+from models.errors import InputError
 from models.growth.measures import NORMAL_90
-from models.growth.probability import SMALL_Z
 
-# Mean of a standard normal below its 3rd centile.
-ANCHOR_Z = -float(norm.pdf(SMALL_Z)) / 0.03
-HINGE_Z = -1.0
-PUBLISHED_LOG_ODDS = float(np.log(3.53))
-PUBLISHED_SD = float((np.log(4.07) - np.log(3.06)) / (2 * norm.ppf(0.975)))
-# Assumption, stated: head size is not among the criteria of growth restriction and tells half as much
-# about the fetus as its weight does. The interval spans from nothing to all of the published ratio.
-HEAD_ONLY_SHARE = 0.5
+Method = Literal["pooling", "stacked", "noisy-or"]
+METHODS: tuple[Method, ...] = ("pooling", "stacked", "noisy-or")
+_STEP = 1e-3
 
 
-def _hinge(z: float) -> float:
-    return float(np.logaddexp(0.0, HINGE_Z - z) - np.logaddexp(0.0, HINGE_Z))
+@dataclass(frozen=True)
+class Term:
+    """What one part adds, in log-odds, and the standard deviation of that."""
+
+    log_odds: float
+    sd: float
 
 
-def growth_log_odds(z: float) -> float:
-    """g(z): published log odds ratio at a true growth z-score; falls with z, 0 at z = 0."""
-    return PUBLISHED_LOG_ODDS * _hinge(z) / _hinge(ANCHOR_Z)
+@dataclass(frozen=True)
+class FusionRule:
+    """How the terms are combined.
+
+    Attributes
+    ----------
+    method : {"pooling", "stacked", "noisy-or"}
+    intercept, distress, growth : float
+        Of the log-odds; 0, 1 and 1 unless learned.
+    covariance : tuple of tuple of float
+        Of the learned three; zeros otherwise.
+    """
+
+    method: Method = "pooling"
+    intercept: float = 0.0
+    distress: float = 1.0
+    growth: float = 1.0
+    covariance: tuple[tuple[float, ...], ...] = ((0.0,) * 3,) * 3
+
+    def __post_init__(self) -> None:
+        """Refuse what is no rule: a negative weight would turn a finding around."""
+        if self.method not in METHODS:
+            raise InputError(f"fusion method {self.method!r}: one of {', '.join(METHODS)}")
+        if not (self.distress >= 0 and self.growth >= 0 and np.isfinite(self.intercept)):
+            raise InputError(f"fusion weights {self.distress}, {self.growth}: they must be 0 or more")
+        if self.method == "pooling" and max(self.distress, self.growth) > 1:
+            raise InputError("weights of pooled log-odds are at most 1")
+
+    def as_dict(self) -> dict[str, Any]:
+        """For JSON."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> "FusionRule":
+        """Inverse of `as_dict`."""
+        return cls(**{**values, "covariance": tuple(tuple(row) for row in values["covariance"])})
+
+    def log_odds(self, prior: float, acute: float, chronic: float) -> float:
+        """Of the fused event, both parts known; all in log-odds."""
+        if self.method == "noisy-or":
+            # 1 - (1 - p)(1 - q), q = 1 - (1 - P(event | size)) / (1 - prior) where the size raises it.
+            none_of_both = log_expit(-(prior + acute)) + min(0.0, log_expit(-(prior + chronic)) - log_expit(-prior))
+            return float(np.log(-np.expm1(none_of_both)) - none_of_both)
+        return prior + self.intercept + self.distress * acute + self.growth * chronic
 
 
-def growth_term(z_mean: float, z_sd: float, head_only: bool = True) -> tuple[float, float]:
-    """Mean and standard deviation of the growth term.
+POOLING = FusionRule()
+
+
+@dataclass(frozen=True)
+class Fused:
+    """The fused probability with its parts, all in log-odds.
+
+    Attributes
+    ----------
+    probability : float
+    interval : tuple of float
+        90 %.
+    distress_log_odds, growth_log_odds : float
+        Those of the prior and the CTG; what growth adds. They add up to logit(probability); the growth part is 0 when
+        growth is missing.
+    """
+
+    probability: float
+    interval: tuple[float, float]
+    distress_log_odds: float
+    growth_log_odds: float
+
+
+def log_odds(probability: float, what: str = "a probability") -> float:
+    """Of a probability strictly between 0 and 1.
+
+    Raises
+    ------
+    InputError
+        It is 0, 1, beyond, or not a number: no finding is certain.
+    """
+    if not 0.0 < probability < 1.0:  # NaN fails too
+        raise InputError(f"{what} of {probability:g} cannot be fused: it must lie between 0 and 1, both excluded")
+    return float(logit(probability))
+
+
+def fuse(rule: FusionRule, prior: float, acute: Term | None, chronic: Term | None, unknown_sd: float = 0.0) -> Fused:
+    """Combine what is there.
 
     Parameters
     ----------
-    z_mean, z_sd : float
-        The true z given the measurement (`models.growth.probability`).
-    head_only : bool
-        The z is that of the head alone, which speaks for `HEAD_ONLY_SHARE` of the published odds; weight and abdomen,
-        which define growth restriction, speak for all of it.
+    rule : FusionRule
+    prior : float
+        Probability of the event before either examination, in (0, 1).
+    acute, chronic : Term or None
+        None where a part is missing.
+    unknown_sd : float
+        What a missing part adds to the interval: the spread, over people, of what it would have said.
+
+    Raises
+    ------
+    InputError
+        The prior is no probability, a term is not a number, or both parts are missing.
     """
-    nodes, weights = np.polynomial.hermite_e.hermegauss(15)
-    weights = weights / weights.sum()
-    values = np.array([growth_log_odds(z_mean + z_sd * node) for node in nodes])
-    mean = float(weights @ values)
-    spread = float(weights @ (values - mean) ** 2) ** 0.5
-    slope = PUBLISHED_SD / PUBLISHED_LOG_ODDS
-    share = HEAD_ONLY_SHARE if head_only else 1.0
-    share_sd = HEAD_ONLY_SHARE / (3**0.5) if head_only else 0.0  # of a uniform share between 0 and 1
-    variance = (share * spread) ** 2 + (share * slope * mean) ** 2 + (share_sd * mean) ** 2
-    return share * mean, float(variance**0.5)
+    base = log_odds(prior, "a prior")
+    for term in (acute, chronic):
+        if term is not None and not (np.isfinite(term.log_odds) and term.sd >= 0):
+            raise InputError("a part of the fusion is not a number")
+    if acute is None and chronic is None:
+        raise InputError("nothing to fuse: neither distress nor growth is known")
+    if acute is None:
+        assert chronic is not None
+        return _fused(base, chronic.log_odds, float(np.hypot(chronic.sd, unknown_sd)))
+    alone = base + acute.log_odds
+    if chronic is None:
+        return _fused(alone, 0.0, float(np.hypot(acute.sd, unknown_sd)))
+    total = rule.log_odds(base, acute.log_odds, chronic.log_odds)
+    return _fused(alone, total - alone, _spread(rule, base, acute, chronic))
 
 
-def missing_growth_sd() -> float:
-    """Standard deviation of the growth term over a population: what not knowing the size costs."""
-    _, sd = growth_term(0.0, 1.0)
-    return sd
+def _spread(rule: FusionRule, base: float, acute: Term, chronic: Term) -> float:
+    """Standard deviation of the fused log-odds by the delta method: both terms' errors and the learned weights'."""
+
+    def slope(step_a: float, step_c: float) -> float:
+        up = rule.log_odds(base, acute.log_odds + step_a, chronic.log_odds + step_c)
+        down = rule.log_odds(base, acute.log_odds - step_a, chronic.log_odds - step_c)
+        return (up - down) / (2 * _STEP)
+
+    at = np.array([1.0, acute.log_odds, chronic.log_odds])
+    learned = float(at @ np.asarray(rule.covariance) @ at)
+    by_distress, by_growth = slope(_STEP, 0.0) * acute.sd, slope(0.0, _STEP) * chronic.sd
+    return float((by_distress**2 + by_growth**2 + learned) ** 0.5)
 
 
-def growth_only_cuts(prior: float, head_only: bool = True) -> tuple[float, float]:
-    """Raised and high when no CTG can be assessed: what 80 % and 95 % of a population stay below.
-
-    The fused probability then moves with the size alone, so the cuts on the distress model's scale do not
-    apply; true z-scores of a population are standard normal.
-    """
-    centre = float(logit(prior))
-    part = HEAD_ONLY_SHARE if head_only else 1.0
-    raised, high = (part * growth_log_odds(float(norm.ppf(share))) for share in (0.20, 0.05))
-    return float(expit(centre + raised)), float(expit(centre + high))
+def _fused(distress: float, growth: float, sd: float) -> Fused:
+    total = distress + growth
+    interval = float(expit(total - NORMAL_90 * sd)), float(expit(total + NORMAL_90 * sd))
+    return Fused(float(expit(total)), interval, distress, growth)
 
 
 @dataclass(frozen=True)
@@ -94,43 +188,8 @@ class Distress:
     @property
     def interval(self) -> tuple[float, float]:
         """90 % interval of the probability."""
-        return _interval(float(logit(self.probability)), self.logit_sd)
+        return _fused(log_odds(self.probability), 0.0, self.logit_sd).interval
 
-
-@dataclass(frozen=True)
-class Fused:
-    """The pooled probability with its parts, all in log-odds.
-
-    Attributes
-    ----------
-    probability : float
-    interval : tuple of float
-        90 %.
-    distress_log_odds, growth_log_odds : float
-        They add up to logit(probability); the growth part is 0 when growth is missing.
-    """
-
-    probability: float
-    interval: tuple[float, float]
-    distress_log_odds: float
-    growth_log_odds: float
-
-
-def _interval(centre: float, sd: float) -> tuple[float, float]:
-    return float(expit(centre - NORMAL_90 * sd)), float(expit(centre + NORMAL_90 * sd))
-
-
-def pool(distress: Distress, growth: tuple[float, float] | None) -> Fused:
-    """Fuse; a missing growth term is 0 with a wider interval.
-
-    Parameters
-    ----------
-    distress : Distress
-    growth : (mean, sd) or None
-        From `growth_term`.
-    """
-    acute = float(logit(distress.probability))
-    chronic, sd = growth if growth is not None else (0.0, missing_growth_sd())
-    total = acute + chronic
-    spread = float(np.hypot(distress.logit_sd, sd))
-    return Fused(float(expit(total)), _interval(total, spread), acute, chronic)
+    def term(self, prior: float) -> Term:
+        """How far the trace moves the log-odds from the prior it was calibrated at."""
+        return Term(log_odds(self.probability, "a probability of distress") - log_odds(prior, "a prior"), self.logit_sd)

@@ -4,20 +4,29 @@ A missing modality, an unusable signal or an unknown age is a state with a reaso
 value. With neither modality the answer is "cannot assess".
 """
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
+
+from scipy.special import logit
 
 from models.bundle import Bundle
 from models.ctg.guidelines import figo
-from models.fusion.distress import AcutePart, distress_part, without_ctg
-from models.fusion.growth import growth_part
+from models.fusion.chronic import ChronicPart, chronic_part
+from models.fusion.circumstances import ORDINARY, Circumstances
+from models.fusion.conformal import certainty
+from models.fusion.distress import AcutePart, distress_part, shifted, without_ctg
+from models.fusion.growth_odds import growth_only_cuts, missing_growth_sd
+from models.fusion.paired import PairedFusion, Pattern
 from models.fusion.parts import CtgInput, Part, Reason, ScanInput
-from models.fusion.pooling import Distress, growth_only_cuts, growth_term, pool
+from models.fusion.pooling import Distress, Fused, fuse
+from models.fusion.prior import TRAINING, WORDS, Prior
+from models.fusion.what_if import Alternative, alternatives
 from models.growth import delphi
 from models.growth.assessment import GrowthAssessment
-from models.growth.measures import HC, LABELS
 
 CANNOT_ASSESS, LOW, RAISED, HIGH = "cannot assess", "low", "raised", "high"
+MULTIPLE_WARNING = "One of several fetuses: the models and the size charts know single ones only."
+PATTERN_PRIOR_WARNING = "The prior that is set speaks of the cord pH; what experts would say is not shifted by it."
 
 
 @dataclass(frozen=True)
@@ -30,18 +39,30 @@ class RiskAssessment:
     score : float or None
         100 times the fused probability.
     interval : tuple of float or None
-        90 %, on the score's scale.
+        90 %, on the score's scale; it contains the errors of both parts and of the published odds.
     meaning : str
-        One sentence.
+        What the score is the probability of, and where; and what the state says.
     distress, growth : Part
     reasons : list of Reason
-        What drove it, largest first; distress and growth log-odds add up to the fused log-odds.
+        What drove it, largest first; with `start` they add up to the fused log-odds.
     missing, warnings : list of str
     bundle : str
         Identifier of the bundle.
     state_basis : str
         ``"score"``, or the guideline that finds the trace pathological or growth restricted where the score alone
         would be low: that is never shown as low.
+    start : Reason or None
+        The log-odds before anything was known of this fetus.
+    severe : float or None
+        100 times the fused probability of a pH below 7.05.
+    method : str
+        The fusion rule.
+    certainty : dict or None
+        The conformal set; None where there is no score, or none was calibrated for this event (`not_calibrated`).
+    alternatives : list of Alternative
+        What would change it.
+    circumstances : dict
+        Prior, validity of a scan, number of fetuses.
     """
 
     state: str
@@ -55,13 +76,21 @@ class RiskAssessment:
     warnings: list[str]
     bundle: str
     state_basis: str = "score"
+    start: Reason | None = None
+    severe: float | None = None
+    method: str = "pooling"
+    certainty: dict[str, Any] | None = None
+    alternatives: list[Alternative] = field(default_factory=list)
+    circumstances: dict[str, Any] = field(default_factory=dict)
 
     def as_dict(self) -> dict[str, Any]:
         """For JSON."""
         return asdict(self)
 
 
-def assess(bundle: Bundle, ctg: CtgInput | None, scan: ScanInput | None) -> RiskAssessment:
+def assess(
+    bundle: Bundle, ctg: CtgInput | None, scan: ScanInput | None, circumstances: Circumstances = ORDINARY
+) -> RiskAssessment:
     """Assess what is there; say what is not.
 
     Raises
@@ -69,30 +98,66 @@ def assess(bundle: Bundle, ctg: CtgInput | None, scan: ScanInput | None) -> Risk
     InputError, RangeError
         A given value is unknown or impossible (a state with a reason is no error).
     """
-    acute = distress_part(bundle, ctg)
+    acute = distress_part(bundle, ctg, circumstances.prior)
     warnings = list(acute.warnings)
-    growth_answer, growth = growth_part(bundle, scan, warnings)
+    chronic = chronic_part(bundle, ctg, scan, circumstances.scan_valid_days, warnings)
+    if circumstances.fetuses > 1:
+        warnings.append(MULTIPLE_WARNING)
+    if acute.distress is not None and acute.severe is None and circumstances.prior.value is not None:
+        warnings.append(PATTERN_PRIOR_WARNING)
     missing = []
     if acute.distress is None:
         missing.append(f"CTG: {acute.part.refusal}")
-    if growth is None:
-        missing.append(f"Ultrasound: {growth_answer.refusal}")
-    if acute.distress is None and growth is None:
+    if chronic.refusal is not None:
+        missing.append(f"Ultrasound: {chronic.refusal}")
+    kept = asdict(circumstances)
+    if acute.distress is None and chronic.term is None:
         meaning = "Neither the CTG nor the ultrasound scan can be assessed."
         return RiskAssessment(
-            CANNOT_ASSESS, None, None, meaning, acute.part, growth_answer, [], missing, warnings, bundle.identifier
+            CANNOT_ASSESS,
+            None,
+            None,
+            meaning,
+            acute.part,
+            chronic.part,
+            [],
+            missing,
+            warnings,
+            bundle.identifier,
+            circumstances=kept,
         )
-    prior, spread = without_ctg(bundle)
-    term = growth_term(growth.size.true_z_mean, growth.size.true_z_sd, growth.leading == HC) if growth else None
-    fused = pool(acute.distress or Distress(prior, spread), term)
-    reasons = list(acute.reasons)
-    if growth is not None:
-        reasons.append(Reason(_size_words(growth), fused.growth_log_odds))
-    reasons.sort(key=lambda reason: -abs(reason.log_odds))
-    raised, high = acute.cuts if acute.distress else growth_only_cuts(prior, growth is None or growth.leading == HC)
-    state = HIGH if fused.probability >= high else RAISED if fused.probability >= raised else LOW
-    meaning = _meaning(acute, fused.probability, growth is not None)
-    basis, finding = _guideline(acute, growth) if state == LOW else (None, "")
+    return _assessed(bundle, acute, chronic, circumstances, missing, warnings)
+
+
+def _assessed(
+    bundle: Bundle,
+    acute: AcutePart,
+    chronic: ChronicPart,
+    circumstances: Circumstances,
+    missing: list[str],
+    warnings: list[str],
+) -> RiskAssessment:
+    """The answer where at least one part is known."""
+    model = bundle.acidaemia
+    of_outcome = acute.severe is not None or (acute.distress is None and model is not None)
+    pairs = model.fusion if model is not None and of_outcome else PairedFusion()
+    chosen = circumstances.prior if of_outcome else TRAINING
+    alone, spread = without_ctg(bundle, chosen)
+    prior = acute.prior if acute.distress else alone
+    shift = chosen.shift(model.prior) if model is not None and of_outcome else 0.0
+    term = acute.distress.term(prior) if acute.distress else None
+    fused = fuse(pairs.rule, prior, term, chronic.term, spread if term is None else missing_growth_sd())
+    cuts = _cuts(pairs, acute, chronic, prior, shift)
+
+    def state_of(probability: float) -> str:
+        return HIGH if probability >= cuts[1] else RAISED if probability >= cuts[0] else LOW
+
+    reasons = [*acute.reasons, *chronic.reasons(fused.growth_log_odds)]
+    started = float(logit(fused.probability)) - sum(reason.log_odds for reason in reasons)
+    start = Reason("an average trace" if term else f"{100 * prior:.0f} of 100, as no CTG is known", started)
+    state = state_of(fused.probability)
+    meaning = " ".join([_meaning(acute, fused.probability, prior, chosen, chronic), _STATE_WORDS[state]])
+    basis, finding = _guideline(acute, chronic.growth) if state == LOW else (None, "")
     if basis is not None:
         state = RAISED
         meaning += f" {basis} {finding}: raised for that, by the score alone it would be low."
@@ -102,13 +167,58 @@ def assess(bundle: Bundle, ctg: CtgInput | None, scan: ScanInput | None) -> Risk
         (100 * fused.interval[0], 100 * fused.interval[1]),
         meaning,
         acute.part,
-        growth_answer,
-        reasons,
+        chronic.part,
+        sorted(reasons, key=lambda reason: -abs(reason.log_odds)),
         missing,
         warnings,
         bundle.identifier,
         basis or "score",
+        start,
+        _severe(pairs, acute, chronic, fused),
+        pairs.rule.method,
+        _certainty(pairs, acute, chronic, fused, shift),
+        alternatives(pairs.rule, prior, acute, chronic, state_of),
+        asdict(circumstances),
     )
+
+
+def _pattern(acute: AcutePart, chronic: ChronicPart) -> Pattern:
+    if acute.distress is None:
+        return "ultrasound only"
+    return "both" if chronic.term else "ctg only"
+
+
+def _cuts(
+    pairs: PairedFusion, acute: AcutePart, chronic: ChronicPart, prior: float, shift: float
+) -> tuple[float, float]:
+    """Raised and high: of the fused score where pairs gave them, of the trace, or of sizes alone."""
+    if acute.distress is None:
+        return growth_only_cuts(prior, chronic.head_only)
+    held_out = pairs.held_out.get(_pattern(acute, chronic))
+    if held_out is None:
+        return acute.cuts
+    raised, high = (shifted(cut, shift) for cut in held_out.cuts())
+    return raised, high
+
+
+def _severe(pairs: PairedFusion, acute: AcutePart, chronic: ChronicPart, fused: Fused) -> float | None:
+    """The graver event, fused by the same rule; it is part of the milder one."""
+    if acute.severe is None:
+        return None
+    grave = Distress(acute.severe, 0.0)
+    made = fuse(pairs.rule, acute.prior, grave.term(acute.prior), chronic.term)
+    return 100 * min(made.probability, fused.probability)
+
+
+def _certainty(
+    pairs: PairedFusion, acute: AcutePart, chronic: ChronicPart, fused: Fused, shift: float
+) -> dict[str, Any] | None:
+    """The conformal set, at the prior that its quantiles were made at; None where none was calibrated."""
+    pattern = _pattern(acute, chronic)
+    quantiles = pairs.quantiles(pattern)
+    if quantiles is None:
+        return None
+    return asdict(certainty(quantiles, shifted(fused.probability, -shift), pattern))
 
 
 def _guideline(acute: AcutePart, growth: GrowthAssessment | None) -> tuple[str | None, str]:
@@ -121,12 +231,17 @@ def _guideline(acute: AcutePart, growth: GrowthAssessment | None) -> tuple[str |
     return None, ""
 
 
-def _meaning(acute: AcutePart, probability: float, with_growth: bool) -> str:
+_STATE_WORDS = {
+    LOW: "Low: 80 of 100 without it score no higher.",
+    RAISED: "Raised: more than 80 of 100 without it score lower.",
+    HIGH: "High: more than 95 of 100 without it score lower.",
+}
+
+
+def _meaning(acute: AcutePart, probability: float, prior: float, chosen: Prior, chronic: ChronicPart) -> str:
     basis = "this trace" if acute.distress else "traces in general, as no CTG could be assessed,"
-    size = " shifted by the published odds for this size." if with_growth else " with the size unknown."
-    return f"About {100 * probability:.0f} of 100: the probability that {acute.part.event}, given {basis}{size}"
-
-
-def _size_words(growth: GrowthAssessment) -> str:
-    size, days = growth.size, int(growth.age_days)
-    return f"{LABELS[growth.leading].lower()} on centile {size.centile_text} for {days // 7}+{days % 7} weeks"
+    size = " and the published odds for this size" if chronic.term else ", the size unknown"
+    where = f"where {100 * prior:.3g} of 100 have it ({WORDS[chosen.source]})"
+    return (
+        f"About {100 * probability:.0f} of 100: the probability that {acute.part.event}, given {basis}{size}, {where}."
+    )

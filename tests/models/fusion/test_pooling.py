@@ -1,74 +1,115 @@
-"""Late fusion: monotone, additive, never the sum of two logits of different events."""
+"""Fusion rules: monotone, additive, never the sum of two logits of different events."""
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from scipy.special import logit
+from scipy.special import expit, logit
 
-from models.fusion.pooling import (
-    ANCHOR_Z,
-    PUBLISHED_LOG_ODDS,
-    Distress,
-    growth_log_odds,
-    growth_only_cuts,
-    growth_term,
-    missing_growth_sd,
-    pool,
-)
+from models.errors import InputError
+from models.fusion.pooling import METHODS, POOLING, Distress, FusionRule, Term, fuse
 
 probabilities = st.floats(0.001, 0.999)
-z_scores = st.floats(-4, 4)
+terms = st.floats(-3, 3)
+RULES = [
+    POOLING,
+    FusionRule("pooling", 0.0, 0.8, 0.5),
+    FusionRule("stacked", 0.1, 1.2, 0.4, ((0.04, 0.0, 0.0), (0.0, 0.01, 0.0), (0.0, 0.0, 0.02))),
+    FusionRule("noisy-or"),
+]
 
 
-def test_g_is_zero_at_the_median_and_published_at_its_anchor() -> None:
-    assert growth_log_odds(0.0) == 0.0
-    assert growth_log_odds(ANCHOR_Z) == pytest.approx(np.log(3.53))
-    assert pytest.approx(-2.268, abs=0.001) == ANCHOR_Z
+def test_pooling_adds_the_terms_to_the_prior() -> None:
+    made = fuse(POOLING, 0.2, Term(1.0, 0.3), Term(0.5, 0.4))
+    assert made.probability == pytest.approx(expit(logit(0.2) + 1.5))
+    half = 1.6448536 * 0.5
+    assert made.interval == pytest.approx((expit(logit(0.2) + 1.5 - half), expit(logit(0.2) + 1.5 + half)), abs=1e-6)
 
 
-@given(z_scores, st.floats(0.001, 2))
-def test_g_falls_with_size(z: float, step: float) -> None:
-    assert growth_log_odds(z) > growth_log_odds(z + step)
+def test_noisy_or_is_one_minus_the_chance_that_neither_cause_acts() -> None:
+    prior, acute, chronic = 0.1, 0.7, 0.9
+    by_trace, by_size = expit(logit(prior) + acute), expit(logit(prior) + chronic)
+    cause = 1 - (1 - by_size) / (1 - prior)
+    made = fuse(FusionRule("noisy-or"), prior, Term(acute, 0.0), Term(chronic, 0.0))
+    assert made.probability == pytest.approx(1 - (1 - by_trace) * (1 - cause))
+    assert fuse(FusionRule("noisy-or"), prior, Term(acute, 0.0), Term(-2.0, 0.0)).probability == pytest.approx(by_trace)
 
 
-@given(probabilities, st.floats(0, 2), z_scores, st.floats(0.05, 1))
-def test_parts_add_up_and_the_interval_holds_the_value(p: float, sd: float, z: float, z_sd: float) -> None:
-    fused = pool(Distress(p, sd), growth_term(z, z_sd))
-    assert float(logit(fused.probability)) == pytest.approx(fused.distress_log_odds + fused.growth_log_odds, abs=1e-6)
-    assert fused.interval[0] <= fused.probability <= fused.interval[1]
+@pytest.mark.parametrize("rule", RULES)
+@given(probabilities, terms, terms, st.floats(0, 2), st.floats(0, 2))
+def test_parts_add_up_and_the_interval_holds_the_value(
+    rule: FusionRule, prior: float, acute: float, chronic: float, sd_a: float, sd_c: float
+) -> None:
+    made = fuse(rule, prior, Term(acute, sd_a), Term(chronic, sd_c))
+    assert made.distress_log_odds == pytest.approx(logit(prior) + acute)
+    assert float(logit(made.probability)) == pytest.approx(made.distress_log_odds + made.growth_log_odds, abs=1e-6)
+    assert made.interval[0] <= made.probability <= made.interval[1]
 
 
-@given(probabilities, probabilities, z_scores)
-def test_monotone_in_distress(p: float, q: float, z: float) -> None:
-    low, high = sorted((p, q))
-    term = growth_term(z, 0.3)
-    assert pool(Distress(low, 0.2), term).probability <= pool(Distress(high, 0.2), term).probability
+@pytest.mark.parametrize("rule", RULES)
+@given(probabilities, terms, terms, st.floats(0, 2), st.booleans())
+def test_more_of_either_part_never_lowers_it(
+    rule: FusionRule, prior: float, acute: float, chronic: float, more: float, which: bool
+) -> None:
+    before = fuse(rule, prior, Term(acute, 0.1), Term(chronic, 0.1))
+    after = fuse(rule, prior, Term(acute + more * which, 0.1), Term(chronic + more * (not which), 0.1))
+    assert after.probability >= before.probability - 1e-12
 
 
-@given(probabilities, z_scores, st.floats(0.01, 2))
-def test_monotone_in_size(p: float, z: float, step: float) -> None:
-    smaller, larger = growth_term(z, 0.3), growth_term(z + step, 0.3)
-    assert pool(Distress(p, 0.2), smaller).probability >= pool(Distress(p, 0.2), larger).probability
+@pytest.mark.parametrize("rule", RULES)
+@given(probabilities, terms, st.floats(0, 2))
+def test_with_one_part_missing_every_rule_gives_the_other_parts_probability(
+    rule: FusionRule, prior: float, value: float, sd: float
+) -> None:
+    by_trace = fuse(rule, prior, Term(value, sd), None, 0.5)
+    by_size = fuse(rule, prior, None, Term(value, sd), 0.5)
+    assert by_trace.probability == by_size.probability == pytest.approx(expit(logit(prior) + value))
+    assert by_trace.growth_log_odds == 0
+    assert by_size.distress_log_odds == pytest.approx(logit(prior))
+    inner = fuse(rule, prior, Term(value, sd), None, 0.0).interval
+    assert by_trace.interval[0] < inner[0]
+    assert by_trace.interval[1] > inner[1]
 
 
-@given(probabilities, st.floats(0, 2))
-def test_missing_growth_changes_nothing_but_the_width(p: float, sd: float) -> None:
-    alone = pool(Distress(p, sd), None)
-    assert alone.probability == pytest.approx(p)
-    assert alone.growth_log_odds == 0
-    inner = Distress(p, sd).interval
-    assert alone.interval[0] < inner[0]
-    assert alone.interval[1] > inner[1]
+def test_learned_weights_widen_the_interval_by_their_own_error() -> None:
+    known = fuse(FusionRule("stacked", 0.1, 1.2, 0.4), 0.2, Term(1.0, 0.2), Term(0.5, 0.2))
+    learned = fuse(RULES[2], 0.2, Term(1.0, 0.2), Term(0.5, 0.2))
+    assert learned.probability == known.probability
+    assert learned.interval[0] < known.interval[0]
 
 
-def test_the_head_alone_is_shrunk() -> None:
-    mean, sd = growth_term(ANCHOR_Z, 0.01)
-    assert mean == pytest.approx(0.5 * PUBLISHED_LOG_ODDS, rel=0.01)
-    assert sd > 0.2
-    assert missing_growth_sd() > 0.1
+@pytest.mark.parametrize("probability", [0.0, 1.0, float("nan"), -0.1, 1.5])
+def test_what_is_no_probability_is_refused(probability: float) -> None:
+    with pytest.raises(InputError, match="between 0 and 1"):
+        fuse(POOLING, probability, Term(0.0, 0.1), None)
+    with pytest.raises(InputError, match="between 0 and 1"):
+        Distress(probability, 0.2).term(0.1)
 
 
-def test_growth_only_cuts_are_ordered_above_the_prior() -> None:
-    raised, high = growth_only_cuts(0.08)
-    assert 0.08 < raised < high
+def test_terms_that_are_no_numbers_and_rules_that_turn_a_finding_around_are_refused() -> None:
+    with pytest.raises(InputError, match="not a number"):
+        fuse(POOLING, 0.2, Term(float("nan"), 0.1), None)
+    with pytest.raises(InputError, match="nothing to fuse"):
+        fuse(POOLING, 0.2, None, None)
+    with pytest.raises(InputError, match="0 or more"):
+        FusionRule("stacked", 0.0, -0.1, 1.0)
+    with pytest.raises(InputError, match="at most 1"):
+        FusionRule("pooling", 0.0, 1.2, 1.0)
+    with pytest.raises(InputError, match="one of pooling"):
+        FusionRule("mean")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("rule", RULES)
+def test_a_rule_survives_json(rule: FusionRule) -> None:
+    assert FusionRule.from_dict(rule.as_dict()) == rule
+    assert rule.method in METHODS
+
+
+def test_ten_thousand_probes_find_no_violation() -> None:
+    rng = np.random.default_rng(6)
+    for rule in RULES:
+        for _ in range(2500):
+            prior, acute, chronic, step = rng.uniform(0.01, 0.5), *rng.normal(0, 1.5, 2), rng.exponential()
+            low = rule.log_odds(float(logit(prior)), acute, chronic)
+            assert rule.log_odds(float(logit(prior)), acute + step, chronic) >= low - 1e-12
+            assert rule.log_odds(float(logit(prior)), acute, chronic + step) >= low - 1e-12

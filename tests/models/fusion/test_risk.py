@@ -82,6 +82,10 @@ def test_both(bundle: Bundle) -> None:
     growth = next(reason for reason in both.reasons if "head circumference" in reason.text)
     parts = float(logit(both.distress.probability)) + growth.log_odds
     assert float(logit(both.score / 100)) == pytest.approx(parts, abs=1e-6)
+    assert both.start is not None
+    assert float(logit(both.score / 100)) == pytest.approx(
+        both.start.log_odds + sum(reason.log_odds for reason in both.reasons), abs=1e-9
+    )
 
 
 def test_neither(bundle: Bundle) -> None:
@@ -326,8 +330,8 @@ def test_growth_restriction_by_consensus_is_never_low(bundle: Bundle) -> None:
     scan = ScanInput(
         typed={HC: 262.0, AC: 232.0, FL: 51.0}, age=AGE, dopplers=Dopplers(umbilical_end_diastolic_flow="absent")
     )
-    made = check(assess(bundle, None, scan))
-    assert made.state != "low"
+    made = check(assess(bundle, CtgInput(features=dict(HEALTHY)), scan))
+    assert made.state == "raised"
     assert made.state_basis == "Delphi consensus 2016"
     assert "early fetal growth restriction" in made.meaning
 

@@ -1,0 +1,26 @@
+"""What the place decides about an assessment."""
+
+from dataclasses import dataclass
+
+from models.fusion.prior import TRAINING, Prior
+
+
+@dataclass(frozen=True)
+class Circumstances:
+    """What the place decides, not the examinations; kept with the answer, so that it can be made again.
+
+    Attributes
+    ----------
+    prior : Prior
+    scan_valid_days : int
+        A scan further from the CTG than this stands for itself and does not enter the score.
+    fetuses : int
+        In this pregnancy.
+    """
+
+    prior: Prior = TRAINING
+    scan_valid_days: int = 28
+    fetuses: int = 1
+
+
+ORDINARY = Circumstances()

@@ -1,0 +1,158 @@
+"""What women with both examinations and an outcome taught: the rule, the sizes at birth, cuts, conformal quantiles.
+
+Size at birth stands for the scan: a z-score of the weight for the completed weeks. Its spread in a hospital exceeds
+that of the chart (age rounded down, another population); the excess is taken as error, as every measure's error is, so
+that true sizes are standard normal again. No outcome enters that.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.fusion.conformal import Quantiles
+from models.fusion.growth_odds import growth_term
+from models.fusion.pooling import POOLING, FusionRule, Term, fuse, log_odds
+
+Array = NDArray[np.float64]
+Counts = NDArray[np.int64]
+Pattern = Literal["both", "ctg only", "ultrasound only"]
+PATTERNS: tuple[Pattern, ...] = ("both", "ctg only", "ultrasound only")
+BINS = 500
+CLIP = 1e-4
+
+
+@dataclass(frozen=True)
+class BirthSizes:
+    """Mean and standard deviation of the z-scores of birth weight in a hospital, and of how many."""
+
+    mean: float = 0.0
+    sd: float = 1.0
+    births: int = 0
+
+    @classmethod
+    def of(cls, z: Array) -> "BirthSizes":
+        """Of known z-scores; NaN is unknown."""
+        known = z[np.isfinite(z)]
+        return cls.from_sums(np.array([len(known), known.sum(), (known**2).sum()]))
+
+    @classmethod
+    def from_sums(cls, sums: Array) -> "BirthSizes":
+        """From count, sum and sum of squares, which add over sites."""
+        count, first, second = (float(value) for value in sums)
+        if count < 2:
+            return cls()
+        mean = first / count
+        return cls(mean, max(second / count - mean**2, 0.0) ** 0.5, int(count))
+
+    def true_z(self, z: float) -> tuple[float, float]:
+        """Mean and standard deviation of the true z given that of the birth weight."""
+        error = max(self.sd**2 - 1.0, 0.0)
+        return (z - self.mean) / (1.0 + error), (error / (1.0 + error)) ** 0.5
+
+    def terms(self, z: Array) -> list[Term | None]:
+        """The chronic term of each birth; None where the size is not known."""
+        return [growth_term(*self.true_z(float(one))) if np.isfinite(one) else None for one in z]
+
+
+CHART = BirthSizes()
+
+
+def fused(rule: FusionRule, prior: float, distress: Array | None, terms: Sequence[Term | None]) -> Array:
+    """Fused probability of each birth, shape (n,).
+
+    Parameters
+    ----------
+    distress : ndarray, shape (n,), or None
+        Probabilities calibrated at `prior`; None where no CTG is to be used.
+    """
+    made = np.full(len(terms), prior)
+    for row, term in enumerate(terms):
+        acute = None
+        if distress is not None:
+            clipped = float(np.clip(distress[row], CLIP, 1 - CLIP))
+            acute = Term(log_odds(clipped) - log_odds(prior), 0.0)
+        if acute is not None or term is not None:
+            made[row] = fuse(rule, prior, acute, term).probability
+    return made
+
+
+def histogram(probability: Array) -> Counts:
+    """Counts in `BINS` equal bins over [0, 1]."""
+    return np.histogram(probability, bins=BINS, range=(0.0, 1.0))[0].astype(np.int64)
+
+
+@dataclass(frozen=True)
+class HeldOut:
+    """Histograms of the held-out probability, without and with the event; they add over sites."""
+
+    negatives: Counts
+    positives: Counts
+
+    def __add__(self, other: "HeldOut") -> "HeldOut":
+        return HeldOut(self.negatives + other.negatives, self.positives + other.positives)
+
+    @classmethod
+    def of(cls, probability: Array, event: NDArray[np.bool_]) -> "HeldOut":
+        """From rows."""
+        return cls(histogram(probability[~event]), histogram(probability[event]))
+
+    def cuts(self) -> tuple[float, float]:
+        """Raised and high: 80 % and 95 % specificity."""
+        share = np.cumsum(self.negatives) / max(int(self.negatives.sum()), 1)
+        raised, high = (float((np.searchsorted(share, level) + 1) / BINS) for level in (0.80, 0.95))
+        return raised, high
+
+    def as_dict(self) -> dict[str, list[int]]:
+        """For JSON."""
+        return {"negatives": self.negatives.tolist(), "positives": self.positives.tolist()}
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> "HeldOut":
+        """Inverse of `as_dict`."""
+        return cls(np.array(values["negatives"], dtype=np.int64), np.array(values["positives"], dtype=np.int64))
+
+
+@dataclass(frozen=True)
+class PairedFusion:
+    """What a bundle knows from pairs; without any, published odds alone.
+
+    Attributes
+    ----------
+    rule : FusionRule
+    sizes : BirthSizes
+    held_out : dict of pattern to HeldOut
+        Of the milder event.
+    """
+
+    rule: FusionRule = POOLING
+    sizes: BirthSizes = CHART
+    held_out: Mapping[Pattern, HeldOut] = field(default_factory=dict)
+
+    def quantiles(self, pattern: Pattern) -> Quantiles | None:
+        """Conformal quantiles of one pattern of what is known."""
+        found = self.held_out.get(pattern)
+        return Quantiles.from_counts(found.negatives, found.positives) if found else None
+
+    def as_dict(self) -> dict[str, Any]:
+        """For JSON; the quantiles stand there too, for a reader."""
+        return {
+            "rule": self.rule.as_dict(),
+            "birth_size": {"mean": self.sizes.mean, "sd": self.sizes.sd, "births": self.sizes.births},
+            "held_out": {pattern: one.as_dict() for pattern, one in self.held_out.items()},
+            "conformal": {p: found.as_dict() for p in self.held_out if (found := self.quantiles(p)) is not None},
+        }
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any] | None) -> "PairedFusion":
+        """Inverse of `as_dict`; of None, one without pairs."""
+        if values is None:
+            return cls()
+        held = {
+            pattern: HeldOut.from_dict(values["held_out"][pattern])
+            for pattern in PATTERNS
+            if pattern in values["held_out"]
+        }
+        return cls(FusionRule.from_dict(values["rule"]), BirthSizes(**values["birth_size"]), held)
