@@ -109,6 +109,7 @@ def _ctg(run: RunFolder, plan: Plan, results: Mapping[str, Any]) -> Made:
         for view in VIEWS
     }
     settings["training_range"] = _range(sites)
+    settings["reference"] = results["reference"]
     settings["features"] = list(FEATURE_NAMES)
     files["ctg.json"] = _json(settings)
     cuts: dict[View, tuple[float, float]] = {view: _cuts(sites, view) for view in VIEWS}
@@ -147,8 +148,12 @@ def _acidaemia(run: RunFolder, plan: Plan, results: Mapping[str, Any]) -> Made:
         "prior": mild["events"] / mild["rows"],
         "logit_sd": _logit_sd(sites, MILD.name),
         "training_range": _range(sites),
+        "reference": results["reference"],
         "features": list(TRACE_FEATURE_NAMES),
     }
+    fusion = results["fusion"]
+    if fusion is not None:
+        settings["fusion"] = fusion["settings"]
     files[ACIDAEMIA_SETTINGS] = _json(settings)
     metrics = {
         "basis": "out of fold at the sites: records no tree of the lane saw; calibration fitted on the same",
@@ -158,6 +163,7 @@ def _acidaemia(run: RunFolder, plan: Plan, results: Mapping[str, Any]) -> Made:
             f"auc_{name}": round(auc(_total(sites, f"{name}-negatives"), _total(sites, f"{name}-positives")), 4)
             for name in names
         },
+        **({f"fusion_{key}": value for key, value in fusion["metrics"].items()} if fusion is not None else {}),
     }
     return files, metrics, {name: {**results["nodes"][name], **_local(sites[name], names)} for name in sites}
 

@@ -15,6 +15,7 @@ from flwr.clientapp import ClientApp
 
 from federated.disclosure import floored
 from federated.fitness import schema
+from federated.fusion_learning import paired_rows
 from federated.messages import as_arrays, as_record, compressed, decode, encode
 from federated.plan import Plan, lanes_of
 from federated.simulated_sites import SITES_VARIABLE, Site, birth_rows, ctg_rows, head_rows, mine
@@ -22,6 +23,7 @@ from federated.strategies.averaging import WeightReply, join, lane_numbers, lane
 from federated.strategies.rounds import spread
 from federated.tree_site import TreeSite
 from federated.tree_tasks import acidaemia_rows, pattern_rows
+from models.ctg.acidaemia import MILD
 from models.ctg.calibration import Calibration
 
 if TYPE_CHECKING:  # a CTG message must not load torch
@@ -155,6 +157,28 @@ def summarise(message: Message, context: Context) -> Message:
             metrics[f"{target}-local"] = site.against_local(target)
     metrics["low"], metrics["high"] = feature_range(site)
     return Message(RecordDict({"metrics": MetricRecord(metrics)}), reply_to=message)
+
+
+@app.query("reference")
+def reference(message: Message, context: Context) -> Message:
+    """Counts of each feature over the range of all sites."""
+    from federated.summaries import feature_counts
+
+    site = _trees(message, context)
+    low, high = (np.array(json.loads(str(message.content["config"][key]))) for key in ("low", "high"))
+    metrics = MetricRecord({"counts": feature_counts(site, low, high)})
+    return Message(RecordDict({"metrics": metrics}), reply_to=message)
+
+
+@app.query("fusion")
+def fusion(message: Message, context: Context) -> Message:
+    """What births with a weight teach about the fusion: sums and histograms."""
+    site = _trees(message, context)
+    births = birth_rows(mine(int(context.node_config["partition-id"])))
+    config = message.content["config"]
+    rows = paired_rows(site, births.names, births.birth_z, _calibration(message, MILD.name))
+    told = rows.answer(str(config["ask"]), json.loads(str(config["asked"])))
+    return Message(RecordDict({"metrics": MetricRecord(dict(told))}), reply_to=message)
 
 
 @lru_cache(maxsize=8)

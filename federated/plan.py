@@ -94,6 +94,18 @@ class AcidaemiaPlan(TreePlan):
     alpha: float = Field(2.0, gt=0)
 
 
+class FusionPlan(_Section):
+    """How distress and growth become one score, learned where [acidaemia] is trained on births with a weight.
+
+    "best" is pooling, unless stacking or the noisy-OR is better on held-out births beyond chance. The weights are those
+    of pooling.
+    """
+
+    method: Literal["best", "pooling", "stacked", "noisy-or"] = "best"
+    distress_weight: float = Field(1.0, ge=0, le=1)
+    growth_weight: float = Field(1.0, ge=0, le=1)
+
+
 class UltrasoundPlan(_Section):
     """Federated averaging of the head segmenter.
 
@@ -182,6 +194,7 @@ class Plan(_Section):
     acidaemia: AcidaemiaPlan | None = None
     ultrasound: UltrasoundPlan | None = None
     shared: SharedPlan | None = None
+    fusion: FusionPlan = FusionPlan()
     gate: GatePlan = GatePlan()
 
     def modalities(self) -> list[str]:

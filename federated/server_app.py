@@ -3,6 +3,7 @@
 import json
 import os
 import time
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from flwr.app import ArrayRecord, ConfigRecord, Context, Message, RecordDict
 from flwr.serverapp import Grid, ServerApp
 
 from federated.fitness import check_site
+from federated.fusion_learning import learn
 from federated.messages import as_record
 from federated.plan import Plan, TreePlan, load
 from federated.run_folder import RunFolder
@@ -20,7 +22,9 @@ from federated.strategies.flower import Averaging, Progress, Trees, lane_record
 from federated.strategies.tree_documents import Document, concatenate
 from federated.tree_tasks import task_of
 from federated.tree_training import NEWTON_STEPS, assemble, best_rounds, combine, frame_of, is_final, until_best
+from models.ctg.acidaemia import MILD
 from models.ctg.calibration import Calibration, CalibrationSums
+from models.drift import BINS
 from models.errors import FetalHealthError
 
 RUN_VARIABLE = "FETAL_HEALTH_RUN"
@@ -47,6 +51,8 @@ def _train(grid: Grid, run: RunFolder) -> None:
     for modality, section in plan.trees():
         held = [node for node in nodes if node.modality == modality]
         results[modality] = _train_trees(grid, run, plan, modality, section, held)
+        if modality == "acidaemia":
+            results[modality]["fusion"] = _learn_fusion(grid, run, plan, held, results[modality]["calibration"])
     if plan.ultrasound:
         held = [node for node in nodes if node.modality == "ultrasound"]
         results["ultrasound"] = _train_ultrasound(grid, run, plan, held)
@@ -146,7 +152,30 @@ def _calibrate(
     for target, calibration in calibrations.items():
         run.event("calibrated", target=target, rows=calibration.rows, events=calibration.events)
     replies = query("query.summarise", ArrayRecord(), False, 0)
-    return {"calibration": {t: c.as_dict() for t, c in calibrations.items()}, **_by_site(replies, nodes)}
+    told = _by_site(replies, nodes)
+    return {
+        "calibration": {t: c.as_dict() for t, c in calibrations.items()},
+        "reference": _reference(grid, plan, task.features, nodes, told["sites"]),
+        **told,
+    }
+
+
+def _seen(plan: Plan) -> dict[str, Any]:
+    """Of a query after the summaries: sites have absorbed every tree."""
+    return {"plan": plan.model_dump_json(), "fresh": False, "step": "query.summarise 0"}
+
+
+def _reference(
+    grid: Grid, plan: Plan, names: Sequence[str], nodes: list[Node], sites: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Features as they are in training, counted over all sites' range: what drift is measured against."""
+    low = np.min([site["low"] for site in sites.values()], axis=0)
+    high = np.max([site["high"] for site in sites.values()], axis=0)
+    config = ConfigRecord({**_seen(plan), "low": json.dumps(low.tolist()), "high": json.dumps(high.tolist())})
+    content = RecordDict({"model": ArrayRecord(), "config": config})
+    replies = SiteGrid(grid, nodes).ask(nodes, "query.reference", content)
+    counts = np.sum([reply.content["metrics"]["counts"] for _, reply in replies], axis=0).reshape(len(names), BINS)
+    return {"names": list(names), "low": low.tolist(), "high": high.tolist(), "counts": counts.tolist()}
 
 
 def _summed(rounds: list[dict[int, Document]]) -> dict[int, Document]:
@@ -169,6 +198,26 @@ def _sums(reply: Message, target: str) -> CalibrationSums:
     gradient = np.array(metrics[f"{target}-gradient"])
     hessian = np.array(metrics[f"{target}-hessian"]).reshape(len(gradient), len(gradient))
     return CalibrationSums(gradient, hessian, rows, events, women)
+
+
+def _learn_fusion(
+    grid: Grid, run: RunFolder, plan: Plan, nodes: list[Node], calibration: dict[str, Any]
+) -> dict[str, Any] | None:
+    """Rule, sizes at birth and histograms from births with a weight; None where no site has enough."""
+    mild = calibration[MILD.name]
+
+    def ask(step: str, asked: Mapping[str, Any]) -> list[Mapping[str, Sequence[float]]]:
+        config = ConfigRecord({**_seen(plan), MILD.name: json.dumps(mild), "ask": step, "asked": json.dumps(asked)})
+        content = RecordDict({"model": ArrayRecord(), "config": config})
+        replies = dict(SiteGrid(grid, nodes).ask(nodes, "query.fusion", content))
+        return [dict(reply.content["metrics"]) for _, reply in sorted(replies.items())]
+
+    learned = learn(ask, mild["events"] / mild["rows"], plan.fusion)
+    if learned is None:
+        return None
+    fusion, metrics = learned
+    run.event("fused", method=metrics["method"], births=metrics["births_with_size"])
+    return {"settings": fusion.as_dict(), "metrics": metrics}
 
 
 def _train_ultrasound(grid: Grid, run: RunFolder, plan: Plan, nodes: list[Node]) -> dict[str, Any]:

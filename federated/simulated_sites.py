@@ -23,8 +23,8 @@ from models.ctg.acidaemia import MILD, SEVERE, low_ph
 from models.datasets import ctu_uhb, hc18, uci_ctg
 from models.datasets.synthetic import is_synthetic
 from models.errors import DataSetError
+from models.growth.birth_weight import birth_weight_z
 from models.representation.examples import Modality as SharedModality
-from models.representation.growth_class import birth_weight_z
 
 Modality = Literal["ctg", "acidaemia", "ultrasound"]
 LABELS: dict[Modality, str] = {"ctg": "ctg-hospital", "acidaemia": "labour-ward", "ultrasound": "scan-hospital"}

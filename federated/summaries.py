@@ -5,9 +5,11 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from federated.disclosure import floored
 from federated.tree_site import TreeSite
 from models.ctg.calibration import Calibration
 from models.ctg.pattern import Decision
+from models.drift import binned
 
 Array = NDArray[np.float64]
 PROBABILITY_BINS = 1000
@@ -62,6 +64,12 @@ def feature_range(site: TreeSite) -> tuple[list[float], list[float]]:
     low, high = np.full(features.shape[1], 1e9), np.full(features.shape[1], -1e9)
     low[measured], high[measured] = np.nanpercentile(features[:, measured], [0.5, 99.5], axis=0)
     return low.tolist(), high.tolist()
+
+
+def feature_counts(site: TreeSite, low: Array, high: Array) -> list[int]:
+    """Counts of each feature over the joint training range, for drift; cells of fewer than five are told as 0."""
+    counts = binned(site.rows.features, low, high)
+    return [floored(int(count)) for count in counts.ravel()]
 
 
 def auc(negatives: NDArray[np.int64], positives: NDArray[np.int64]) -> float:

@@ -10,7 +10,7 @@ from federated.plan import CtgPlan, TreePlan
 from federated.tree_site import Groups, Labels, Learner, SiteRows
 from models.ctg.acidaemia import RUNGS, TARGETS, low_ph
 from models.ctg.analysis import analyse
-from models.ctg.features import DESIGN_NAMES
+from models.ctg.features import DESIGN_NAMES, FEATURE_NAMES
 from models.ctg.pattern import STATES, VIEWS, View, seen_by, training_weights, without_contractions
 from models.ctg.trace_features import TRACE_FEATURE_NAMES, trace_features
 from models.datasets.ctu_uhb import BirthRecord
@@ -31,8 +31,8 @@ class TreeTask:
         In their order.
     outputs, classes : int
         Of every learner, and of every target.
-    columns : tuple of str
-        What the trees see.
+    columns, features : tuple of str
+        What the trees see, and what a row states (of which the former is made).
     """
 
     targets: dict[str, tuple[str, ...]]
@@ -40,15 +40,17 @@ class TreeTask:
     outputs: int
     classes: int
     columns: tuple[str, ...]
+    features: tuple[str, ...]
 
 
 RUNG_NAMES = {rung: f"{rung:.2f}" for rung in RUNGS}
-PATTERN = TreeTask({view: (view,) for view in VIEWS}, VIEWS, len(STATES), len(STATES), DESIGN_NAMES)
+PATTERN = TreeTask({view: (view,) for view in VIEWS}, VIEWS, len(STATES), len(STATES), DESIGN_NAMES, FEATURE_NAMES)
 ACIDAEMIA = TreeTask(
     {target.name: tuple(RUNG_NAMES[rung] for rung in target.rungs) for target in TARGETS},
     tuple(RUNG_NAMES.values()),
     1,
     2,
+    TRACE_FEATURE_NAMES,
     TRACE_FEATURE_NAMES,
 )
 

@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 from models.ctg.acidaemia import TARGETS, AcidaemiaModel
 from models.ctg.calibration import Calibration
 from models.ctg.pattern import VIEWS, Decision, PatternModel, View
+from models.drift import Reference
 from models.errors import BundleError
 from models.fusion.paired import PairedFusion
 from models.ultrasound.interval import Intervals
@@ -90,6 +91,8 @@ class Acidaemia:
         Lowest and highest of the sites' 0.5th and 99.5th centiles of each feature.
     fusion : PairedFusion
         What births with a trace, a weight and a pH taught.
+    reference : Reference or None
+        What the features looked like in training, for drift.
     """
 
     models: dict[str, AcidaemiaModel]
@@ -98,6 +101,7 @@ class Acidaemia:
     logit_sd: float
     training_range: tuple[NDArray[np.float64], NDArray[np.float64]]
     fusion: PairedFusion
+    reference: Reference | None
 
 
 class Bundle:
@@ -182,6 +186,7 @@ class Bundle:
                 float(settings["logit_sd"]),
                 (np.array(low), np.array(high)),
                 PairedFusion.from_dict(settings.get("fusion")),
+                Reference.from_dict(settings.get("reference")),
             )
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise BundleError(f"{self.folder.name}: {ACIDAEMIA_SETTINGS} cannot be read ({error})") from None
@@ -196,6 +201,11 @@ class Bundle:
         """Lowest and highest of the sites' 0.5th and 99.5th centiles of each CTG feature."""
         low, high = self._ctg["training_range"]
         return np.array(low), np.array(high)
+
+    @cached_property
+    def reference(self) -> Reference | None:
+        """What the pattern model's features looked like in training; None in a bundle made before it was kept."""
+        return Reference.from_dict(self._ctg.get("reference"))
 
     @property
     def present_files(self) -> list[str]:

@@ -39,8 +39,8 @@ class BirthRecord:
         Of the umbilical artery.
     second_stage_s : float or None
         Start of the second stage from the start of the trace, s; None when there is none.
-    birth_weight_g, completed_weeks : float
-        NaN where the record does not state them.
+    birth_weight_g, completed_weeks, parity, maternal_age : float
+        NaN where the record does not state them. Sex is not read: its coding is doubtful.
     """
 
     name: str
@@ -49,6 +49,8 @@ class BirthRecord:
     second_stage_s: float | None
     birth_weight_g: float = float("nan")
     completed_weeks: float = float("nan")
+    parity: float = float("nan")
+    maternal_age: float = float("nan")
 
 
 @dataclass(frozen=True)
@@ -129,7 +131,7 @@ def read(where: Path) -> list[BirthRecord]:
             continue
         start = fields.get("Pos. II.st.", -1.0)
         second = start / recording.sampling_rate_hz if start > 0 else None
-        born = (fields.get("Weight(g)", float("nan")), fields.get("Gest. weeks", float("nan")))
+        born = (fields.get(key, float("nan")) for key in ("Weight(g)", "Gest. weeks", "Parity", "Age"))
         records.append(BirthRecord(name, recording, ph, second, *born))
     if not records:
         raise DataSetError(f"{where}: no record with a pH")

@@ -131,10 +131,12 @@ def write_ctu_uhb(folder: Path, *, records: int = 48, seed: int = 0) -> None:
         )
         name = str(1001 + number)
         weeks = 38 + number % 4
-        grams = FMF_2018.value_at(float(np.random.default_rng(seed * 31 + number).normal()), 7 * weeks + 3.5)
+        woman = np.random.default_rng(seed * 31 + number)
+        grams = FMF_2018.value_at(float(woman.normal()), 7 * weeks + 3.5)
+        mother = f"#Parity       {woman.integers(0, 4)}\n#Age          {woman.integers(19, 42)}\n"
         for file, content in as_wfdb(made.recording, name).items():
             header = f"#pH           {ph:.2f}\n#Gest. weeks  {weeks}\n#Weight(g)    {grams:.0f}\n#Pos. II.st.  -1\n"
-            header_bytes = header.encode() if file.endswith(".hea") else b""
+            header_bytes = (header + mother).encode() if file.endswith(".hea") else b""
             (target / file).write_bytes(content + header_bytes)
 
 

@@ -14,7 +14,6 @@ from scipy.optimize import brentq
 from scipy.stats import norm
 
 from models.growth.biometry_standards import HEAD_CIRCUMFERENCE as STANDARD
-from models.growth.weight import FMF_2018
 from models.representation.examples import UNKNOWN
 
 Array = NDArray[np.float64]
@@ -34,18 +33,6 @@ def growth_class(z: Array) -> Labels:
 def growth_cell(z: Array) -> Labels:
     """Cell 0 to 5: small, four of appropriate, large; `UNKNOWN` for NaN."""
     return np.where(np.isfinite(z), np.digitize(z, _CUTS), UNKNOWN).astype(np.int64)
-
-
-def birth_weight_z(weight_g: Array, completed_weeks: Array) -> Array:
-    """z of a birth weight (Nicolaides 2018); NaN where weight or age is missing or off the chart.
-
-    Ages are given in completed weeks: the middle of the week is taken.
-    """
-    z = np.full(len(weight_g), np.nan)
-    for row, (grams, weeks) in enumerate(zip(weight_g, completed_weeks, strict=True)):
-        if grams > 0 and FMF_2018.first_week <= weeks + 0.5 <= FMF_2018.last_week:
-            z[row] = FMF_2018.z_score(float(grams), 7.0 * (float(weeks) + 0.5))
-    return z
 
 
 def constructed_ages(examinations: Sequence[str], circumference_mm: Array) -> tuple[Array, Array]:

@@ -58,6 +58,11 @@ def test_the_candidate_is_whole_and_marked(finished: Path) -> None:
     assert {entry["modality"] for entry in candidate.manifest["data"]} == {"ctg", "acidaemia", "ultrasound"}
     assert all(entry["files"] for entry in candidate.manifest["data"])
     assert len(candidate.manifest["sites"]["ctg"]) == 3
+    assert candidate.acidaemia is not None
+    learned, metrics = candidate.acidaemia.fusion, candidate.manifest["metrics"]["acidaemia"]
+    assert learned.rule.method == metrics["fusion_method"]
+    assert learned.sizes.births == metrics["fusion_births_with_size"] > 20
+    assert learned.quantiles("both") is not None
     assert "synthetic data" in (finished / "candidate" / "MODEL_CARD.md").read_text()
 
 

@@ -2,15 +2,11 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from models.growth.biometry_standards import HEAD_CIRCUMFERENCE
-from models.growth.weight import FMF_2018
 from models.representation.growth_class import (
     CELLS,
     SMALL_Z,
-    birth_weight_z,
     constructed_ages,
     growth_cell,
     growth_class,
@@ -22,17 +18,6 @@ def test_classes_and_cells() -> None:
     assert growth_class(z).tolist() == [0, 0, 1, 1, 1, 2, 2, -1]
     assert growth_cell(z).tolist() == [0, 0, 1, 3, 4, 5, 5, -1]
     assert growth_cell(np.linspace(-4, 4, 99)).max() + 1 == CELLS
-
-
-@given(st.floats(-3, 3), st.integers(24, 41))
-def test_birth_weight(z: float, weeks: int) -> None:
-    grams = FMF_2018.value_at(z, 7 * weeks + 3.5)
-    assert birth_weight_z(np.array([grams]), np.array([float(weeks)]))[0] == pytest.approx(z, abs=1e-6)
-
-
-def test_a_birth_weight_off_the_chart_has_no_class() -> None:
-    z = birth_weight_z(np.array([3000.0, np.nan, 3000.0, 0.0]), np.array([43.0, 40.0, np.nan, 40.0]))
-    assert np.isnan(z).all()
 
 
 def test_constructed_ages_fit_the_head_and_are_the_same_in_every_run() -> None:
