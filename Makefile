@@ -62,7 +62,7 @@ check: dev ## Only lint and types
 bench: dev ## Latency, memory, start-up and federation speed, as ratios side by side
 	$(BIN)/python -m benchmarks
 
-evidence: dev ## Write docs/evidence from the stored out-of-fold predictions (a minute)
+evidence: dev ## Write docs/evidence from the stored out-of-fold predictions (two minutes)
 	$(BIN)/python -m models.evaluation.evidence docs/evidence
 	$(BIN)/python -m models.ctg.vector_doc docs/ctg-features.md
 

@@ -48,6 +48,19 @@ def majority(grades: Sequence[int]) -> int | None:
     return None if others and others[0][1] == most else first
 
 
+def panel_scores(records: Sequence[BirthRecord], readings: Sequence[ExpertReading]) -> NDArray[np.float64]:
+    """Mean class (1 to 3) of the last window that at least five experts could read; NaN where there is none."""
+    table = by_expert(readings)
+    scores = np.full(len(records), np.nan)
+    for row, record in enumerate(records):
+        for window in (2, 1, 0):
+            grades = [g for g in table.get((record.name, window), {}).values() if g != NOT_INTERPRETABLE]
+            if len(grades) >= MIN_EXPERTS:
+                scores[row] = float(np.mean(grades))
+                break
+    return scores
+
+
 def kappa_with_experts(
     records: Sequence[BirthRecord], analyses: Sequence[CtgAnalysis], readings: Sequence[ExpertReading]
 ) -> dict[str, Any] | None:

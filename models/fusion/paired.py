@@ -11,10 +11,11 @@ from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import expit, logit
 
 from models.fusion.conformal import Quantiles
 from models.fusion.growth_odds import growth_term
-from models.fusion.pooling import POOLING, FusionRule, Term, fuse, log_odds
+from models.fusion.pooling import POOLING, FusionRule, Term, log_odds
 
 Array = NDArray[np.float64]
 Counts = NDArray[np.int64]
@@ -61,22 +62,20 @@ CHART = BirthSizes()
 
 
 def fused(rule: FusionRule, prior: float, distress: Array | None, terms: Sequence[Term | None]) -> Array:
-    """Fused probability of each birth, shape (n,).
+    """Fused probability of each birth, shape (n,): what `models.fusion.pooling.fuse` gives each of them.
 
     Parameters
     ----------
     distress : ndarray, shape (n,), or None
         Probabilities calibrated at `prior`; None where no CTG is to be used.
     """
-    made = np.full(len(terms), prior)
-    for row, term in enumerate(terms):
-        acute = None
-        if distress is not None:
-            clipped = float(np.clip(distress[row], CLIP, 1 - CLIP))
-            acute = Term(log_odds(clipped) - log_odds(prior), 0.0)
-        if acute is not None or term is not None:
-            made[row] = fuse(rule, prior, acute, term).probability
-    return made
+    base = log_odds(prior, "a prior")
+    known = np.array([term is not None for term in terms], dtype=bool)
+    growth = np.array([term.log_odds if term is not None else 0.0 for term in terms])
+    if distress is None:
+        return np.asarray(expit(base + growth))
+    acute = logit(np.clip(distress, CLIP, 1 - CLIP)) - base
+    return np.asarray(expit(np.where(known, rule.log_odds(base, acute, growth), base + acute)))
 
 
 def histogram(probability: Array) -> Counts:

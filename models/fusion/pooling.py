@@ -16,11 +16,13 @@ from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.special import expit, log_expit, logit
 
 from models.errors import InputError
 from models.growth.measures import NORMAL_90
 
+Array = NDArray[np.float64] | np.float64
 Method = Literal["pooling", "stacked", "noisy-or"]
 METHODS: tuple[Method, ...] = ("pooling", "stacked", "noisy-or")
 _STEP = 1e-3
@@ -71,13 +73,18 @@ class FusionRule:
         """Inverse of `as_dict`."""
         return cls(**{**values, "covariance": tuple(tuple(row) for row in values["covariance"])})
 
-    def log_odds(self, prior: float, acute: float, chronic: float) -> float:
-        """Of the fused event, both parts known; all in log-odds."""
+    def log_odds(self, prior: float, acute: Array, chronic: Array) -> Array:
+        """Of the fused event, both parts known; all in log-odds, of any one shape."""
         if self.method == "noisy-or":
             # 1 - (1 - p)(1 - q), q = 1 - (1 - P(event | size)) / (1 - prior) where the size raises it.
-            none_of_both = log_expit(-(prior + acute)) + min(0.0, log_expit(-(prior + chronic)) - log_expit(-prior))
-            return float(np.log(-np.expm1(none_of_both)) - none_of_both)
-        return prior + self.intercept + self.distress * acute + self.growth * chronic
+            by_size = log_expit(-(prior + chronic)) - log_expit(-prior)
+            none_of_both = log_expit(-(prior + acute)) + np.minimum(0.0, by_size)
+            return np.asarray(np.log(-np.expm1(none_of_both)) - none_of_both)
+        return np.asarray(prior + self.intercept + self.distress * acute + self.growth * chronic)
+
+    def of(self, prior: float, acute: float, chronic: float) -> float:
+        """The same of one birth."""
+        return float(self.log_odds(prior, np.float64(acute), np.float64(chronic)))
 
 
 POOLING = FusionRule()
@@ -146,7 +153,7 @@ def fuse(rule: FusionRule, prior: float, acute: Term | None, chronic: Term | Non
     alone = base + acute.log_odds
     if chronic is None:
         return _fused(alone, 0.0, float(np.hypot(acute.sd, unknown_sd)))
-    total = rule.log_odds(base, acute.log_odds, chronic.log_odds)
+    total = rule.of(base, acute.log_odds, chronic.log_odds)
     return _fused(alone, total - alone, _spread(rule, base, acute, chronic))
 
 
@@ -154,8 +161,8 @@ def _spread(rule: FusionRule, base: float, acute: Term, chronic: Term) -> float:
     """Standard deviation of the fused log-odds by the delta method: both terms' errors and the learned weights'."""
 
     def slope(step_a: float, step_c: float) -> float:
-        up = rule.log_odds(base, acute.log_odds + step_a, chronic.log_odds + step_c)
-        down = rule.log_odds(base, acute.log_odds - step_a, chronic.log_odds - step_c)
+        up = rule.of(base, acute.log_odds + step_a, chronic.log_odds + step_c)
+        down = rule.of(base, acute.log_odds - step_a, chronic.log_odds - step_c)
         return (up - down) / (2 * _STEP)
 
     at = np.array([1.0, acute.log_odds, chronic.log_odds])

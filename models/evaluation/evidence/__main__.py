@@ -1,7 +1,7 @@
 """``python -m models.evaluation.evidence DIR``: documents from stored out-of-fold predictions, in a minute.
 
 Reads ``DIR/oof`` (made by ``python -m federated.evidence`` and ``python -m models.evaluation.measuring``), writes
-``DIR/ctg.md``, ``DIR/ultrasound.md``, ``DIR/federation.md`` and the pictures in ``DIR/../images``. With a bundle and a new folder as
+``DIR/ctg.md``, ``DIR/ultrasound.md``, ``DIR/federation.md``, ``DIR/fusion.md`` and the pictures in ``DIR/../images``. With a bundle and a new folder as
 further arguments it writes the bundle again with these figures in its card.
 """
 
@@ -10,10 +10,11 @@ import sys
 from pathlib import Path
 
 from models.bundle import shipped
-from models.evaluation.evidence import acidaemia, federation, measuring, pattern
+from models.evaluation.evidence import acidaemia, federation, fusion, measuring, pattern
 from models.evaluation.evidence.card import annotate
 from models.evaluation.evidence.heads import ultrasound_document
 from models.evaluation.evidence.stored import read
+from models.evaluation.evidence.stored_pairs import StoredPairs
 
 MADE = """\
 Made by `python -m federated.evidence uci|ctu-uhb|choices DATA plans/default.toml` and `python -m models.evaluation.measuring
@@ -39,6 +40,7 @@ def ctg_document(folder: Path) -> str:
 
 def main(folder: Path) -> None:
     """Write documents and pictures."""
+    from models.evaluation.evidence.fusion_plots import draw_fusion
     from models.evaluation.evidence.head_plots import draw_heads
     from models.evaluation.evidence.plots import draw, draw_sites
 
@@ -46,13 +48,16 @@ def main(folder: Path) -> None:
     (folder / "ultrasound.md").write_text(ultrasound_document(folder / "oof"), encoding="utf-8")
     manifest = federation.manifest_of(shipped())
     (folder / "federation.md").write_text(federation.document(folder / "oof", manifest), encoding="utf-8")
+    (folder / "fusion.md").write_text(fusion.document(folder / "oof"), encoding="utf-8")
     for path in (
         folder / "ctg.md",
         folder / "ultrasound.md",
         folder / "federation.md",
+        folder / "fusion.md",
         *draw(read(folder / "oof" / "ctu_uhb.csv"), folder.parent / "images"),
         *draw_heads(read(folder / "oof" / "hc18.csv"), folder.parent / "images"),
         *draw_sites(manifest, folder.parent / "images"),
+        *draw_fusion(StoredPairs.read(folder / "oof"), folder.parent / "images"),
     ):
         print(f"written: {path}")
 

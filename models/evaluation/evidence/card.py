@@ -8,10 +8,12 @@ import numpy as np
 from models.bundle import CARD, Bundle, save
 from models.card import model_card
 from models.evaluation.evidence.acidaemia import headline
+from models.evaluation.evidence.fusion import EVENTS, over
 from models.evaluation.evidence.heads import covered
 from models.evaluation.evidence.pattern import state_scores
 from models.evaluation.evidence.stored import column, part, read, words
-from models.evaluation.metrics import bootstrap
+from models.evaluation.evidence.stored_pairs import StoredPairs
+from models.evaluation.metrics import auc, bootstrap
 
 
 def figures(folder: Path) -> dict[str, str]:
@@ -22,9 +24,13 @@ def figures(folder: Path) -> dict[str, str]:
     groups = np.array([row["examination"] for row in heads])
     error = np.abs(column(heads, "estimate_mm") - column(heads, "reference_mm"))
     overlap = column(heads, "dice")
+    pairs = StoredPairs.read(folder / "oof")
     n_women, n_heads = f"n = {len(rows)}, by woman", f"n = {len(heads)}, by examination"
     made = {f"CTG {name.replace('_', ' ')} ({n_women})": words(value) for name, value in scores.items()}
     made |= {f"acidaemia {name}": value for name, value in headline(read(folder / "oof" / "ctu_uhb.csv")).items()}
+    for target, event in EVENTS.items():
+        key = f"fused AUC, {event}, real pairs (size at birth; n = {len(pairs.ph)}, {int(pairs.event(target).sum())} events)"
+        made[key] = words(over(pairs, pairs.fused(target), target, auc))
     for name, values, digits in (("MAE, mm", error, 2), ("Dice", overlap, 4), ("coverage of 90 %", covered(heads), 3)):
         mean = bootstrap(groups, lambda r, v=values: float(np.mean(v[r])))  # type: ignore[misc]
         made[f"head {name} ({n_heads})"] = words(mean, digits)

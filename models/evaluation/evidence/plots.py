@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 mpl.use("Agg")
 
 from matplotlib import pyplot as plt
+from scipy.stats import binomtest
 from sklearn.metrics import roc_curve
 
 from models.ctg.acidaemia import LEADS_MIN
@@ -95,24 +96,26 @@ def _curve(event: NDArray[np.bool_], score: Array) -> Array:
 def _reliability(rows: Rows, folder: Path) -> Path:
     figure, axes = plt.subplots(1, 2, figsize=(8.4, 4.0))
     for axis, (target, name), colour in zip(axes, EVENTS.items(), COLOURS, strict=True):
-        event, score = scores(first_seed(rows), target)
-        for bin_ in np.array_split(np.argsort(score, kind="stable"), 10):
-            share, number = float(event[bin_].mean()), len(bin_)
-            # Wilson's interval: ten bins of 44 records hold few events each.
-            centre = (share + 1.92 / number) / (1 + 3.84 / number)
-            half = 1.96 / (1 + 3.84 / number) * np.sqrt(share * (1 - share) / number + 0.96 / number**2)
-            axis.plot([score[bin_].mean()] * 2, [max(centre - half, 0), centre + half], color=colour, alpha=0.5)
-            axis.plot(score[bin_].mean(), share, "o", color=colour, markersize=4)
-        top = min(1.0, float(score.max()) + 0.05)
-        axis.plot([0, top], [0, top], color="#999", linewidth=0.8, linestyle="--")
-        axis.set(
-            xlabel="predicted",
-            ylabel="observed (95 %)",
-            title=f"{name}, ten bins of equal size",
-            xlim=(0, top),
-            ylim=(0, 1),
-        )
+        reliability(axis, *scores(first_seed(rows), target), colour, name)
     return save(figure, folder / "evidence-reliability.png")
+
+
+def reliability(axis: "plt.Axes", event: NDArray[np.bool_], score: Array, colour: str, name: str) -> None:
+    """Observed against predicted in ten bins of equal size, with Wilson's intervals: a bin holds few events."""
+    for bin_ in np.array_split(np.argsort(score, kind="stable"), 10):
+        share, number = float(event[bin_].mean()), len(bin_)
+        low, high = binomtest(int(event[bin_].sum()), number).proportion_ci(0.95, method="wilson")
+        axis.plot([score[bin_].mean()] * 2, [low, high], color=colour, alpha=0.5)
+        axis.plot(score[bin_].mean(), share, "o", color=colour, markersize=4)
+    top = min(1.0, float(score.max()) + 0.05)
+    axis.plot([0, top], [0, top], color="#999", linewidth=0.8, linestyle="--")
+    axis.set(
+        xlabel="predicted",
+        ylabel="observed (95 %)",
+        title=f"{name}, ten bins of equal size",
+        xlim=(0, top),
+        ylim=(0, 1),
+    )
 
 
 def _lead_time(rows: Rows, folder: Path) -> Path:

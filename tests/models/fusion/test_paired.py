@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from models.fusion.paired import CHART, BirthSizes, HeldOut, PairedFusion, fused
-from models.fusion.pooling import POOLING, FusionRule
+from models.fusion.pooling import POOLING, Distress, FusionRule, fuse
 
 Z = np.array([-2.0, 0.5, np.nan, 1.0, -1.5, 0.2])
 
@@ -37,6 +37,14 @@ def test_a_birth_without_a_size_keeps_its_distress_and_without_anything_the_prio
     alone = fused(POOLING, 0.2, None, terms)
     assert alone[2] == 0.2
     assert alone[0] > 0.2 > alone[3]
+
+
+@pytest.mark.parametrize("rule", [POOLING, FusionRule("stacked", 0.1, 1.2, 0.4), FusionRule("noisy-or")])
+def test_many_births_get_what_each_would_get_alone(rule: FusionRule) -> None:
+    distress, terms = np.array([0.1, 0.2, 0.3, 0.4, 0.5, 0.6]), BirthSizes.of(Z).terms(Z)
+    for row, made in enumerate(fused(rule, 0.2, distress, terms)):
+        acute = Distress(distress[row], 0.0).term(0.2)
+        assert made == pytest.approx(fuse(rule, 0.2, acute, terms[row]).probability)
 
 
 def test_cuts_are_specificities() -> None:

@@ -110,6 +110,6 @@ def test_ten_thousand_probes_find_no_violation() -> None:
     for rule in RULES:
         for _ in range(2500):
             prior, acute, chronic, step = rng.uniform(0.01, 0.5), *rng.normal(0, 1.5, 2), rng.exponential()
-            low = rule.log_odds(float(logit(prior)), acute, chronic)
-            assert rule.log_odds(float(logit(prior)), acute + step, chronic) >= low - 1e-12
-            assert rule.log_odds(float(logit(prior)), acute, chronic + step) >= low - 1e-12
+            low = rule.of(float(logit(prior)), acute, chronic)
+            assert rule.of(float(logit(prior)), acute + step, chronic) >= low - 1e-12
+            assert rule.of(float(logit(prior)), acute, chronic + step) >= low - 1e-12
