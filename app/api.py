@@ -208,6 +208,22 @@ def get_assessment(identifier: int, user: Clinician, session: Database) -> Asses
     return answer(found)
 
 
+class RepeatAnswer(BaseModel):
+    """Whether a stored assessment comes out again."""
+
+    same: bool
+    differences: list[str]
+
+
+@router.post("/assessments/{identifier}/repeat", tags=["assessments"])
+def repeat_assessment(request: Request, identifier: int, user: Clinician, session: Database) -> RepeatAnswer:
+    """Make it again from its stored inputs with the bundle that it names; nothing is stored."""
+    found = find(session, identifier)
+    lines = service.run_again(session, request.app.state.bundle.open(found.bundle), found)
+    record(session, user, "assessment.repeat", subject=found.woman.pseudonym, assessment=identifier, same=not lines)
+    return RepeatAnswer(same=not lines, differences=lines)
+
+
 @router.post("/assessments/{identifier}/outline", status_code=201, tags=["assessments"])
 def correct_outline(
     request: Request, identifier: int, body: OutlineRequest, user: Clinician, session: Database

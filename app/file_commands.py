@@ -14,48 +14,74 @@ Stage = Annotated[str, typer.Option(help="labour, antepartum or unknown")]
 
 
 def assess(
+    request: Annotated[Path | None, typer.Option(help="JSON as the REST API takes it; options add to it.")] = None,
     ctg: Annotated[list[Path] | None, typer.Option(help="CTG file; a WFDB record needs .hea and .dat.")] = None,
     image: Annotated[list[Path] | None, typer.Option(help="PNG, JPEG or DICOM of the head; may repeat.")] = None,
     features: Annotated[Path | None, typer.Option(help="JSON file with named CTG features.")] = None,
     sampling_rate_hz: float | None = None,
     channel: Channel = None,
-    stage: Stage = "unknown",
+    stage: Annotated[str | None, typer.Option(help="labour, antepartum or unknown")] = None,
     pixel_size_mm: float | None = None,
     head_circumference_mm: float | None = None,
     abdominal_circumference_mm: float | None = None,
     femur_length_mm: float | None = None,
     gestational_age: Annotated[str | None, typer.Option(help="At the scan, weeks+days.")] = None,
+    prior: Annotated[str | None, typer.Option(help="training, population or a share; default: the setting.")] = None,
     bundle: Annotated[Path | None, typer.Option(help="Folder of a bundle; default: the shipped one.")] = None,
 ) -> None:
-    """Assess files with the shipped bundle and print JSON; nothing is stored."""
-    from app.patients.schemas import parse_age
-    from models.bundle import Bundle, shipped
-    from models.ctg.analysis import analyse as analyse_trace
-    from models.fusion.parts import CtgInput, ScanImage, ScanInput
-    from models.fusion.risk import assess as run
-    from models.growth.assessment import Age
-    from models.growth.measures import AC, FL, HC
-    from models.ultrasound import formats as image_formats
-    from models.ultrasound.image import Scale
+    """Assess files and print JSON, the same as browser and REST API give; nothing is stored."""
+    from dataclasses import replace
 
-    chosen = Bundle(bundle or shipped())
-    ctg_input = scan_input = None
-    if features:
-        ctg_input = CtgInput(features=_json(features))
-    elif ctg:
-        recording, stage = _recording(ctg, sampling_rate_hz, channel, stage)
-        ctg_input = CtgInput(analysis=analyse_trace(recording), stage=stage)
-    typed = {HC: head_circumference_mm, AC: abdominal_circumference_mm, FL: femur_length_mm}
-    known = {measure: value for measure, value in typed.items() if value is not None}
-    if image or known:
-        scale = Scale(pixel_size_mm)
-        pictures = [one for path in image or [] for one in image_formats.read(path.name, _bytes(path), scale)]
-        scan_input = ScanInput(
-            images=tuple(ScanImage(picture, chosen.segmenter.head(picture.pixels)) for picture in pictures),
-            typed=known,
-            age=Age(parse_age(gestational_age), "as given") if gestational_age else None,
-        )
-    typer.echo(json.dumps(run(chosen, ctg_input, scan_input).as_dict(), indent=1))
+    from app.assessments.forms import validated
+    from app.assessments.offline import assess as run
+    from app.assessments.offline import scratch
+    from app.assessments.service import Uploads
+    from app.settings import settings
+    from models.bundle import Bundle, shipped
+    from models.fusion.prior import Prior
+
+    body: dict[str, Any] = _json(request) if request else {}
+    if not isinstance(body, dict):
+        raise InputError(f"{request}: expected a JSON object")
+    files = Uploads(_files(ctg, signals=True), _files(image))
+    options = {
+        "ctg": {
+            "features": _json(features) if features else None,
+            "sampling_rate_hz": sampling_rate_hz,
+            "channel": channel,
+            "stage": stage,
+        },
+        "scan": {
+            "pixel_size_mm": pixel_size_mm,
+            "head_circumference_mm": head_circumference_mm,
+            "abdominal_circumference_mm": abdominal_circumference_mm,
+            "femur_length_mm": femur_length_mm,
+            "gestational_age": gestational_age,
+        },
+    }
+    for part, values in options.items():
+        given = {name: value for name, value in values.items() if value is not None}
+        if given:
+            body[part] = {**(body.get(part) or {}), **given}
+    body.setdefault("patient", {"pseudonym": "command line"})
+    circumstances = settings().circumstances
+    if prior is not None:
+        circumstances = replace(circumstances, prior=Prior.parse(prior))
+    made = run(scratch(), Bundle(bundle or shipped()), validated(body), files, circumstances)
+    typer.echo(json.dumps(made, indent=1))
+
+
+def _files(paths: list[Path] | None, *, signals: bool = False) -> dict[str, bytes]:
+    """Content by name; beside a WFDB header its signal file."""
+    files: dict[str, bytes] = {}
+    for path in paths or []:
+        name = path.name if path.name not in files else f"{path.name} ({len(files) + 1})"
+        files[name] = _bytes(path)
+    if signals and paths and len(paths) == 1 and paths[0].suffix == ".hea":
+        beside = paths[0].with_suffix(".dat")
+        if beside.exists():
+            files[beside.name] = _bytes(beside)
+    return files
 
 
 def measure(
@@ -142,10 +168,7 @@ def _recording(paths: list[Path], sampling_rate_hz: float | None, channel: int |
 
     if stage not in {"labour", "antepartum", "unknown"}:
         raise InputError("--stage is labour, antepartum or unknown")
-    files = {path.name: _bytes(path) for path in paths}
-    if len(paths) == 1 and paths[0].suffix == ".hea" and (signals := paths[0].with_suffix(".dat")).exists():
-        files[signals.name] = _bytes(signals)
-    recording = formats.read(files, sampling_rate_hz, channel)
+    recording = formats.read(_files(paths, signals=True), sampling_rate_hz, channel)
     return recording, recording.stage if stage == "unknown" else stage
 
 

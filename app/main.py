@@ -14,7 +14,9 @@ from app.accounts import routes as accounts
 from app.assessments import routes as assessments
 from app.audit import routes as audit
 from app.database import make_engine, session_factory, unit_of_work
+from app.evidence import routes as evidence
 from app.jobs import routes as jobs
+from app.monitoring import routes as monitoring
 from app.pages import BANNER
 from app.patients import routes as patients
 from app.registry.service import BundleRegistry
@@ -56,7 +58,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.state.bundle = BundleRegistry(chosen.home)
     app.state.metrics = probes.Metrics()
     errors.install(app)
-    for module in (api, assessments, patients, accounts, audit, jobs, probes):
+    for module in (api, assessments, patients, accounts, audit, jobs, evidence, monitoring, probes):
         app.include_router(module.router)
     static = Path(str(files("app"))) / "static"
     app.mount("/static", StaticFiles(directory=static), name="static")

@@ -61,7 +61,7 @@ class Settings(BaseSettings):
     @property
     def circumstances(self) -> Circumstances:
         """What the place decides about an assessment."""
-        return Circumstances(Prior.parse(self.prior), self.scan_valid_days)
+        return Circumstances(Prior.parse(self.prior), self.scan_valid_days, site=self.site)
 
     @property
     def database(self) -> str:

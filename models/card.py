@@ -30,8 +30,8 @@ LIMITS = """\
   works without them (delete `acidaemia*`). No expert annotation was trained on.
 - HC18 holds no growth-restricted fetus, no gestational age and no outcome: the network measures heads; it detects no
   growth restriction. The same woman may stand under several examination numbers.
-- No woman in the data has both examinations. The fused score adds published odds of the size; it was judged on births with
-  a trace, a pH and the *weight at birth* (`docs/evidence/fusion.md`), not validated on patients.
+- No woman in the data has both examinations. The fused score adds published odds of the size; it was judged on births
+  with a trace, a pH and the *weight at birth* (`docs/evidence/fusion.md`), not validated on patients.
 - Women (CTG) are inferred from file names."""
 
 

@@ -49,13 +49,13 @@ async def read_request(request: Request) -> tuple[AssessmentRequest, Uploads]:
     kind = request.headers.get("content-type", "").partition(";")[0]
     if kind == "application/json":
         try:
-            return _validate(await request.json()), Uploads({}, {})
+            return validated(await request.json()), Uploads({}, {})
         except json.JSONDecodeError as error:
             raise InputError(f"the body is not valid JSON ({error.msg} at position {error.pos})") from None
     if kind != "multipart/form-data":
         raise InputError("send application/json or multipart/form-data")
     form = await request.form()
-    return _validate(_nested(form)), Uploads(await _files(form, "ctg"), await _files(form, "image"))
+    return validated(_nested(form)), Uploads(await _files(form, "ctg"), await _files(form, "image"))
 
 
 async def _files(form: FormData, field: str) -> Mapping[str, bytes]:
@@ -105,7 +105,8 @@ def _moment(name: str, text: str) -> datetime:
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
-def _validate(values: Any) -> AssessmentRequest:
+def validated(values: Any) -> AssessmentRequest:
+    """The request; an InputError names the field at fault and what is wrong with it."""
     try:
         return AssessmentRequest.model_validate(values)
     except ValidationError as error:

@@ -16,6 +16,8 @@ from app.assessments.scans import date_by, entered, parameters_of, scan_input_of
 from app.assessments.schemas import AssessmentRequest, CtgRequest, OutlineRequest, ScaleRequest, ScanRequest
 from app.assessments.store import Assessment, Note, Review, superseded_by
 from app.database import now
+from app.monitoring.service import watch
+from app.monitoring.store import born
 from app.patients.service import age_at, fetus_of
 from app.patients.store import Examination, Fetus, StoredFile
 from models.bundle import Bundle
@@ -23,7 +25,7 @@ from models.ctg import formats as ctg_formats
 from models.ctg.analysis import analyse
 from models.ctg.guidelines import Statements
 from models.ctg.recording import CtgRecording
-from models.errors import FetalHealthError, InputError
+from models.errors import FetalHealthError, InputError, RangeError
 from models.fusion.circumstances import Circumstances
 from models.fusion.parts import CtgInput
 from models.fusion.prior import Prior
@@ -37,6 +39,8 @@ Files = Mapping[str, bytes]
 _cores = threading.BoundedSemaphore(max(2, os.cpu_count() or 1))
 # What is kept of a CTG request beside its files.
 CTG_PARAMETERS = {"features", "sampling_rate_hz", "stage", "channel", "stated"}
+# After so many assessments drift is looked at, also where nobody opens the page.
+WATCH_EVERY = 20
 VERDICTS = ("agree", "disagree", "cannot tell")
 DISAGREE_REASONS = ("trace misread", "measurement wrong", "clinical context", "image not suitable", "other")
 
@@ -82,15 +86,20 @@ def create(
     if ctg_request is not None and uploads.ctg and ctg_request.features is not None:
         raise InputError("send either a CTG file or CTG features, not both")
     fetus = fetus_of(session, request.patient, request.fetus)
+    born_at = born(session, fetus)
     ctg = scan = None
     if ctg_request is not None:
         parameters = ctg_request.model_dump(mode="json", include=CTG_PARAMETERS)
         stored = [StoredFile(name=n[:120], sha256=sha256(c).hexdigest(), content=c) for n, c in uploads.ctg.items()]
-        ctg = _examination(fetus, "ctg", ctg_request.performed_at, ctg_request.gestational_age, parameters, stored)
+        ctg = _examination(
+            fetus, born_at, "ctg", ctg_request.performed_at, ctg_request.gestational_age, parameters, stored
+        )
     if scan_request is not None:
         stored, scales = entered(scan_request, uploads.image)
         parameters = {**parameters_of(scan_request), "scales": scales}
-        scan = _examination(fetus, "scan", scan_request.performed_at, scan_request.gestational_age, parameters, stored)
+        scan = _examination(
+            fetus, born_at, "scan", scan_request.performed_at, scan_request.gestational_age, parameters, stored
+        )
         if scan_request.dates_pregnancy:
             session.add(scan)
             date_by(session, bundle, fetus.pregnancy, scan)
@@ -206,6 +215,7 @@ def _still_open(session: Session, assessment: Assessment) -> None:
 
 def _examination(
     fetus: Fetus,
+    born_at: datetime | None,
     kind: str,
     performed_at: datetime | None,
     age: str | None,
@@ -213,6 +223,8 @@ def _examination(
     files: list[StoredFile],
 ) -> Examination:
     moment = performed_at or now()
+    if born_at is not None and moment > born_at:
+        raise RangeError(f"the {kind} of {moment:%Y-%m-%d %H:%M} UTC is after the birth ({born_at:%Y-%m-%d %H:%M} UTC)")
     days, source = age_at(fetus.pregnancy, moment, age)
     return Examination(
         fetus=fetus,
@@ -245,6 +257,7 @@ def _store(
         ctg_id=ctg.id if ctg else None,
         scan_id=scan.id if scan else None,
         bundle=bundle.identifier,
+        site=circumstances.site,
         code_version=code_version(),
         input_hashes=hashes,
         state=result.state,
@@ -255,6 +268,8 @@ def _store(
     )
     session.add(made)
     session.flush()
+    if made.id % WATCH_EVERY == 0:
+        watch(session, made.site, bundle)
     return made
 
 
@@ -290,7 +305,7 @@ def run_again(session: Session, bundle: Bundle, assessment: Assessment) -> list[
     kept = assessment.result.get("circumstances")
     if not kept:
         raise FetalHealthError(f"assessment {assessment.id} was stored by an earlier version: it cannot be made again")
-    circumstances = Circumstances(Prior(**kept["prior"]), kept["scan_valid_days"], kept["fetuses"])
+    circumstances = Circumstances(**{**kept, "prior": Prior(**kept["prior"])})
     made = run(session, bundle, assessment.ctg, assessment.scan, circumstances).as_dict()
     return differences(json.loads(json.dumps(made)), assessment.result)
 

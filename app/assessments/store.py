@@ -27,6 +27,7 @@ class Assessment(Base):
     supersedes_id: Mapped[int | None] = mapped_column(ForeignKey("assessment.id"))
     correction_reason: Mapped[str | None] = mapped_column(String(400))
     bundle: Mapped[str] = mapped_column(String(12))
+    site: Mapped[str] = mapped_column(String(80), default="this-unit")
     code_version: Mapped[str] = mapped_column(String(40))
     input_hashes: Mapped[dict[str, str]] = mapped_column(JSON)
     state: Mapped[str] = mapped_column(String(15), index=True)

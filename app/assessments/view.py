@@ -8,6 +8,7 @@ from sqlalchemy.orm import Session
 from app.assessments.drawing import VisitPoint, growth_svg, lead_time_svg
 from app.assessments.service import DISAGREE_REASONS, recording_of
 from app.assessments.store import Assessment, of_woman, superseded_by
+from app.monitoring.store import outcome_of
 from models.ctg.analysis import analyse
 from models.ctg.features import DESIGN
 from models.ctg.strip import strip_svg
@@ -18,6 +19,8 @@ from models.growth.measures import EFW, LABELS
 from models.growth.standard import Standard
 from models.growth.weight import WEIGHT
 
+# Smaller bars are in the sum, and not drawn.
+SHOWN_LOG_ODDS = 0.005
 SHAPES = {"high": "▲", "raised": "◆", "low": "●", "cannot assess": "▨"}
 
 
@@ -112,11 +115,18 @@ def context(session: Session, assessment: Assessment) -> dict[str, Any]:
         "charts": charts(session, assessment),
         "labels": LABELS,
         "lead_time": _lead_time(result["distress"]["detail"]),
-        "bars": bars(result["reasons"]),
+        "bars": bars([reason for reason in result["reasons"] if abs(reason["log_odds"]) >= SHOWN_LOG_ODDS]),
+        "total": sum(reason["log_odds"] for reason in [*result["reasons"], *_start(result)]),
+        "outcome": outcome_of(session, assessment.fetus_id),
         "disagree_reasons": DISAGREE_REASONS,
         "replaced_by": superseded_by(session, assessment),
         "replaces": session.get(Assessment, assessment.supersedes_id) if assessment.supersedes_id else None,
     }
+
+
+def _start(result: dict[str, Any]) -> list[dict[str, Any]]:
+    """Where the sum of the reasons starts; nothing in a result stored before that was kept."""
+    return [result["start"]] if result.get("start") else []
 
 
 def _features(detail: dict[str, Any]) -> list[dict[str, Any]]:

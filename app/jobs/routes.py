@@ -9,6 +9,7 @@ from app.accounts.guards import Database, Operator
 from app.audit.store import record
 from app.errors import NotFoundError
 from app.jobs import service
+from app.monitoring.store import open_notices
 from app.pages import render
 from app.registry.store import BundleRow, bundles, history, latest
 from federated import runs
@@ -29,6 +30,7 @@ def federation(request: Request, user: Operator, session: Database) -> Response:
         "bundles": bundles(session),
         "current": current,
         "history": history(session),
+        "notices": len(open_notices(session)),
         "going": any(status.state in {"running", "starting"} for status in found),
     }
     partial = request.headers.get("hx-request") == "true"

@@ -87,7 +87,7 @@ def input_files(where: Path) -> list[Path]:
     return sorted(path for path in where.iterdir() if path.suffix in {".hea", ".dat"})
 
 
-def _contents(where: Path) -> Iterator[tuple[str, bytes, bytes]]:
+def contents(where: Path) -> Iterator[tuple[str, bytes, bytes]]:
     """Name, header and signals of each record, in order of name."""
     if where.is_file():
         try:
@@ -121,7 +121,7 @@ def read(where: Path) -> list[BirthRecord]:
         A record is damaged, or none is there.
     """
     records = []
-    for name, header, signals in _contents(where):
+    for name, header, signals in contents(where):
         try:
             recording = formats.read({f"{name}.hea": header, f"{name}.dat": signals})
         except InputError as error:

@@ -16,11 +16,14 @@ class Circumstances:
         A scan further from the CTG than this stands for itself and does not enter the score.
     fetuses : int
         In this pregnancy.
+    site : str
+        Name of the place.
     """
 
     prior: Prior = TRAINING
     scan_valid_days: int = 28
     fetuses: int = 1
+    site: str = "this-unit"
 
 
 ORDINARY = Circumstances()

@@ -224,12 +224,12 @@ def test_command_line_assess_and_data(cli, tmp_path: Path, data: Path) -> None: 
         cli("assess", "--ctg", str(path), "--head-circumference-mm", "250", "--gestational-age", "28+0").output
     )
     assert made["score"] is not None
-    assert "cannot assess" in cli("assess").output
+    assert "nothing to assess" in str(cli("assess").exception)
     assert isinstance(cli("assess", "--ctg", str(tmp_path / "none.csv")).exception, FetalHealthError)
     assert cli("data", "check", str(data)).exit_code == 0
     assert cli("data", "check", str(tmp_path)).exit_code == 1
     report = json.loads(cli("evaluate", str(data), "--json").output)
-    assert set(report["datasets"]) == {"uci_ctg", "ctu_uhb", "hc18"}
+    assert set(report["datasets"]) == {"uci_ctg", "ctu_uhb", "fusion_real_pairs", "hc18"}
     assert isinstance(cli("evaluate", str(tmp_path / "none")).exception, FetalHealthError)
 
 

@@ -8,7 +8,7 @@ import numpy as np
 from models.bundle import CARD, Bundle, save
 from models.card import model_card
 from models.evaluation.evidence.acidaemia import headline
-from models.evaluation.evidence.fusion import EVENTS, over
+from models.evaluation.evidence.fusion import EVENTS, by_group, over
 from models.evaluation.evidence.heads import covered
 from models.evaluation.evidence.pattern import state_scores
 from models.evaluation.evidence.stored import column, part, read, words
@@ -31,6 +31,7 @@ def figures(folder: Path) -> dict[str, str]:
     for target, event in EVENTS.items():
         key = f"fused AUC, {event}, real pairs (size at birth; n = {len(pairs.ph)}, {int(pairs.event(target).sum())} events)"
         made[key] = words(over(pairs, pairs.fused(target), target, auc))
+    made |= by_group(pairs)
     for name, values, digits in (("MAE, mm", error, 2), ("Dice", overlap, 4), ("coverage of 90 %", covered(heads), 3)):
         mean = bootstrap(groups, lambda r, v=values: float(np.mean(v[r])))  # type: ignore[misc]
         made[f"head {name} ({n_heads})"] = words(mean, digits)

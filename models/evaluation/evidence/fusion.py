@@ -255,6 +255,21 @@ def groups(stored: StoredPairs) -> dict[str, Event]:
     }
 
 
+def by_group(stored: StoredPairs) -> dict[str, str]:
+    """Calibration and coverage of the fused score in every group that is large enough, pH <= 7.15, in words."""
+    scores, event = stored.fused(MILD.name), stored.event(MILD.name)
+    covers = stored.covered(stored.sets(scores))
+    made = {}
+    for name, kept in groups(stored).items():
+        if kept.sum() < LEAST:
+            continue
+        ece = np.mean([expected_calibration_error(event[kept], one[kept]) for one in scores])
+        limit = np.mean([ece_limit(one[kept], draws=200) for one in scores])
+        key = f"fused, pH <= 7.15, {name} (n = {int(kept.sum())}, {int(event[kept].sum())} events)"
+        made[key] = f"ECE {ece:.3f} (limit {limit:.3f}), 90 % sets cover {coverage(covers, kept)}"
+    return made
+
+
 def _sets(stored: StoredPairs, compared: dict[str, Way]) -> list[str]:
     event = stored.event(MILD.name)
     patterns = {"both": "fused", "CTG only": "ctg", "ultrasound only": "size"}

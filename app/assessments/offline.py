@@ -1,0 +1,38 @@
+"""An assessment of files that is not kept: the same way through as one that is, and rolled back at its end."""
+
+from typing import Any
+
+from sqlalchemy import Engine
+
+from app.accounts.guards import User
+from app.accounts.store import Role
+from app.assessments import service
+from app.assessments.schemas import AssessmentRequest
+from app.assessments.service import Uploads
+from app.database import make_engine, migrate, session_factory
+from models.bundle import Bundle
+from models.fusion.circumstances import Circumstances
+
+
+def scratch() -> Engine:
+    """A record in memory, empty and gone with the process."""
+    engine = make_engine("sqlite://")
+    migrate(engine)
+    return engine
+
+
+def assess(
+    record: Engine, bundle: Bundle, request: AssessmentRequest, uploads: Uploads, circumstances: Circumstances
+) -> dict[str, Any]:
+    """The result as browser and REST API give it.
+
+    Raises
+    ------
+    InputError, FetalHealthError
+        The request or a file cannot be used.
+    """
+    with session_factory(record)() as session:
+        user = User(0, "command line", Role.CLINICIAN)
+        result = service.create(session, bundle, request, uploads, user, circumstances).result
+        session.rollback()
+    return result

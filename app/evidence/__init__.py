@@ -1,0 +1,1 @@
+"""How well the bundle in service is calibrated, and on whom."""

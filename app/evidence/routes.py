@@ -1,0 +1,25 @@
+"""The evidence page, for anybody who is signed in."""
+
+from typing import Any
+
+from fastapi import APIRouter, Request
+from starlette.responses import Response
+
+from app.accounts.guards import AnyUser, Database
+from app.evidence.service import drawings, evidence
+from app.pages import render
+
+router = APIRouter()
+
+
+@router.get("/evidence", include_in_schema=False)
+def page(request: Request, user: AnyUser, session: Database) -> Response:
+    """How well the bundle in service is calibrated, and on whom."""
+    found = evidence(request.app.state.bundle.get(session))
+    return render(request, "evidence.html", {"evidence": found, "patterns": drawings(found)})
+
+
+@router.get("/api/v1/evidence", tags=["bundles"])
+def as_json(request: Request, user: AnyUser, session: Database) -> dict[str, Any]:
+    """The same as numbers."""
+    return evidence(request.app.state.bundle.get(session))

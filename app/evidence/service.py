@@ -1,0 +1,85 @@
+"""The evidence of one bundle, from what it carries."""
+
+from dataclasses import asdict
+from functools import lru_cache
+from typing import Any
+
+from app.evidence.drawing import decisions_svg, reliability_svg
+from models.bundle import Bundle
+from models.card import LIMITS
+from models.ctg.acidaemia import MILD
+from models.evaluation.held_out import decisions, figures, reliability, rows_of
+from models.fusion.prior import POPULATION_PRIOR
+
+PATTERNS = {
+    "both": "Both examinations (the size at birth stands for the scan)",
+    "ctg only": "CTG only",
+    "ultrasound only": "Ultrasound only (the size at birth)",
+}
+
+
+def evidence_of(bundle: Bundle) -> dict[str, Any]:
+    """Figures, bins and curves by what was known; without held-out pairs, what the manifest says."""
+    manifest = bundle.manifest
+    patterns = []
+    model = bundle.acidaemia
+    if model is not None:
+        for pattern, words in PATTERNS.items():
+            held = model.fusion.held_out.get(pattern)  # type: ignore[call-overload]
+            if held is None:
+                continue
+            event, probability = rows_of(held)
+            quantiles = model.fusion.quantiles(pattern)  # type: ignore[arg-type]
+            none, some = quantiles.contains(probability) if quantiles else (event, event)
+            patterns.append(
+                {
+                    "pattern": pattern,
+                    "words": words,
+                    "figures": figures(event, probability),
+                    "reliability": [asdict(one) for one in reliability(event, probability)],
+                    "decisions": asdict(decisions(event, probability)),
+                    "abstains": float((none == some).mean()),
+                    "quantiles": quantiles.as_dict() if quantiles else None,
+                }
+            )
+    return {
+        "bundle": bundle.identifier,
+        "name": manifest["name"],
+        "created": manifest["created"],
+        "synthetic": bundle.synthetic,
+        "event": MILD.event,
+        "prior": model.prior if model is not None else None,
+        "population_prior": POPULATION_PRIOR,
+        "rule": model.fusion.rule.method if model is not None else None,
+        "data": manifest["data"],
+        "patterns": patterns,
+        "out_of_fold": manifest.get("out_of_fold", {}),
+        "metrics": manifest["metrics"],
+        "limits": [line.strip("- ").replace("\n  ", " ") for line in LIMITS.split("\n- ")],
+    }
+
+
+@lru_cache(maxsize=4)
+def _kept(identifier: str, folder: str) -> dict[str, Any]:
+    from pathlib import Path
+
+    return evidence_of(Bundle(Path(folder)))
+
+
+def evidence(bundle: Bundle) -> dict[str, Any]:
+    """The same, computed once a bundle: the bands take a second."""
+    return _kept(bundle.identifier, str(bundle.folder))
+
+
+def drawings(found: dict[str, Any]) -> list[dict[str, Any]]:
+    """Each pattern with its two pictures."""
+    from models.evaluation.held_out import Bin, Decisions
+
+    return [
+        {
+            **one,
+            "reliability_svg": reliability_svg([Bin(**b) for b in one["reliability"]], f"Reliability: {one['words']}"),
+            "decisions_svg": decisions_svg(Decisions(**one["decisions"]), f"Decision curve: {one['words']}"),
+        }
+        for one in found["patterns"]
+    ]

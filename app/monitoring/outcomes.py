@@ -1,0 +1,43 @@
+"""Entering what became of a fetus."""
+
+from datetime import datetime, timedelta
+
+from sqlalchemy.orm import Session
+
+from app.accounts.guards import User
+from app.database import now
+from app.monitoring.store import Outcome
+from app.patients.schemas import MAX_AGE_DAYS
+from app.patients.store import Fetus
+from models.errors import InputError, RangeError
+from models.growth.dating import TERM_DAYS
+
+PH = (6.5, 7.7)
+
+
+def enter(session: Session, fetus: Fetus, ph: float, born_at: datetime, user: User) -> Outcome:
+    """Keep an umbilical-artery pH and the moment of birth; a correction is entered again, and both are kept.
+
+    Raises
+    ------
+    RangeError
+        No cord has that pH, or nobody is born then.
+    InputError
+        An examination of this fetus lies after that moment.
+    """
+    if not PH[0] <= ph <= PH[1]:
+        raise RangeError(f"umbilical-artery pH {ph:g} is outside {PH[0]} to {PH[1]}")
+    if born_at > now() + timedelta(minutes=5):
+        raise RangeError(f"the birth ({born_at:%Y-%m-%d %H:%M} UTC) lies in the future")
+    due = fetus.pregnancy.due_date
+    if due is not None:
+        days = TERM_DAYS - (due - born_at.date()).days
+        if not 0 < days <= MAX_AGE_DAYS:
+            raise RangeError(f"the birth of {born_at.date()} lies outside this pregnancy (due {due})")
+    later = [one for one in fetus.examinations if one.performed_at > born_at]
+    if later:
+        raise InputError(f"a {later[0].kind} of {later[0].performed_at:%Y-%m-%d %H:%M} UTC lies after that birth")
+    row = Outcome(fetus_id=fetus.id, ph=ph, born_at=born_at, at=now(), by=user.name)
+    session.add(row)
+    session.flush()
+    return row

@@ -1,0 +1,138 @@
+"""Monitoring for operators, and outcomes from clinicians."""
+
+from datetime import UTC, datetime
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Form, Query, Request
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from sqlalchemy.orm import Session
+from starlette.responses import RedirectResponse, Response
+
+from app.accounts.guards import Clinician, Database, Operator, User
+from app.assessments.routes import find
+from app.audit.store import record
+from app.database import now
+from app.errors import NotFoundError, Problem
+from app.evidence.drawing import reliability_svg
+from app.monitoring import outcomes, service
+from app.monitoring.store import Notice, open_notices
+from app.pages import render
+from app.patients.store import Fetus, woman_by_pseudonym
+from models.evaluation.held_out import Bin
+
+router = APIRouter()
+
+
+class OutcomeRequest(BaseModel):
+    """What became of a fetus."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    fetus: str = Field("A", pattern=r"^[A-F]$")
+    umbilical_artery_ph: float
+    born_at: AwareDatetime
+
+
+class OutcomeAnswer(BaseModel):
+    """As it is kept."""
+
+    patient: str
+    fetus: str
+    umbilical_artery_ph: float
+    born_at: datetime
+    entered_by: str
+
+
+def _enter(session: Session, user: User, fetus: Fetus, ph: float, born_at: datetime) -> OutcomeAnswer:
+    row = outcomes.enter(session, fetus, ph, born_at, user)
+    pseudonym = fetus.pregnancy.woman.pseudonym
+    record(session, user, "outcome.enter", subject=pseudonym, fetus=fetus.label, ph=ph)
+    return OutcomeAnswer(
+        patient=pseudonym, fetus=fetus.label, umbilical_artery_ph=row.ph, born_at=row.born_at, entered_by=row.by
+    )
+
+
+@router.post("/api/v1/patients/{pseudonym}/outcomes", status_code=201, tags=["patients"])
+def enter_outcome(pseudonym: str, body: OutcomeRequest, user: Clinician, session: Database) -> OutcomeAnswer:
+    """Enter cord pH and birth; it feeds the live calibration of the bundle that assessed this fetus."""
+    woman = woman_by_pseudonym(session, pseudonym)
+    if woman is None:
+        raise NotFoundError(f"patient {pseudonym}")
+    fetus = next((one for one in woman.pregnancies[-1].fetuses if one.label == body.fetus), None)
+    if fetus is None:
+        raise NotFoundError(f"fetus {body.fetus} of patient {pseudonym}")
+    return _enter(session, user, fetus, body.umbilical_artery_ph, body.born_at)
+
+
+@router.post("/assessments/{identifier}/outcome", include_in_schema=False)
+def enter_on_page(
+    identifier: int,
+    user: Clinician,
+    session: Database,
+    umbilical_artery_ph: Annotated[str, Form(max_length=12)],
+    born_at: Annotated[str, Form(max_length=40)],
+) -> Response:
+    """The same from the result page; a time without a zone is UTC."""
+    found = find(session, identifier)
+    try:
+        ph, moment = float(umbilical_artery_ph.replace(",", ".")), datetime.fromisoformat(born_at)
+    except ValueError:
+        raise Problem(422, "give the pH as a number and the birth as a date and time") from None
+    _enter(session, user, found.fetus, ph, moment if moment.tzinfo else moment.replace(tzinfo=UTC))
+    return RedirectResponse(f"/assessments/{identifier}", 303)
+
+
+def _report(request: Request, session: Session, site: str, bundle: str) -> tuple[list[Any], dict[str, Any] | None]:
+    """Known places, and the report of the chosen one, or of the latest; its alarms raise notices."""
+    known = service.places(session)
+    chosen = next((p for p in known if (not site or p[0] == site) and (not bundle or p[1] == bundle)), None)
+    if chosen is None:
+        if site or bundle:
+            raise NotFoundError(f"assessments of site {site or 'any'} with bundle {bundle or 'any'}")
+        return known, None
+    opened = request.app.state.bundle.open(chosen[1])
+    service.watch(session, chosen[0], opened)
+    return known, service.report(session, chosen[0], opened)
+
+
+Word = Annotated[str, Query(max_length=80)]
+
+
+@router.get("/monitoring", include_in_schema=False)
+def page(request: Request, user: Operator, session: Database, site: Word = "", bundle: Word = "") -> Response:
+    """Drift, rates, live calibration and open notices."""
+    known, report = _report(request, session, site, bundle)
+    bins = [Bin(**one) for one in (report or {"outcomes": {}})["outcomes"].get("reliability", [])]
+    values = {
+        "places": known,
+        "report": report,
+        "notices": open_notices(session),
+        "calibration": reliability_svg(bins, "Live calibration") if bins else None,
+    }
+    return render(request, "monitoring.html", values)
+
+
+@router.get("/api/v1/monitoring", tags=["bundles"])
+def as_json(request: Request, user: Operator, session: Database, site: Word = "", bundle: Word = "") -> dict[str, Any]:
+    """One site and bundle (the latest unless chosen), and the open notices."""
+    known, report = _report(request, session, site, bundle)
+    notices = [
+        {"id": n.id, "site": n.site, "bundle": n.bundle, "what": n.what, "text": n.text} for n in open_notices(session)
+    ]
+    places = [{"site": site_, "bundle": bundle_, "assessments": number} for site_, bundle_, number in known]
+    return {"places": places, "report": report, "notices": notices}
+
+
+@router.post("/monitoring/notices/{identifier}", include_in_schema=False)
+def acknowledge(
+    identifier: int, user: Operator, session: Database, reason: Annotated[str, Form(max_length=400)] = ""
+) -> Response:
+    """Close a notice with a reason."""
+    found = session.get(Notice, identifier)
+    if found is None or found.acknowledged_at is not None:
+        raise NotFoundError(f"open notice {identifier}")
+    if not reason.strip():
+        raise Problem(422, "say what was done about the notice")
+    found.acknowledged_at, found.acknowledged_by, found.reason = now(), user.name, reason.strip()
+    record(session, user, "notice.acknowledge", notice=identifier, what=found.what, reason=found.reason)
+    return RedirectResponse("/monitoring", 303)

@@ -1,0 +1,142 @@
+"""What has come in at a site since a bundle serves there: inputs, answers, outcomes; and what passes a threshold.
+
+Synthetic women and replaced assessments do not count.
+"""
+
+from collections import Counter
+from dataclasses import asdict
+from typing import Any
+
+import numpy as np
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from app.assessments.store import Assessment
+from app.database import now
+from app.monitoring import alarms
+from app.monitoring.drift import LEAST, inputs
+from app.monitoring.store import Notice, Outcome, known_notice
+from app.patients.store import Fetus, Pregnancy, Woman
+from models.bundle import Bundle
+from models.ctg.acidaemia import MILD, low_ph
+from models.drift import PSI_ALARM
+from models.evaluation.held_out import reliability
+
+LAST = 1000
+
+
+def places(session: Session) -> list[tuple[str, str, int]]:
+    """Sites and bundles with their number of assessments, the latest bundle first."""
+    last = func.max(Assessment.id)
+    query = (
+        select(Assessment.site, Assessment.bundle, func.count(Assessment.id))
+        .group_by(Assessment.site, Assessment.bundle)
+        .order_by(last.desc())
+    )
+    return [(site, bundle, int(number)) for site, bundle, number in session.execute(query)]
+
+
+def report(session: Session, site: str, bundle: Bundle) -> dict[str, Any]:
+    """Everything about one site and bundle, and the alarms that follow."""
+    bundle_id = bundle.identifier
+    rows = _rows(session, site, bundle_id)
+    drifts = inputs(rows, bundle)
+    rates = _rates(rows)
+    outcomes = _outcomes(session, site, bundle_id)
+    found = [*alarms.of_rates(rates), *alarms.of_drift(drifts), *alarms.of_outcomes(outcomes)]
+    return {
+        "site": site,
+        "bundle": bundle_id,
+        "assessments": len(rows),
+        "least": LEAST,
+        "rates": rates,
+        "drift": [asdict(drift) for drift in sorted(drifts, key=lambda d: -d.psi / max(d.psi_noise, PSI_ALARM))],
+        "outcomes": outcomes,
+        "alarms": [asdict(alarm) for alarm in found],
+    }
+
+
+def watch(session: Session, site: str, bundle: Bundle) -> list[Notice]:
+    """Raise a notice for every alarm that has none yet; those raised now."""
+    raised = []
+    for alarm in report(session, site, bundle)["alarms"]:
+        if known_notice(session, site, bundle.identifier, alarm["what"]) is None:
+            raised.append(Notice(site=site, bundle=bundle.identifier, raised_at=now(), **alarm))
+    session.add_all(raised)
+    session.flush()
+    return raised
+
+
+def _rows(session: Session, site: str, bundle_id: str) -> list[dict[str, Any]]:
+    replaced = select(Assessment.supersedes_id).where(Assessment.supersedes_id.is_not(None))
+    query = (
+        # Parts of the result alone: a whole one holds its trace's events too.
+        select(
+            Assessment.state,
+            Assessment.ctg_id,
+            Assessment.scan_id,
+            Assessment.result[("distress", "refusal")],
+            Assessment.result[("distress", "probability")],
+            Assessment.result[("distress", "detail", "model")],
+            Assessment.result[("distress", "detail", "features")],
+            Assessment.result[("growth", "refusal")],
+            Assessment.result[("growth", "detail", "growth", "sizes")],
+        )
+        .join(Assessment.fetus)
+        .join(Fetus.pregnancy)
+        .join(Pregnancy.woman)
+        .where(Assessment.site == site, Assessment.bundle == bundle_id, Woman.synthetic.is_(False))
+        .where(Assessment.id.not_in(replaced))
+        .order_by(Assessment.id.desc())
+        .limit(LAST)
+    )
+    names = ("state", "ctg", "scan", "ctg_refusal", "distress", "model", "features", "scan_refusal", "sizes")
+    return [dict(zip(names, row, strict=True)) for row in session.execute(query)]
+
+
+def _rates(rows: list[dict[str, Any]]) -> dict[str, Any]:
+    states = Counter(row["state"] for row in rows)
+    with_ctg = [row for row in rows if row["ctg"] is not None]
+    with_scan = [row for row in rows if row["scan"] is not None]
+
+    def share(part: int, whole: int) -> float | None:
+        return part / whole if whole else None
+
+    return {
+        "states": dict(states),
+        "ctg_missing": share(len(rows) - len(with_ctg), len(rows)),
+        "scan_missing": share(len(rows) - len(with_scan), len(rows)),
+        "ctg_refused": share(sum(row["ctg_refusal"] is not None for row in with_ctg), len(with_ctg)),
+        "scan_refused": share(sum(row["scan_refusal"] is not None for row in with_scan), len(with_scan)),
+        "ctg_given": len(with_ctg),
+        "scan_given": len(with_scan),
+    }
+
+
+def _outcomes(session: Session, site: str, bundle_id: str) -> dict[str, Any]:
+    """Scores beside what happened: the last assessment of each fetus that speaks of the cord pH."""
+    last = select(func.max(Outcome.id)).group_by(Outcome.fetus_id)
+    query = (
+        select(Assessment.fetus_id, Assessment.score, Outcome.ph)
+        .join(Outcome, Outcome.fetus_id == Assessment.fetus_id)
+        .join(Assessment.fetus)
+        .join(Fetus.pregnancy)
+        .join(Pregnancy.woman)
+        .where(Outcome.id.in_(last), Woman.synthetic.is_(False))
+        .where(Assessment.site == site, Assessment.bundle == bundle_id, Assessment.score.is_not(None))
+        .where(Assessment.result[("distress", "event")].as_string() == MILD.event)
+        .order_by(Assessment.id)
+    )
+    by_fetus = {fetus: (float(score or 0.0) / 100.0, ph) for fetus, score, ph in session.execute(query)}
+    probability = np.array([score for score, _ in by_fetus.values()])
+    event = low_ph(np.array([ph for _, ph in by_fetus.values()]), MILD.threshold).astype(bool)
+    made: dict[str, Any] = {"births": len(event), "events": int(event.sum()), "event": MILD.event}
+    if len(event) == 0:
+        return made
+    spread = float((probability * (1 - probability)).sum() ** 0.5)
+    expected = float(probability.sum())
+    return made | {
+        "expected": expected,
+        "expected_interval": [max(expected - 1.96 * spread, 0.0), min(expected + 1.96 * spread, len(event))],
+        "reliability": [asdict(one) for one in reliability(event, probability, min(10, max(1, len(event) // 5)))],
+    }

@@ -1,0 +1,85 @@
+"""What held-out histograms of a bundle say: calibration, discrimination and decisions, with their noise."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.stats import binomtest
+
+from models.evaluation.decisions import CURVE, band, net_benefit, treat_all
+from models.evaluation.metrics import auc, bootstrap, expected_calibration_error
+from models.evaluation.outcome import calibration_line, ece_limit
+from models.fusion.paired import HeldOut
+
+Array = NDArray[np.float64]
+Event = NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Bin:
+    """One bin of a reliability plot: rows, events, mean prediction, observed share with its 95 % Wilson interval."""
+
+    rows: int
+    events: int
+    predicted: float
+    observed: float
+    low: float
+    high: float
+
+
+def rows_of(held: HeldOut) -> tuple[Event, Array]:
+    """Events and probabilities again, each at the centre of its bin."""
+    centres = (np.arange(len(held.negatives)) + 0.5) / len(held.negatives)
+    probability = np.concatenate([np.repeat(centres, held.negatives), np.repeat(centres, held.positives)])
+    event = np.arange(len(probability)) >= held.negatives.sum()
+    return event, probability
+
+
+def reliability(event: Event, probability: Array, bins: int = 10) -> list[Bin]:
+    """Bins of equal mass, at least one row each."""
+    order = np.argsort(probability, kind="stable")
+    made = []
+    for part in np.array_split(order, min(bins, len(order))):
+        events = int(event[part].sum())
+        low, high = binomtest(events, len(part)).proportion_ci(0.95, method="wilson")
+        made.append(
+            Bin(len(part), events, float(probability[part].mean()), events / len(part), float(low), float(high))
+        )
+    return made
+
+
+@dataclass(frozen=True)
+class Decisions:
+    """Net benefit over thresholds with its 95 % band, and that of acting always."""
+
+    thresholds: tuple[float, ...]
+    value: list[float]
+    low: list[float]
+    high: list[float]
+    treat_all: list[float]
+
+
+def decisions(event: Event, probability: Array, *, draws: int = 200) -> Decisions:
+    """Over 2 to 20 %."""
+
+    def curve(rows: NDArray[np.int64]) -> Array:
+        return np.array([net_benefit(event[rows], probability[rows], at) for at in CURVE])
+
+    low, high = band(event, curve, draws=draws)
+    value = curve(np.arange(len(event)))
+    return Decisions(CURVE, value.tolist(), low.tolist(), high.tolist(), [treat_all(event, at) for at in CURVE])
+
+
+def figures(event: Event, probability: Array) -> dict[str, Any]:
+    """AUC, ECE and its limit, slope and intercept; intervals over births."""
+    rows = np.arange(len(event))
+    return {
+        "births": len(event),
+        "events": int(event.sum()),
+        "auc": bootstrap(rows, lambda r: auc(event[r], probability[r]), draws=200),
+        "ece": expected_calibration_error(event, probability),
+        "ece_limit": ece_limit(probability, draws=200),
+        "slope": bootstrap(rows, lambda r: calibration_line(event[r], probability[r])[1], draws=200),
+        "intercept": bootstrap(rows, lambda r: calibration_line(event[r], probability[r])[0], draws=200),
+    }
