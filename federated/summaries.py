@@ -5,11 +5,11 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from federated.disclosure import floored
+from federated.disclosure import SMALL_CELL
 from federated.tree_site import TreeSite
 from models.ctg.calibration import Calibration
 from models.ctg.pattern import Decision
-from models.drift import binned
+from models.drift import binned, kept_apart
 
 Array = NDArray[np.float64]
 PROBABILITY_BINS = 1000
@@ -67,9 +67,9 @@ def feature_range(site: TreeSite) -> tuple[list[float], list[float]]:
 
 
 def feature_counts(site: TreeSite, low: Array, high: Array) -> list[int]:
-    """Counts of each feature over the joint training range, for drift; cells of fewer than five are told as 0."""
+    """Counts of each feature over the joint training range, for drift; cells of fewer than five with a neighbour's."""
     counts = binned(site.rows.features, low, high)
-    return [floored(int(count)) for count in counts.ravel()]
+    return [int(count) for column in counts for count in kept_apart(column, SMALL_CELL)]
 
 
 def auc(negatives: NDArray[np.int64], positives: NDArray[np.int64]) -> float:

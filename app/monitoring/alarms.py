@@ -37,16 +37,17 @@ def of_rates(rates: dict[str, Any]) -> list[Alarm]:
 
 
 def of_drift(drifts: list[Drift]) -> list[Alarm]:
-    """One a distribution."""
-    return [
-        Alarm(
-            f"drift of {drift.what}"[:120],
-            f"{drift.what} differs from the training data: stability index {drift.psi:.2f} over {drift.rows} rows "
-            f"(limit {max(PSI_ALARM, drift.psi_noise):.2f}).",
-        )
-        for drift in drifts
-        if drift.alarm
-    ]
+    """One a kind: many features move together."""
+    made = []
+    for kind in dict.fromkeys(drift.kind for drift in drifts):
+        of_kind = [drift for drift in drifts if drift.kind == kind]
+        moved = sorted((drift for drift in of_kind if drift.alarm), key=lambda drift: -drift.psi)
+        if moved:
+            worst = moved[0]
+            text = f"{len(moved)} of {len(of_kind)} {kind} differ from the training data, most of all {worst.what}: "
+            text += f"stability index {worst.psi:.2f} over {worst.rows} rows "
+            made.append(Alarm(f"drift of {kind}", text + f"(limit {max(PSI_ALARM, worst.psi_noise):.2f})."))
+    return made
 
 
 def of_outcomes(outcomes: dict[str, Any]) -> list[Alarm]:

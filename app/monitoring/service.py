@@ -81,6 +81,7 @@ def _rows(session: Session, site: str, bundle_id: str) -> list[dict[str, Any]]:
             Assessment.result[("distress", "detail", "features")],
             Assessment.result[("growth", "refusal")],
             Assessment.result[("growth", "detail", "growth", "sizes")],
+            Assessment.result[("circumstances", "prior", "value")],
         )
         .join(Assessment.fetus)
         .join(Fetus.pregnancy)
@@ -90,7 +91,7 @@ def _rows(session: Session, site: str, bundle_id: str) -> list[dict[str, Any]]:
         .order_by(Assessment.id.desc())
         .limit(LAST)
     )
-    names = ("state", "ctg", "scan", "ctg_refusal", "distress", "model", "features", "scan_refusal", "sizes")
+    names = ("state", "ctg", "scan", "ctg_refusal", "distress", "model", "features", "scan_refusal", "sizes", "prior")
     return [dict(zip(names, row, strict=True)) for row in session.execute(query)]
 
 
