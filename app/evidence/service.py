@@ -55,8 +55,13 @@ def evidence_of(bundle: Bundle) -> dict[str, Any]:
         "patterns": patterns,
         "out_of_fold": manifest.get("out_of_fold", {}),
         "metrics": manifest["metrics"],
-        "limits": [line.strip("- ").replace("\n  ", " ") for line in LIMITS.split("\n- ")],
+        "limits": _plain(LIMITS),
     }
+
+
+def _plain(text: str) -> list[str]:
+    """A list in Markdown as lines of text."""
+    return [line.strip("- ").replace("\n  ", " ").replace("*", "").replace("`", "") for line in text.split("\n- ")]
 
 
 @lru_cache(maxsize=4)

@@ -42,7 +42,7 @@ def alternatives(
         now = fuse(rule, prior, trace, chronic.term).probability
         there = shifted(now, log_odds(POPULATION_PRIOR) - log_odds(prior))
         made.append(
-            Alternative(f"read where {100 * POPULATION_PRIOR:.1f} of 100 births have it", 100 * there, state(now))
+            Alternative(f"Read where {100 * POPULATION_PRIOR:.1f} of 100 births have it", 100 * there, state(now))
         )
     return made
 
@@ -52,21 +52,21 @@ def _changes(
 ) -> Iterator[tuple[str, Term | None, Term | None]]:
     known = chronic.term is not None
     flow = chronic.doppler.log_odds if chronic.doppler else 0.0
-    verb = "the weight were" if known else "a scan showed the weight"
+    verb = "If the weight were" if known else "If a scan showed the weight"
     for words, z in (("on the 50th centile", 0.0), ("well below the 3rd centile", ANCHOR_Z)):
         size = growth_term(z, 0.0)
-        yield f"if {verb} {words}", trace, Term(size.log_odds + flow, size.sd)
+        yield f"{verb} {words}", trace, Term(size.log_odds + flow, size.sd)
     if chronic.size is not None and chronic.doppler is None:
         low = doppler_term(Dopplers(cerebroplacental_ratio_below_5th=True))
         assert low is not None
         together = Term(chronic.size.log_odds + low.log_odds, chronic.size.sd)
-        yield "if the cerebroplacental ratio were below the 5th centile", trace, together
+        yield "If the cerebroplacental ratio were below the 5th centile", trace, together
     if known:
-        yield "without the scan", trace, None
+        yield "Without the scan", trace, None
     if acute.distress is None:
         return
     if known:
-        yield "without the CTG", None, chronic.term
+        yield "Without the CTG", None, chronic.term
     for name, cut in zip(("raised", "high"), acute.cuts, strict=True):
         if not acute.distress.probability >= cut:
-            yield f"if the trace alone were just {name}", Term(log_odds(cut) - log_odds(prior), 0.0), chronic.term
+            yield f"If the trace alone were just {name}", Term(log_odds(cut) - log_odds(prior), 0.0), chronic.term

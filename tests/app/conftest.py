@@ -5,9 +5,11 @@ from pathlib import Path
 
 import pytest
 from fastapi.testclient import TestClient
+from typer.testing import CliRunner
 
 from app.accounts.service import create_account, create_token
 from app.accounts.store import Role
+from app.cli import app as command
 from app.database import make_engine, migrate, session_factory, unit_of_work
 from app.main import create_app
 from app.settings import Settings
@@ -61,3 +63,15 @@ def browser(client: TestClient, role: str) -> str:
     assert answer.status_code == 303
     page = client.get("/account").text
     return page.split('name="csrf_token" value="')[1].split('"')[0]
+
+
+@pytest.fixture
+def cli(home: Path, monkeypatch: pytest.MonkeyPatch):  # type: ignore[no-untyped-def]
+    monkeypatch.setenv("FETAL_HEALTH_HOME", str(home))
+    monkeypatch.delenv("DATABASE_URL", raising=False)
+    monkeypatch.delenv("FETAL_HEALTH_DATA", raising=False)
+    from app.settings import settings
+
+    settings.cache_clear()
+    yield lambda *words, **more: CliRunner().invoke(command, list(words), **more)
+    settings.cache_clear()

@@ -7,9 +7,7 @@ from pathlib import Path
 import pytest
 from fastapi.testclient import TestClient
 from sqlalchemy import inspect
-from typer.testing import CliRunner
 
-import app.cli
 from app.database import Base, make_engine, migrate, unit_of_work
 from app.registry.service import BundleRegistry
 from app.settings import Settings
@@ -180,18 +178,6 @@ def test_migrations_go_up_and_down_without_drift(tmp_path: Path) -> None:
     migrate(engine, "base")
     assert inspect(engine).get_table_names() == ["alembic_version"]
     engine.dispose()
-
-
-@pytest.fixture
-def cli(home: Path, monkeypatch: pytest.MonkeyPatch):  # type: ignore[no-untyped-def]
-    monkeypatch.setenv("FETAL_HEALTH_HOME", str(home))
-    monkeypatch.delenv("DATABASE_URL", raising=False)
-    monkeypatch.delenv("FETAL_HEALTH_DATA", raising=False)
-    from app.settings import settings
-
-    settings.cache_clear()
-    yield lambda *words, **more: CliRunner().invoke(app.cli.app, list(words), **more)
-    settings.cache_clear()
 
 
 def test_command_line_accounts_models_and_backup(cli, home: Path, tmp_path: Path, monkeypatch) -> None:  # type: ignore[no-untyped-def]

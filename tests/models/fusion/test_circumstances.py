@@ -139,16 +139,16 @@ def test_alternatives_name_what_would_change_it(bundle: Bundle) -> None:
     known = {alternative.change: alternative for alternative in made.alternatives}
     alone = assess(bundle, TRACE, None)
     assert made.score is not None
-    assert known["without the scan"].score == pytest.approx(alone.score)
-    assert known["if the weight were on the 50th centile"].score < made.score
-    assert known["if the cerebroplacental ratio were below the 5th centile"].score > made.score
-    there = known["read where 2.8 of 100 births have it"]
+    assert known["Without the scan"].score == pytest.approx(alone.score)
+    assert known["If the weight were on the 50th centile"].score < made.score
+    assert known["If the cerebroplacental ratio were below the 5th centile"].score > made.score
+    there = known["Read where 2.8 of 100 births have it"]
     population = assess(bundle, TRACE, SMALL, Circumstances(Prior.parse("population")))
     assert there.score == pytest.approx(population.score)
     assert made.state_basis != "score" or there.state == made.state
     missing = {alternative.change for alternative in alone.alternatives}
-    assert "if a scan showed the weight well below the 3rd centile" in missing
-    assert "without the scan" not in missing
+    assert "If a scan showed the weight well below the 3rd centile" in missing
+    assert "Without the scan" not in missing
 
 
 class Paired(Bundle):

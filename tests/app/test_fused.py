@@ -1,0 +1,172 @@
+"""The fused score in the product: one result by every door, made again to the last digit, and what refuses it."""
+
+import csv
+import json
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from fastapi.testclient import TestClient
+
+from app.assessments.service import differences
+from app.assessments.store import Assessment
+from app.database import unit_of_work
+from app.settings import Settings
+from models.ctg.synthetic import as_csv, trace
+from models.datasets.synthetic import write_ctu_uhb, write_hc18
+from models.errors import FetalHealthError
+from tests.app.conftest import browser
+from tests.models.fusion.test_risk import HEALTHY
+
+LABOUR = as_csv(trace(minutes=70, accelerations=0, late_decelerations=True, seed=1).recording)
+SCAN = {"abdominal_circumference_mm": 301.0, "cerebroplacental_ratio_below_5th": True}
+
+
+def fields(patient: str) -> dict[str, str]:
+    due = (datetime.now(UTC) + timedelta(days=7)).date().isoformat()
+    made = {"patient": patient, "due_date": due, "dating_method": "crown-rump length", "ctg_stage": "labour"}
+    return made | {name: str(value).lower() for name, value in SCAN.items()}
+
+
+def test_browser_rest_and_command_line_give_the_same_to_the_last_digit(
+    client: TestClient, tokens: dict[str, str], cli: Any, tmp_path: Path
+) -> None:
+    token = browser(client, "clinician")
+    files = [("ctg", ("t.csv", LABOUR))]
+    page = client.post("/assessments/new", data=fields("P-1") | {"csrf_token": token}, files=files)
+    assert page.status_code == 303
+    bearer = {"Authorization": f"Bearer {tokens['clinician']}"}
+    by_browser = client.get("/api/v1" + page.headers["location"], headers=bearer).json()["result"]
+    by_rest = client.post("/api/v1/assessments", data=fields("P-2"), files=files, headers=bearer).json()["result"]
+    due = fields("")["due_date"]
+    body = {
+        "patient": {"pseudonym": "P-3", "due_date": due, "dating_method": "crown-rump length"},
+        "ctg": {"stage": "labour"},
+        "scan": SCAN,
+    }
+    request, recording = tmp_path / "request.json", tmp_path / "t.csv"
+    request.write_text(json.dumps(body))
+    recording.write_bytes(LABOUR)
+    answer = cli("assess", "--request", str(request), "--ctg", str(recording))
+    assert answer.exit_code == 0, answer.output
+    by_command = json.loads(answer.output)
+    assert differences(by_rest, by_browser) == []
+    assert differences(by_command, by_rest) == []
+    assert by_rest["score"] is not None
+    assert by_rest["severe"] <= by_rest["score"]
+    assert by_rest["certainty"] is not None
+
+
+def test_a_stored_assessment_is_made_again_to_the_last_digit(api: TestClient, cli: Any) -> None:
+    made = api.post("/api/v1/assessments", data=fields("P-1"), files=[("ctg", ("t.csv", LABOUR))]).json()
+    assert api.post(f"/api/v1/assessments/{made['id']}/repeat").json() == {"same": True, "differences": []}
+    assert "the same to the last digit" in cli("repeat", str(made["id"])).output
+    with unit_of_work(api.app.state.sessions) as session:  # type: ignore[attr-defined]
+        row = session.get_one(Assessment, made["id"])
+        row.result = {**row.result, "score": row.result["score"] + 1e-9}
+    again = api.post(f"/api/v1/assessments/{made['id']}/repeat").json()
+    assert not again["same"]
+    assert again["differences"][0].startswith("score: stored")
+    assert cli("repeat", str(made["id"])).exit_code == 1
+    with unit_of_work(api.app.state.sessions) as session:  # type: ignore[attr-defined]
+        session.get_one(Assessment, made["id"]).result = {"score": 1.0}
+    assert "earlier version" in api.post(f"/api/v1/assessments/{made['id']}/repeat").text
+    assert isinstance(cli("repeat", "999").exception, FetalHealthError)
+
+
+def test_a_units_prior_is_kept_with_the_assessment(
+    settings: Settings, client: TestClient, tokens: dict[str, str]
+) -> None:
+    bearer = {"Authorization": f"Bearer {tokens['clinician']}"}
+    files = [("ctg", ("t.csv", LABOUR))]
+    ordinary = client.post("/api/v1/assessments", data=fields("P-1"), files=files, headers=bearer).json()
+    client.app.state.settings = settings.model_copy(update={"prior": "0.05", "site": "ward-7"})  # type: ignore[attr-defined]
+    made = client.post("/api/v1/assessments", data=fields("P-2"), files=files, headers=bearer).json()
+    assert made["result"]["score"] < ordinary["result"]["score"]
+    assert made["result"]["state"] == ordinary["result"]["state"]
+    assert made["result"]["circumstances"]["site"] == "ward-7"
+    assert "where 5 of 100 have it (in this unit" in made["result"]["meaning"]
+    client.app.state.settings = settings  # type: ignore[attr-defined]
+    assert client.post(f"/api/v1/assessments/{made['id']}/repeat", headers=bearer).json()["same"]
+
+
+def test_a_prior_that_is_none_is_refused_at_the_start(home: Path) -> None:
+    with pytest.raises(FetalHealthError, match="prior 'seldom'"):
+        Settings(home=home, prior="seldom")
+
+
+def test_the_page_shows_what_adds_up_and_what_would_change_it(api: TestClient) -> None:
+    made = api.post("/api/v1/assessments", data=fields("P-1"), files=[("ctg", ("t.csv", LABOUR))]).json()
+    page = api.get(f"/assessments/{made['id']}", headers={"Accept": "text/html"}).text
+    for words in (
+        "What would change it", "starting point", "together", "Without the scan", "If the weight were on the 50th",
+        "placental resistance by Doppler: raised", "at 90 %", "where 20 of 100 have it", "What became of it",
+    ):  # fmt: skip
+        assert words in page
+
+
+@pytest.mark.parametrize("probability", [0.0, 1.0])
+def test_a_second_fetus_makes_both_twins(api: TestClient, probability: float) -> None:
+    body = {"patient": {"pseudonym": "P-1"}, "ctg": {"features": HEALTHY}}
+    first = api.post("/api/v1/assessments", json=body).json()
+    second = api.post("/api/v1/assessments", json=body | {"fetus": "B"}).json()
+    assert first["result"]["circumstances"]["fetuses"] == 1
+    assert second["result"]["circumstances"]["fetuses"] == 2
+    assert any("several fetuses" in line for line in second["result"]["warnings"])
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("data")
+    write_ctu_uhb(folder / "labour", records=6, seed=2)
+    write_hc18(folder / "ultrasound", examinations=30, seed=2)
+    return folder
+
+
+def test_cohorts_are_built_and_assessed_from_samples_and_pixels(cli: Any, data: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "semi"
+    made = cli("cohort", "build", "semi-real", str(data), str(folder), "--with-files")
+    assert made.exit_code == 0, made.output
+    assert "proves nothing clinical" in made.output
+    about = json.loads((folder / "cohort.json").read_text())
+    with (folder / "cohort.csv").open() as handle:
+        rows = list(csv.DictReader(handle))
+    assert about["rows"] == len(rows) > 3
+    assert cli("cohort", "build", "semi-real", str(data), str(tmp_path / "again")).exit_code == 0
+    assert (tmp_path / "again" / "cohort.csv").read_bytes() == (folder / "cohort.csv").read_bytes()
+    assert cli("cohort", "assess", str(folder), "--scan-valid-days", "300", "--limit", "2").exit_code == 0
+    with (folder / "scores.csv").open() as handle:
+        scores = list(csv.DictReader(handle))
+    assert [row["record"] for row in scores] == [row["record"] for row in rows[:2]]
+    assert {row["state"] for row in scores} <= {"low", "raised", "high", "cannot assess"}
+
+
+def test_real_and_copula_cohorts(cli: Any, data: Path, tmp_path: Path) -> None:
+    assert cli("cohort", "build", "real", str(data), str(tmp_path / "real")).exit_code == 0
+    assert len((tmp_path / "real" / "cohort.csv").read_text().splitlines()) == 7
+    line = ("cohort", "build", "copula", str(data), str(tmp_path / "copula"), "--births", "50", "--missing", "0.5")
+    assert cli(*line).exit_code == 0
+    assert json.loads((tmp_path / "copula" / "cohort.json").read_text())["label"].startswith("Synthetic")
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("build", "reel", "DATA", "NEW"), "one of real, semi-real, copula"),
+        (("build", "real", "EMPTY", "NEW"), "CTU-UHB is not below"),
+        (("build", "semi-real", "DATA", "NEW", "--correlation", "1.5"), "outside 0 to 1"),
+        (("build", "copula", "DATA", "NEW", "--prevalence", "1"), "--prevalence between 0 and 1"),
+        (("build", "real", "DATA", "NEW", "--with-files"), "semi-real"),
+        (("build", "real", "DATA", "FULL"), "not empty"),
+        (("assess", "EMPTY"), "not a semi-real cohort"),
+    ],
+)
+def test_cohorts_refuse_in_one_line(cli: Any, data: Path, tmp_path: Path, words: tuple[str, ...], message: str) -> None:
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full" / "x").write_text("x")
+    (tmp_path / "empty").mkdir()
+    places = {"DATA": data, "NEW": tmp_path / "new", "FULL": tmp_path / "full", "EMPTY": tmp_path / "empty"}
+    answer = cli("cohort", *(str(places.get(word, word)) for word in words))
+    assert isinstance(answer.exception, FetalHealthError)
+    assert message in str(answer.exception)
