@@ -40,17 +40,21 @@ def sign_in(
     if request.headers.get("sec-fetch-site", "same-origin") not in {"same-origin", "none"}:
         raise Problem(403, "Sign in from this application's own page.")
     refusal = secret = None
+    target = _local(next)
     with unit_of_work(request.app.state.sessions) as session:
         try:
             secret, opened = service.sign_in(session, name, password)
             session.flush()
-            record(session, session.get(Account, opened.account_id), "sign-in")
+            account = session.get_one(Account, opened.account_id)
+            record(session, account, "sign-in")
+            if target == "/" and account.role == Role.OPERATOR:
+                target = "/federation"  # the worklist is not theirs
         except service.SignInRefusedError as error:
             refusal = str(error)
             record(session, None, "sign-in.refused", name=name[:80])
     if secret is None:
-        return render(request, "sign_in.html", {"next": _local(next), "error": refusal}, 401)
-    response = RedirectResponse(_local(next), 303)
+        return render(request, "sign_in.html", {"next": target, "error": refusal}, 401)
+    response = RedirectResponse(target, 303)
     settings = request.app.state.settings
     response.set_cookie(
         COOKIE,

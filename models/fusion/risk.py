@@ -156,11 +156,12 @@ def _assessed(
     started = float(logit(fused.probability)) - sum(reason.log_odds for reason in reasons)
     start = Reason("an average trace" if term else f"{100 * prior:.0f} of 100, as no CTG is known", started)
     state = state_of(fused.probability)
-    meaning = " ".join([_meaning(acute, fused.probability, prior, chosen, chronic), _STATE_WORDS[state]])
     basis, finding = _guideline(acute, chronic.growth) if state == LOW else (None, "")
+    said = _STATE_WORDS[state]
     if basis is not None:
         state = RAISED
-        meaning += f" {basis} {finding}: raised for that, by the score alone it would be low."
+        said = f"{basis} {finding}: raised for that, by the score alone it would be low."
+    meaning = f"{_meaning(acute, fused.probability, prior, chosen, chronic)} {said}"
     return RiskAssessment(
         state,
         100 * fused.probability,
