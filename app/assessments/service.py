@@ -26,10 +26,11 @@ from models.ctg.analysis import analyse
 from models.ctg.guidelines import Statements
 from models.ctg.recording import CtgRecording
 from models.errors import FetalHealthError, InputError, RangeError
+from models.fusion.answer import RiskAssessment
 from models.fusion.circumstances import Circumstances
 from models.fusion.parts import CtgInput
 from models.fusion.prior import Prior
-from models.fusion.risk import RiskAssessment, assess
+from models.fusion.risk import assess
 from models.ultrasound.image import Scale
 from models.ultrasound.interval import MEASURES
 from models.version import code_version

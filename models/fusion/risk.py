@@ -4,88 +4,29 @@ A missing modality, an unusable signal or an unknown age is a state with a reaso
 value. With neither modality the answer is "cannot assess".
 """
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict
 from typing import Any
 
 from scipy.special import logit
 
 from models.bundle import Bundle
 from models.ctg.guidelines import figo
+from models.fusion.answer import CANNOT_ASSESS, HIGH, LOW, RAISED, RiskAssessment
 from models.fusion.chronic import ChronicPart, chronic_part
 from models.fusion.circumstances import ORDINARY, Circumstances
 from models.fusion.conformal import certainty
 from models.fusion.distress import AcutePart, distress_part, shifted, without_ctg
 from models.fusion.growth_odds import growth_only_cuts, missing_growth_sd
 from models.fusion.paired import PairedFusion, Pattern
-from models.fusion.parts import CtgInput, Part, Reason, ScanInput
+from models.fusion.parts import CtgInput, Reason, ScanInput
 from models.fusion.pooling import Distress, Fused, fuse
 from models.fusion.prior import TRAINING, WORDS, Prior
-from models.fusion.what_if import Alternative, alternatives
+from models.fusion.what_if import alternatives
 from models.growth import delphi
 from models.growth.assessment import GrowthAssessment
 
-CANNOT_ASSESS, LOW, RAISED, HIGH = "cannot assess", "low", "raised", "high"
 MULTIPLE_WARNING = "One of several fetuses: the models and the size charts know single ones only."
 PATTERN_PRIOR_WARNING = "The prior that is set speaks of the cord pH; what experts would say is not shifted by it."
-
-
-@dataclass(frozen=True)
-class RiskAssessment:
-    """The whole answer.
-
-    Attributes
-    ----------
-    state : {"low", "raised", "high", "cannot assess"}
-    score : float or None
-        100 times the fused probability.
-    interval : tuple of float or None
-        90 %, on the score's scale; it contains the errors of both parts and of the published odds.
-    meaning : str
-        What the score is the probability of, and where; and what the state says.
-    distress, growth : Part
-    reasons : list of Reason
-        What drove it, largest first; with `start` they add up to the fused log-odds.
-    missing, warnings : list of str
-    bundle : str
-        Identifier of the bundle.
-    state_basis : str
-        ``"score"``, or the guideline that finds the trace pathological or growth restricted where the score alone
-        would be low: that is never shown as low.
-    start : Reason or None
-        The log-odds before anything was known of this fetus.
-    severe : float or None
-        100 times the fused probability of a pH below 7.05.
-    method : str
-        The fusion rule.
-    certainty : dict or None
-        The conformal set; None where there is no score, or none was calibrated for this event (`not_calibrated`).
-    alternatives : list of Alternative
-        What would change it.
-    circumstances : dict
-        Prior, validity of a scan, number of fetuses.
-    """
-
-    state: str
-    score: float | None
-    interval: tuple[float, float] | None
-    meaning: str
-    distress: Part
-    growth: Part
-    reasons: list[Reason]
-    missing: list[str]
-    warnings: list[str]
-    bundle: str
-    state_basis: str = "score"
-    start: Reason | None = None
-    severe: float | None = None
-    method: str = "pooling"
-    certainty: dict[str, Any] | None = None
-    alternatives: list[Alternative] = field(default_factory=list)
-    circumstances: dict[str, Any] = field(default_factory=dict)
-
-    def as_dict(self) -> dict[str, Any]:
-        """For JSON."""
-        return asdict(self)
 
 
 def assess(

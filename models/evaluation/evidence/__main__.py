@@ -57,7 +57,7 @@ def main(folder: Path) -> None:
         *draw(read(folder / "oof" / "ctu_uhb.csv"), folder.parent / "images"),
         *draw_heads(read(folder / "oof" / "hc18.csv"), folder.parent / "images"),
         *draw_sites(manifest, folder.parent / "images"),
-        *draw_fusion(StoredPairs.read(folder / "oof"), folder.parent / "images"),
+        *draw_fusion(StoredPairs.read(folder / "oof"), fusion.read_experts(folder / "oof"), folder.parent / "images"),
     ):
         print(f"written: {path}")
 

@@ -88,12 +88,17 @@ def signed(value: dict[str, Any]) -> str:
     return f"{value['value']:+.3f} ({low:+.3f} to {high:+.3f})"
 
 
+def read_experts(folder: Path) -> dict[str, Any] | None:
+    """Aggregates of the panel, where they are."""
+    path = folder / "fusion_experts.json"
+    return dict(json.loads(path.read_text(encoding="utf-8"))) if path.exists() else None
+
+
 def document(folder: Path) -> str:
     """All of it."""
     stored = StoredPairs.read(folder)
     compared = ways(stored)
-    path = folder / "fusion_experts.json"
-    experts = json.loads(path.read_text(encoding="utf-8")) if path.exists() else None
+    experts = read_experts(folder)
     return "\n".join(
         [
             "# Fusion: out-of-fold evidence",

@@ -1,6 +1,7 @@
 """Pictures of the fusion: the growth term, reliability, decision curves."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from matplotlib import pyplot as plt
@@ -15,10 +16,10 @@ from models.fusion.growth_odds import ANCHOR_Z, PUBLISHED_SD, growth_log_odds, g
 Array = NDArray[np.float64]
 
 
-def draw_fusion(stored: StoredPairs, folder: Path) -> list[Path]:
+def draw_fusion(stored: StoredPairs, experts: dict[str, Any] | None, folder: Path) -> list[Path]:
     """Write the three pictures."""
     with plt.rc_context(STYLE):
-        return [_growth_term(folder), _reliability(stored, folder), _decisions(stored, folder)]
+        return [_growth_term(folder), _reliability(stored, folder), _decisions(stored, experts, folder)]
 
 
 def _growth_term(folder: Path) -> Path:
@@ -47,7 +48,7 @@ def _reliability(stored: StoredPairs, folder: Path) -> Path:
     return save(figure, folder / "evidence-fusion-reliability.png")
 
 
-def _decisions(stored: StoredPairs, folder: Path) -> Path:
+def _decisions(stored: StoredPairs, experts: dict[str, Any] | None, folder: Path) -> Path:
     compared = ways(stored)
     figure, axes = plt.subplots(1, 2, figsize=(9.6, 4.0))
     for axis, (target, name) in zip(axes, EVENTS.items(), strict=True):
@@ -65,6 +66,9 @@ def _decisions(stored: StoredPairs, folder: Path) -> Path:
             score = compared[key].scores[target][0]
             values = [net_benefit(event, score, at) for at in CURVE]
             axis.plot(CURVE, values, style, color="#777", linewidth=1, label=label)
+        if experts is not None:
+            panel = experts["targets"][target]["net_benefit"]
+            axis.plot(CURVE, panel, color="#2b7a3d", linewidth=1, label="nine experts: pathological")
         axis.plot(CURVE, [treat_all(event, at) for at in CURVE], color="black", linewidth=0.8, label="treat all")
         axis.axhline(0, color="#999", linewidth=0.8, linestyle="--", label="treat none")
         top = float(event.mean()) * 1.05

@@ -82,6 +82,11 @@ def test_stored_pairs_are_those_of_the_documents(stored: StoredPairs) -> None:
         assert margin["ci95"][0] > -0.02
 
 
+@pytest.mark.slow
+def test_the_committed_document_is_what_the_rows_say() -> None:
+    assert (STORED.parent / "fusion.md").read_text() == fusion.document(STORED)
+
+
 def test_the_document_says_what_the_rows_say_of_sets(stored: StoredPairs) -> None:
     text = (STORED.parent / "fusion.md").read_text()
     covers = stored.covered(stored.sets(stored.fused(MILD.name)))

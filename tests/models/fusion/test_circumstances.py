@@ -10,6 +10,7 @@ from scipy.special import logit
 from models.bundle import Acidaemia, Bundle
 from models.ctg.analysis import analyse
 from models.errors import InputError
+from models.fusion.answer import RiskAssessment
 from models.fusion.circumstances import ORDINARY, Circumstances
 from models.fusion.conformal import EVENT, NO_EVENT
 from models.fusion.growth_odds import ANCHOR_Z
@@ -17,7 +18,7 @@ from models.fusion.paired import HeldOut, PairedFusion
 from models.fusion.parts import CtgInput, ScanInput
 from models.fusion.pooling import FusionRule
 from models.fusion.prior import POPULATION_PRIOR, Prior
-from models.fusion.risk import RiskAssessment, assess
+from models.fusion.risk import assess
 from models.growth.assessment import Age
 from models.growth.biometry_standards import BIOMETRY
 from models.growth.delphi import Dopplers

@@ -16,9 +16,10 @@ from models.ctg.synthetic import trace
 from models.ctg.synthetic_beats import beats
 from models.ctg.trace_features import trace_features
 from models.errors import InputError, RangeError
+from models.fusion.answer import CANNOT_ASSESS, RiskAssessment
 from models.fusion.distress import PATTERN_EVENT
 from models.fusion.parts import CtgInput, Outline, ScanImage, ScanInput
-from models.fusion.risk import CANNOT_ASSESS, RiskAssessment, assess
+from models.fusion.risk import assess
 from models.growth.assessment import Age
 from models.growth.delphi import Dopplers
 from models.growth.measures import AC, FL, HC
