@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
-from app import assessment_commands, file_commands
+from app import assessment_commands, cohort_commands, file_commands
 from models.errors import FetalHealthError, InputError
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
@@ -20,7 +20,7 @@ user_app = typer.Typer(no_args_is_help=True, help="Accounts.")
 app.add_typer(models_app, name="models")
 app.add_typer(data_app, name="data")
 app.add_typer(user_app, name="user")
-app.add_typer(assessment_commands.cohort_app, name="cohort")
+app.add_typer(cohort_commands.cohort_app, name="cohort")
 app.command("repeat")(assessment_commands.repeat)
 app.command("monitor")(assessment_commands.monitor)
 app.command("assess")(file_commands.assess)
