@@ -103,7 +103,16 @@ def test_the_whole_way_on_postgresql(address: str, tmp_path: Path) -> None:
             assert later.status_code == 201, later.text
         (change,) = later.json()["result"]["growth"]["detail"]["growth"]["changes"]
         assert change["days"] == 35
-        for path in ("/", "/patients/P-1", f"/assessments/{made.json()['id']}", "/audit", "/federation"):
+        born = {"umbilical_artery_ph": 7.21, "born_at": datetime.now(UTC).isoformat()}
+        early = client.post("/api/v1/patients/P-1/outcomes", json=born | {"born_at": "2026-01-01T00:00:00Z"})
+        assert early.status_code == 422
+        report = client.get("/api/v1/monitoring").json()["report"]  # reads JSON in the database too
+        assert report["assessments"] == 3
+        assert client.post(f"/api/v1/assessments/{later.json()['id']}/repeat").json()["same"]
+        assert client.post("/api/v1/patients/P-1/outcomes", json=born).status_code == 201
+        assert client.get("/api/v1/monitoring").json()["report"]["outcomes"]["births"] == 1
+        pages = ("/", "/patients/P-1", f"/assessments/{made.json()['id']}", "/audit", "/federation", "/monitoring")
+        for path in (*pages, "/evidence"):
             assert client.get(path, headers={"Accept": "text/html"}).status_code == 200
     migrate(engine, "base")
     engine.dispose()
