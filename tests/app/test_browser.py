@@ -83,7 +83,18 @@ def page(server: tuple[str, str]) -> Iterator[Any]:
 
 
 PATHS = ["/", "/patients", "/patients/DEMO-001%20synthetic", "/assessments/new", "/assessments/1", "/assessments/2"]
-PATHS += ["/assessments/3", "/assessments/4", "/assessments/5", "/federation", "/audit", "/users", "/account", "/docs"]
+PATHS += [
+    "/assessments/3",
+    "/assessments/4",
+    "/assessments/5",
+    "/federation",
+    "/monitoring",
+    "/evidence",
+    "/audit",
+    "/users",
+    "/account",
+    "/docs",
+]
 
 
 @pytest.mark.parametrize("path", PATHS)
