@@ -155,6 +155,7 @@ def test_the_outline_is_moved_by_mouse_and_keyboard_and_stored(page: Any) -> Non
     form = page.locator("[data-outline-form] form")
     before = {name: float(form.locator(f"[name={name}]").input_value()) for name in ("centre_x", "semi_major", "angle")}
     shown = page.locator("[data-circumference]")
+    page.wait_for_function("document.querySelector('[data-circumference]').innerText.endsWith(' mm')")
     first = shown.inner_text()
     page.focus("[aria-label='Centre of the head']")
     page.keyboard.press("ArrowRight")
