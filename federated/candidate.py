@@ -75,6 +75,8 @@ def build(
             manifest["data"] += [entry for entry in incumbent.manifest["data"] if entry["modality"] == modality]
         elif modality != "acidaemia":  # a bundle works without it
             raise ValueError(f"the plan has no [{modality}] and there is no bundle in service to take it from")
+    if "lost" in results:
+        manifest["lost_sites"] = results["lost"]
     manifest["synthetic"] = any(entry["name"].startswith("synthetic") for entry in manifest["data"])
     manifest = json.loads(json.dumps(manifest, sort_keys=True))  # the order in which it is stored
     contents[CARD] = model_card(manifest).encode()

@@ -19,6 +19,7 @@ from federated.fusion_learning import paired_rows
 from federated.messages import as_arrays, as_record, compressed, decode, encode
 from federated.plan import Plan, lanes_of
 from federated.simulated_sites import SITES_VARIABLE, Site, birth_rows, ctg_rows, head_rows, mine
+from federated.site_errors import guarded
 from federated.strategies.averaging import WeightReply, join, lane_numbers, lane_of
 from federated.strategies.rounds import spread
 from federated.tree_site import TreeSite
@@ -31,7 +32,7 @@ if TYPE_CHECKING:  # a CTG message must not load torch
     from federated.shared_site import SharedSite
     from models.representation.examples import Examples
 
-app = ClientApp()
+app = ClientApp(mods=[guarded])
 
 
 def _key(message: Message, context: Context) -> tuple[int, str, str]:

@@ -169,6 +169,18 @@ def lanes_of(plan: UltrasoundPlan | SharedPlan) -> range:
     return range(plan.folds + 1)
 
 
+class ParticipationPlan(_Section):
+    """How many sites a run needs, and how long it waits for them.
+
+    Without `minimum_sites` every site is needed. With it, a site that fails or stays silent leaves the run, by name, as
+    long as so many of its modality are left.
+    """
+
+    minimum_sites: int | None = Field(None, ge=1)
+    connect_within_s: float = Field(120.0, gt=0)
+    answer_within_s: float = Field(3600.0, gt=0)
+
+
 class GatePlan(_Section):
     """How much worse than the bundle in service a candidate may be, overall and at any one site.
 
@@ -195,6 +207,7 @@ class Plan(_Section):
     ultrasound: UltrasoundPlan | None = None
     shared: SharedPlan | None = None
     fusion: FusionPlan = FusionPlan()
+    participation: ParticipationPlan = ParticipationPlan()
     gate: GatePlan = GatePlan()
 
     def modalities(self) -> list[str]:

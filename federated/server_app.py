@@ -16,8 +16,9 @@ from federated.fitness import check_site
 from federated.fusion_learning import learn
 from federated.messages import as_record
 from federated.plan import Plan, TreePlan, load
+from federated.roster import Roster, SiteFailureError
 from federated.run_folder import RunFolder
-from federated.site_grid import Node, SiteFailureError, SiteGrid
+from federated.site_grid import Federation, Node
 from federated.strategies.flower import Averaging, Progress, Trees, lane_record
 from federated.strategies.tree_documents import Document, concatenate
 from federated.tree_tasks import task_of
@@ -28,7 +29,6 @@ from models.drift import BINS
 from models.errors import FetalHealthError
 
 RUN_VARIABLE = "FETAL_HEALTH_RUN"
-CONNECT_TIMEOUT_S = 120.0
 FAILURE = "failure"
 
 app = ServerApp()
@@ -46,33 +46,42 @@ def main(grid: Grid, context: Context) -> None:
 
 def _train(grid: Grid, run: RunFolder) -> None:
     plan = load(run.path / "plan.toml")
-    nodes = _who_is_there(grid, len(list(run.sites.iterdir())), plan)
+    roster = Roster(plan.participation.minimum_sites, partial(_lost, run))
+    federation = Federation(grid, roster, plan.participation.answer_within_s)
+    nodes = _who_is_there(federation, len(list(run.sites.iterdir())), plan)
     results: dict[str, Any] = {}
     for modality, section in plan.trees():
         held = [node for node in nodes if node.modality == modality]
-        results[modality] = _train_trees(grid, run, plan, modality, section, held)
+        results[modality] = _train_trees(federation, run, plan, modality, section, held)
         if modality == "acidaemia":
-            results[modality]["fusion"] = _learn_fusion(grid, run, plan, held, results[modality]["calibration"])
+            results[modality]["fusion"] = _learn_fusion(federation, run, plan, held, results[modality]["calibration"])
     if plan.ultrasound:
         held = [node for node in nodes if node.modality == "ultrasound"]
-        results["ultrasound"] = _train_ultrasound(grid, run, plan, held)
+        results["ultrasound"] = _train_ultrasound(federation, run, plan, held)
     if plan.shared:
         from federated.strategies.shared import train_shared
 
-        results["shared"] = train_shared(grid, run, plan, nodes, _progress)
+        results["shared"] = train_shared(federation, run, plan, nodes, _progress)
+    if roster.lost:
+        results["lost"] = roster.lost
     (run.path / "results.json").write_text(json.dumps(results), encoding="utf-8")
 
 
-def _who_is_there(grid: Grid, expected: int, plan: Plan) -> list[Node]:
-    """Wait for all sites, at most two minutes, and ask each what it holds; refuse those that cannot take part."""
-    deadline = time.monotonic() + CONNECT_TIMEOUT_S
-    while len(ids := sorted(grid.get_node_ids())) < expected:
+def _lost(run: RunFolder, site: str, why: str) -> None:
+    run.event("lost", site=site, why=why)
+
+
+def _who_is_there(federation: Federation, expected: int, plan: Plan) -> list[Node]:
+    """Wait for all sites and ask each what it holds; refuse those that cannot take part."""
+    within = plan.participation.connect_within_s
+    deadline = time.monotonic() + within
+    while len(ids := sorted(federation.grid.get_node_ids())) < expected:
         if time.monotonic() > deadline:
-            raise SiteFailureError(f"only {len(ids)} of {expected} sites connected within {CONNECT_TIMEOUT_S:.0f} s")
+            raise SiteFailureError(f"only {len(ids)} of {expected} sites connected within {within:g} s")
         time.sleep(0.2)
     unknown = [Node(node, str(node), "", 0, 0) for node in ids]
     nodes = []
-    for _, reply in SiteGrid(grid, unknown).ask(unknown, "query.describe", RecordDict()):
+    for _, reply in federation.ask(unknown, "query.describe", RecordDict()):
         site = reply.content["site"]
         held = (str(site["name"]), str(site["modality"]), plan.modalities())
         check_site(*held, int(site["rows"]), int(site["classes"]), str(site["schema"]))
@@ -101,7 +110,7 @@ def _progress(run: RunFolder, modality: str, rounds: int, first: int) -> Progres
 
 
 def _train_trees(
-    grid: Grid, run: RunFolder, plan: Plan, modality: str, section: TreePlan, nodes: list[Node]
+    federation: Federation, run: RunFolder, plan: Plan, modality: str, section: TreePlan, nodes: list[Node]
 ) -> dict[str, Any]:
     frame = frame_of(section)
     kept = run.trees(modality)
@@ -112,12 +121,12 @@ def _train_trees(
         progress = _progress(run, modality, rounds, first)
         strategy = Trees(nodes, plan, first, progress, partial(_keep_round, run, modality), frame, section)
         # A resumed run sends everything it has once; after that only each round's new trees travel.
-        so_far = strategy.run(grid, so_far, rounds - len(kept))
+        so_far = strategy.run(federation, so_far, rounds - len(kept))
     if section.best_round:
         # Sites start anew with the trees that stay.
         so_far = lane_record(dict(enumerate(best_trees(run, modality, section), start=1)))
     fresh = section.best_round or len(kept) == rounds
-    return _calibrate(grid, run, plan, section, nodes, so_far, fresh=fresh)
+    return _calibrate(federation, run, plan, section, nodes, so_far, fresh=fresh)
 
 
 def _keep_round(run: RunFolder, modality: str, number: int, kept: tuple[dict[int, Document], Any]) -> None:
@@ -127,7 +136,7 @@ def _keep_round(run: RunFolder, modality: str, number: int, kept: tuple[dict[int
 
 
 def _calibrate(
-    grid: Grid,
+    federation: Federation,
     run: RunFolder,
     plan: Plan,
     section: TreePlan,
@@ -143,7 +152,7 @@ def _calibrate(
         config = ConfigRecord({"plan": plan.model_dump_json(), "fresh": fresh, "step": f"{kind} {step}"})
         for target, calibration in calibrations.items():
             config[target] = json.dumps(calibration.as_dict())
-        return dict(SiteGrid(grid, nodes).ask(nodes, kind, RecordDict({"model": arrays, "config": config})))
+        return dict(federation.ask(nodes, kind, RecordDict({"model": arrays, "config": config})))
 
     for step in range(NEWTON_STEPS):
         replies = query("query.calibrate", model if step == 0 else ArrayRecord(), fresh and step == 0, step)
@@ -155,7 +164,7 @@ def _calibrate(
     told = _by_site(replies, nodes)
     return {
         "calibration": {t: c.as_dict() for t, c in calibrations.items()},
-        "reference": _reference(grid, plan, task.features, nodes, told["sites"]),
+        "reference": _reference(federation, plan, task.features, nodes, told["sites"]),
         **told,
     }
 
@@ -166,14 +175,14 @@ def _seen(plan: Plan) -> dict[str, Any]:
 
 
 def _reference(
-    grid: Grid, plan: Plan, names: Sequence[str], nodes: list[Node], sites: Mapping[str, Any]
+    federation: Federation, plan: Plan, names: Sequence[str], nodes: list[Node], sites: Mapping[str, Any]
 ) -> dict[str, Any]:
     """Features as they are in training, counted over all sites' range: what drift is measured against."""
     low = np.min([site["low"] for site in sites.values()], axis=0)
     high = np.max([site["high"] for site in sites.values()], axis=0)
     config = ConfigRecord({**_seen(plan), "low": json.dumps(low.tolist()), "high": json.dumps(high.tolist())})
     content = RecordDict({"model": ArrayRecord(), "config": config})
-    replies = SiteGrid(grid, nodes).ask(nodes, "query.reference", content)
+    replies = federation.ask(nodes, "query.reference", content)
     counts = np.sum([reply.content["metrics"]["counts"] for _, reply in replies], axis=0).reshape(len(names), BINS)
     return {"names": list(names), "low": low.tolist(), "high": high.tolist(), "counts": counts.tolist()}
 
@@ -188,7 +197,7 @@ def _by_site(replies: dict[str, Message], nodes: list[Node]) -> dict[str, Any]:
     """What every site answered, and how much it holds."""
     return {
         "sites": {name: dict(reply.content["metrics"]) for name, reply in replies.items()},
-        "nodes": {node.name: {"rows": node.rows, "groups": node.groups} for node in nodes},
+        "nodes": {node.name: {"rows": node.rows, "groups": node.groups} for node in nodes if node.name in replies},
     }
 
 
@@ -201,7 +210,7 @@ def _sums(reply: Message, target: str) -> CalibrationSums:
 
 
 def _learn_fusion(
-    grid: Grid, run: RunFolder, plan: Plan, nodes: list[Node], calibration: dict[str, Any]
+    federation: Federation, run: RunFolder, plan: Plan, nodes: list[Node], calibration: dict[str, Any]
 ) -> dict[str, Any] | None:
     """Rule, sizes at birth and histograms from births with a weight; None where no site has enough."""
     mild = calibration[MILD.name]
@@ -209,7 +218,7 @@ def _learn_fusion(
     def ask(step: str, asked: Mapping[str, Any]) -> list[Mapping[str, Sequence[float]]]:
         config = ConfigRecord({**_seen(plan), MILD.name: json.dumps(mild), "ask": step, "asked": json.dumps(asked)})
         content = RecordDict({"model": ArrayRecord(), "config": config})
-        replies = dict(SiteGrid(grid, nodes).ask(nodes, "query.fusion", content))
+        replies = dict(federation.ask(nodes, "query.fusion", content))
         return [dict(reply.content["metrics"]) for _, reply in sorted(replies.items())]
 
     learned = learn(ask, mild["events"] / mild["rows"], plan.fusion)
@@ -220,7 +229,7 @@ def _learn_fusion(
     return {"settings": fusion.as_dict(), "metrics": metrics}
 
 
-def _train_ultrasound(grid: Grid, run: RunFolder, plan: Plan, nodes: list[Node]) -> dict[str, Any]:
+def _train_ultrasound(federation: Federation, run: RunFolder, plan: Plan, nodes: list[Node]) -> dict[str, Any]:
     from federated.image_site import initial_lanes
 
     assert plan.ultrasound is not None
@@ -239,9 +248,9 @@ def _train_ultrasound(grid: Grid, run: RunFolder, plan: Plan, nodes: list[Node])
             section.compression,
         )
         strategy.restore(kept)
-        record = strategy.run(grid, record, section.rounds - done)
+        record = strategy.run(federation, record, section.rounds - done)
     content = RecordDict({"model": record, "config": ConfigRecord({"plan": plan.model_dump_json()})})
-    return _by_site(dict(SiteGrid(grid, nodes).ask(nodes, "query.measure", content)), nodes)
+    return _by_site(dict(federation.ask(nodes, "query.measure", content)), nodes)
 
 
 def best_trees(run: RunFolder, modality: str, section: TreePlan) -> list[dict[int, Document]]:

@@ -1,4 +1,4 @@
-"""Flower's grid as a federation of named sites: every reply or a clear failure, in order, a few at a time, counted."""
+"""Flower's grid as a federation of named sites: replies in order, a few at a time, counted; who is silent is lost."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -8,14 +8,10 @@ from typing import Any, TypeVar
 from flwr.app import Message, RecordDict
 from flwr.serverapp import Grid
 
-from models.errors import FetalHealthError
+from federated.roster import Roster
 
 WAVE = 16
 T = TypeVar("T")
-
-
-class SiteFailureError(FetalHealthError):
-    """A site did not answer, or answered with an error: the round is not aggregated from the others."""
 
 
 @dataclass(frozen=True)
@@ -51,6 +47,31 @@ def in_waves(items: Iterable[T]) -> Iterator[list[T]]:
         yield wave
 
 
+@dataclass(frozen=True)
+class Federation:
+    """Flower's grid, and who of a run's sites is left.
+
+    Attributes
+    ----------
+    grid : Grid
+    roster : Roster
+    timeout_s : float
+        How long a site may take to answer.
+    """
+
+    grid: Grid
+    roster: Roster
+    timeout_s: float
+
+    def of(self, nodes: Iterable[Node]) -> "SiteGrid":
+        """The grid of some of the sites."""
+        return SiteGrid(self.grid, nodes, self.roster, self.timeout_s)
+
+    def ask(self, nodes: list[Node], kind: str, content: RecordDict) -> Iterator[tuple[str, Message]]:
+        """As `SiteGrid.ask`, of these sites."""
+        return self.of(nodes).ask(nodes, kind, content)
+
+
 class SiteGrid(Grid):  # type: ignore[misc]
     """Sends in waves, so that a server never holds more than sixteen replies; yields them by the sites' names.
 
@@ -59,40 +80,51 @@ class SiteGrid(Grid):  # type: ignore[misc]
     grid : Grid
         Flower's.
     nodes : iterable of Node
+    roster : Roster
+        Sites that are lost are taken out of it, and not asked again.
+    timeout_s : float
+        How long a site may take to answer.
     """
 
-    def __init__(self, grid: Grid, nodes: Iterable[Node]) -> None:
+    def __init__(self, grid: Grid, nodes: Iterable[Node], roster: Roster, timeout_s: float) -> None:
         self.grid = grid
-        self.names = {node.node: node.name for node in nodes}
+        self.nodes = {node.node: node for node in nodes}
+        self.roster = roster
+        self.timeout_s = timeout_s
         self.bytes_up = self.bytes_down = 0
 
     def send_and_receive(self, messages: Iterable[Message], *, timeout: float | None = None) -> Iterator[Message]:
-        """Replies in the order of the sites' names, if the messages are.
+        """Replies in the order of the sites' names, if the messages are; `timeout` gives way to the federation's own.
 
         Raises
         ------
         SiteFailureError
-            Naming the sites of the wave that did not answer, or answered with an error.
+            Too few sites are left when those that did not answer, or answered with an error, are out.
         """
         for wave in in_waves(messages):
             asked = [message.metadata.dst_node_id for message in wave]
             self.bytes_down += sum(bytes_of(message) for message in wave)
-            replies = self.grid.send_and_receive(list(wave), timeout=timeout)
-            good = {reply.metadata.src_node_id: reply for reply in replies if not reply.has_error()}
-            lost = [self.names[node] for node in asked if node not in good]
-            if lost:
-                raise SiteFailureError(f"no usable answer from {', '.join(sorted(lost))}")
+            replies = self.grid.send_and_receive(list(wave), timeout=self.timeout_s)
+            answers = {reply.metadata.src_node_id: reply for reply in replies}
+            good = {node: reply for node, reply in answers.items() if not reply.has_error()}
+            failed = [self.nodes[node].name for node in asked if node in answers and node not in good]
+            silent = [self.nodes[node].name for node in asked if node not in answers]
+            everybody = list(self.nodes.values())
+            if failed:
+                self.roster.lose(everybody, failed, "an error there; its own log says which")
+            if silent:
+                self.roster.lose(everybody, silent, f"no answer within {self.timeout_s:g} s")
             self.bytes_up += sum(bytes_of(reply) for reply in good.values())
             for node in asked:
-                yield good.pop(node)
+                if node in good:
+                    yield good.pop(node)
 
-    def ask(
-        self, nodes: Iterable[Node], kind: str, content: RecordDict, timeout_s: float = 3600.0
-    ) -> Iterator[tuple[str, Message]]:
-        """Send the same content to all nodes: replies as they come, with the site's name; raises as above."""
-        messages = (Message(content, message_type=kind, dst_node_id=node.node) for node in nodes)
-        for reply in self.send_and_receive(messages, timeout=timeout_s):
-            yield self.names[reply.metadata.src_node_id], reply
+    def ask(self, nodes: Iterable[Node], kind: str, content: RecordDict) -> Iterator[tuple[str, Message]]:
+        """Send the same content to all nodes that are not lost: replies with the site's name; raises as above."""
+        present = self.roster.present(nodes)
+        messages = (Message(content, message_type=kind, dst_node_id=node.node) for node in present)
+        for reply in self.send_and_receive(messages):
+            yield self.nodes[reply.metadata.src_node_id].name, reply
 
     def get_node_ids(self) -> Iterable[int]:
         """Nodes that are connected now, these or others."""

@@ -116,6 +116,8 @@ def model_card(manifest: Mapping[str, Any]) -> str:
         for name, values in sites.items():
             lines.append(f"| {name} | " + " | ".join(_cell(values.get(key)) for key in keys) + " |")
         lines.append("")
+    if lost := manifest.get("lost_sites"):
+        lines += ["Lost during the run: " + "; ".join(f"{name} ({why})" for name, why in lost.items()) + ".", ""]
     lines += ["## Limits", "", LIMITS, ""]
     return "\n".join(lines)
 

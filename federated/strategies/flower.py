@@ -15,7 +15,8 @@ from federated.compression import unpack
 from federated.disclosure import floored
 from federated.messages import as_arrays, as_record, decode, encode
 from federated.plan import AggregationPlan, CompressionPlan, Plan, TreePlan
-from federated.site_grid import Node, SiteFailureError, SiteGrid, in_waves
+from federated.roster import SiteFailureError
+from federated.site_grid import Federation, Node, in_waves
 from federated.strategies.averaging import WeightReply
 from federated.strategies.refitted_trees import Sums
 from federated.strategies.rounds import Rounds
@@ -59,9 +60,9 @@ class SiteStrategy(Strategy):
         self.progress = progress
         self.keep = keep
 
-    def run(self, grid: Grid, arrays: ArrayRecord, rounds: int) -> ArrayRecord:
+    def run(self, federation: Federation, arrays: ArrayRecord, rounds: int) -> ArrayRecord:
         """All rounds, in waves of sites."""
-        self.grid = SiteGrid(grid, self.nodes)
+        self.grid = federation.of(self.nodes)
         return self.start(self.grid, arrays, num_rounds=rounds).arrays
 
     def configure_train(
@@ -84,8 +85,9 @@ class SiteStrategy(Strategy):
     ) -> tuple[ArrayRecord | None, MetricRecord | None]:
         """Take the replies in, wave by wave."""
         round_number = self.first_round + server_round - 1
-        self.round_metrics: dict[str, Any] = {"sites": float(len(self.nodes))}
+        self.round_metrics: dict[str, Any] = {}
         arrays = self.combine(round_number, replies)
+        self.round_metrics["sites"] = float(len(self.present))
         size = {"bytes": float(self.grid.bytes_up), "bytes_down": float(self.grid.bytes_down)}
         self.progress(round_number, {**size, **self.round_metrics})
         return arrays, None
@@ -94,9 +96,14 @@ class SiteStrategy(Strategy):
     def combine(self, round_number: int, replies: Iterable[Message]) -> ArrayRecord:
         """Aggregate one round; what there is to report goes to `round_metrics`."""
 
+    @property
+    def present(self) -> list[Node]:
+        """The nodes that are not lost."""
+        return self.grid.roster.present(self.nodes)
+
     def trained(self, round_number: int) -> list[Node]:
         """The nodes that train in this round."""
-        return self.nodes
+        return self.present
 
     def details(self) -> dict[str, Any]:
         """More that the sites are told."""
@@ -139,7 +146,8 @@ class Trees(SiteStrategy):
 
     def trained(self, round_number: int) -> list[Node]:
         """The sites that propose."""
-        return [self.nodes[k] for k in proposers(len(self.nodes), self.section, round_number)]
+        present = self.present
+        return [present[k] for k in proposers(len(present), self.section, round_number)]
 
     def combine(self, round_number: int, replies: Iterable[Message]) -> ArrayRecord:
         """Merge every lane."""
@@ -151,6 +159,8 @@ class Trees(SiteStrategy):
                 weight = float(cast(float, reply.content["metrics"]["weight"]))
                 named = TreeReply(name, weight, one["trees"], one["tree_class"])
                 parts.setdefault(int(lane), []).append(named)
+        if not parts:
+            raise SiteFailureError("every site that was to propose trees is lost: start the run again, it goes on")
         proposals = {lane: proposal_of(self.section, self.frame, trees) for lane, trees in parts.items()}
         merged = self._summed(proposals)
         self.keep(round_number, (merged, self.left_out))

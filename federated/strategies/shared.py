@@ -17,7 +17,7 @@ from federated.shared_metrics import figures
 from federated.shared_site import Stage, Summaries, initial_lanes, part_of, travels
 from federated.shared_training import add_summaries, aligned, modalities_of, stages, start_of
 from federated.simulated_sites import MODALITY_OF
-from federated.site_grid import Node, SiteGrid
+from federated.site_grid import Federation, Node
 from federated.strategies.flower import Averaging, Progress
 from models.representation.examples import Array, Modality
 
@@ -101,14 +101,16 @@ def _named(summaries: Summaries) -> Weights:
     return {f"{SUMMARY}{name}": values.astype(np.float32) for name, values in summaries.items()}
 
 
-def train_shared(grid: Grid, run: RunFolder, plan: Plan, nodes: list[Node], progress: Any) -> dict[str, Any]:
+def train_shared(
+    federation: Federation, run: RunFolder, plan: Plan, nodes: list[Node], progress: Any
+) -> dict[str, Any]:
     """All stages; what the sites say of the rows that each lane left out, and what alignment found."""
     section = _section(plan)
     by_modality = {m: [node for node in nodes if MODALITY_OF[node.modality] == m] for m in modalities_of(section)}
     base = ConfigRecord({"plan": plan.model_dump_json()})
     standard: dict[Modality, Array] = {}
     for modality, held in by_modality.items():
-        answers = SiteGrid(grid, held).ask(held, "query.features", RecordDict({"config": base}))
+        answers = federation.ask(held, "query.features", RecordDict({"config": base}))
         standard[modality] = np.sum([reply.content["sums"]["features"].numpy() for _, reply in answers], axis=0)
     fresh = initial_lanes(section, plan.seed)
     kept = None if section.personal_heads else run.weights(NAME)  # personal heads are lost with the nodes' state
@@ -128,17 +130,17 @@ def train_shared(grid: Grid, run: RunFolder, plan: Plan, nodes: list[Node], prog
             if done <= before:
                 arrays = start_of(stage, arrays, fresh)
                 if stage.name == "target" and "cca" in section.align:
-                    means = _means(grid, plan, by_modality, standard, arrays)
+                    means = _means(federation, plan, by_modality, standard, arrays)
                     arrays, _, words = aligned(arrays, section, means, plan.seed)
                     run.keep_results(f"{NAME}-cca", words)
             first = max(done - before, 0) + 1
             report = progress(run, f"{NAME}-{stage.name}", section.rounds, first)
             strategy = PartwiseAveraging(stage, position, standard, summaries, taking, plan, first, report, run, before)
             strategy.restore(stored)
-            arrays = as_arrays(strategy.run(grid, as_record(arrays), section.rounds - first + 1))
+            arrays = as_arrays(strategy.run(federation, as_record(arrays), section.rounds - first + 1))
             summaries = strategy.summaries
         if trains or not run.has_results(f"{NAME}-{stage.name}"):  # a run may have ended after its last round
-            run.keep_results(f"{NAME}-{stage.name}", _judge(grid, plan, by_modality, stage, standard, arrays))
+            run.keep_results(f"{NAME}-{stage.name}", _judge(federation, plan, by_modality, stage, standard, arrays))
         results["sites"] |= dict(run.results(f"{NAME}-{stage.name}"))
     if run.has_results(f"{NAME}-cca"):
         results["notes"]["cca"] = run.results(f"{NAME}-cca")
@@ -158,7 +160,7 @@ def _content(plan: Plan, arrays: Weights, modality: Modality, standard: Mapping[
 
 
 def _judge(
-    grid: Grid,
+    federation: Federation,
     plan: Plan,
     by_modality: Mapping[Modality, list[Node]],
     stage: Stage,
@@ -169,13 +171,13 @@ def _judge(
     for modality in stage.modalities:
         held = by_modality[modality]
         content = _content(plan, arrays, modality, standard)
-        for name, reply in SiteGrid(grid, held).ask(held, "query.judge", content):
+        for name, reply in federation.ask(held, "query.judge", content):
             made[name] = dict(reply.content["metrics"])
     return made
 
 
 def _means(
-    grid: Grid,
+    federation: Federation,
     plan: Plan,
     by_modality: Mapping[Modality, list[Node]],
     standard: Mapping[Modality, Array],
@@ -186,7 +188,7 @@ def _means(
     for modality in by_modality.keys() & {"trace", "scan"}:
         lanes: list[list[tuple[int, Array]]] = [[] for _ in lanes_of(section)]
         held = by_modality[modality]
-        for _, reply in SiteGrid(grid, held).ask(held, "query.means", _content(plan, arrays, modality, standard)):
+        for _, reply in federation.ask(held, "query.means", _content(plan, arrays, modality, standard)):
             for lane, values in as_arrays(reply.content["means"]).items():
                 lanes[int(lane)] += [(int(row[0]), row[1:]) for row in values]
         made[modality] = lanes

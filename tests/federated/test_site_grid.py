@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from federated.plan import AggregationPlan
+from federated.roster import Roster, SiteFailureError
 from federated.strategies.averaging import WeightReply
 from federated.strategies.rounds import Rounds
 from federated.strategies.weighting import SiteCounts
@@ -53,14 +54,17 @@ def _a_task(monkeypatch: pytest.MonkeyPatch) -> None:
             monkeypatch.setattr(TaskIdentity, name, 1)
 
 
-def _asked(count: int, silent: set[int] | None = None) -> tuple[Any, Wire, list[tuple[str, Any]]]:
+def _asked(
+    count: int, silent: set[int] | None = None, floor: int | None = None
+) -> tuple[Any, Wire, list[tuple[str, Any]]]:
     from flwr.app import Array, ArrayRecord, RecordDict
 
-    from federated.site_grid import Node, SiteGrid
+    from federated.site_grid import Federation, Node
 
     nodes = [Node(k + 1, f"site-{k:03d}", "ctg", 10, 5) for k in range(count)]
     wire = Wire(silent)
-    grid = SiteGrid(wire, nodes)
+    roster = Roster(floor)
+    grid = Federation(wire, roster, 60.0).of(nodes)  # type: ignore[arg-type]
     content = RecordDict({"model": ArrayRecord({"0": Array(np.zeros(100, np.uint8))})})
     return grid, wire, list(grid.ask(nodes, "query.x", content))
 
@@ -76,10 +80,23 @@ def test_replies_come_by_name_in_waves_and_are_counted() -> None:
 
 @need_flower
 def test_a_lost_site_is_named() -> None:
-    from federated.site_grid import SiteFailureError
-
     with pytest.raises(SiteFailureError, match="no usable answer from site-003, site-005"):
         _asked(10, silent={4, 6})
+
+
+@need_flower
+def test_above_the_floor_a_lost_site_leaves_and_is_not_asked_again() -> None:
+    from flwr.app import RecordDict
+
+    grid, wire, replies = _asked(20, silent={4, 6}, floor=15)
+    assert len(replies) == 18
+    assert set(grid.roster.lost) == {"site-003", "site-005"}
+    assert grid.roster.lost["site-003"] == "no answer within 60 s"
+    again = list(grid.ask(list(grid.nodes.values()), "query.y", RecordDict()))
+    assert [name for name, _ in again] == [name for name, _ in replies]
+    assert sum(wire.waves[2:]) == 18
+    with pytest.raises(SiteFailureError, match="12 of 20 ctg sites are left, 15 needed"):
+        _asked(20, silent=set(range(1, 9)), floor=15)
 
 
 def test_memory_of_the_aggregator_does_not_grow_with_the_sites() -> None:
