@@ -18,6 +18,7 @@ from federated.fitness import schema
 from federated.fusion_learning import paired_rows
 from federated.messages import as_arrays, as_record, compressed, decode, encode
 from federated.plan import Plan, lanes_of
+from federated.secure_exchange import masked, new_keys, reveal, shares_for
 from federated.simulated_sites import SITES_VARIABLE, Site, birth_rows, ctg_rows, head_rows, mine
 from federated.site_errors import guarded
 from federated.strategies.averaging import WeightReply, join, lane_numbers, lane_of
@@ -32,7 +33,7 @@ if TYPE_CHECKING:  # a CTG message must not load torch
     from federated.shared_site import SharedSite
     from models.representation.examples import Examples
 
-app = ClientApp(mods=[guarded])
+app = ClientApp(mods=[guarded, masked])
 
 
 def _key(message: Message, context: Context) -> tuple[int, str, str]:
@@ -99,6 +100,11 @@ def describe(message: Message, context: Context) -> Message:
         }
     )
     return Message(RecordDict({"site": record}), reply_to=message)
+
+
+app.query("keys")(new_keys)
+app.query("shares")(shares_for)
+app.query("unmask")(reveal)
 
 
 @app.train("trees")

@@ -181,6 +181,12 @@ class ParticipationPlan(_Section):
     answer_within_s: float = Field(3600.0, gt=0)
 
 
+class PrivacyPlan(_Section):
+    """What the server may see. With `secure_sums` tree sites' additive answers reach it as one sum only."""
+
+    secure_sums: bool = False
+
+
 class GatePlan(_Section):
     """How much worse than the bundle in service a candidate may be, overall and at any one site.
 
@@ -208,6 +214,7 @@ class Plan(_Section):
     shared: SharedPlan | None = None
     fusion: FusionPlan = FusionPlan()
     participation: ParticipationPlan = ParticipationPlan()
+    privacy: PrivacyPlan = PrivacyPlan()
     gate: GatePlan = GatePlan()
 
     def modalities(self) -> list[str]:

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from flwr.app import ArrayRecord, ConfigRecord, Context, Message, RecordDict
 from flwr.serverapp import Grid, ServerApp
+from numpy.typing import NDArray
 
 from federated.fitness import check_site
 from federated.fusion_learning import learn
@@ -18,13 +19,14 @@ from federated.messages import as_record
 from federated.plan import Plan, TreePlan, load
 from federated.roster import Roster, SiteFailureError
 from federated.run_folder import RunFolder
+from federated.secure_exchange import summed
 from federated.site_grid import Federation, Node
 from federated.strategies.flower import Averaging, Progress, Trees, lane_record
 from federated.strategies.tree_documents import Document, concatenate
 from federated.tree_tasks import task_of
-from federated.tree_training import NEWTON_STEPS, assemble, best_rounds, combine, frame_of, is_final, until_best
+from federated.tree_training import NEWTON_STEPS, assemble, best_rounds, frame_of, is_final, until_best
 from models.ctg.acidaemia import MILD
-from models.ctg.calibration import Calibration, CalibrationSums
+from models.ctg.calibration import Calibration, CalibrationSums, newton_step
 from models.drift import BINS
 from models.errors import FetalHealthError
 
@@ -148,24 +150,26 @@ def _calibrate(
     task = task_of(section)
     calibrations = {target: Calibration.start(task.classes) for target in task.targets}
 
-    def query(kind: str, arrays: ArrayRecord, fresh: bool, step: int) -> dict[str, Message]:
+    def asked(kind: str, arrays: ArrayRecord, fresh: bool, step: int) -> RecordDict:
         config = ConfigRecord({"plan": plan.model_dump_json(), "fresh": fresh, "step": f"{kind} {step}"})
         for target, calibration in calibrations.items():
             config[target] = json.dumps(calibration.as_dict())
-        return dict(federation.ask(nodes, kind, RecordDict({"model": arrays, "config": config})))
+        return RecordDict({"model": arrays, "config": config})
 
     for step in range(NEWTON_STEPS):
-        replies = query("query.calibrate", model if step == 0 else ArrayRecord(), fresh and step == 0, step)
+        arrays = model if step == 0 else ArrayRecord()
+        content = asked("query.calibrate", arrays, fresh and step == 0, step)
+        told = summed(federation, nodes, "query.calibrate", content, secure=plan.privacy.secure_sums)["metrics"]
         for target, calibration in calibrations.items():
-            calibrations[target] = combine([_sums(reply, target) for reply in replies.values()], calibration)
+            calibrations[target] = newton_step(calibration, _sums(told, target))
     for target, calibration in calibrations.items():
         run.event("calibrated", target=target, rows=calibration.rows, events=calibration.events)
-    replies = query("query.summarise", ArrayRecord(), False, 0)
-    told = _by_site(replies, nodes)
+    content = asked("query.summarise", ArrayRecord(), False, 0)
+    by_site = _by_site(dict(federation.ask(nodes, "query.summarise", content)), nodes)
     return {
         "calibration": {t: c.as_dict() for t, c in calibrations.items()},
-        "reference": _reference(federation, plan, task.features, nodes, told["sites"]),
-        **told,
+        "reference": _reference(federation, plan, task.features, nodes, by_site["sites"]),
+        **by_site,
     }
 
 
@@ -182,8 +186,8 @@ def _reference(
     high = np.max([site["high"] for site in sites.values()], axis=0)
     config = ConfigRecord({**_seen(plan), "low": json.dumps(low.tolist()), "high": json.dumps(high.tolist())})
     content = RecordDict({"model": ArrayRecord(), "config": config})
-    replies = federation.ask(nodes, "query.reference", content)
-    counts = np.sum([reply.content["metrics"]["counts"] for _, reply in replies], axis=0).reshape(len(names), BINS)
+    told = summed(federation, nodes, "query.reference", content, secure=plan.privacy.secure_sums)
+    counts = np.rint(told["metrics"]["counts"]).astype(np.int64).reshape(len(names), BINS)
     return {"names": list(names), "low": low.tolist(), "high": high.tolist(), "counts": counts.tolist()}
 
 
@@ -201,12 +205,10 @@ def _by_site(replies: dict[str, Message], nodes: list[Node]) -> dict[str, Any]:
     }
 
 
-def _sums(reply: Message, target: str) -> CalibrationSums:
-    metrics = reply.content["metrics"]
-    rows, events, women = metrics[f"{target}-counts"]
-    gradient = np.array(metrics[f"{target}-gradient"])
-    hessian = np.array(metrics[f"{target}-hessian"]).reshape(len(gradient), len(gradient))
-    return CalibrationSums(gradient, hessian, rows, events, women)
+def _sums(told: Mapping[str, NDArray[Any]], target: str) -> CalibrationSums:
+    rows, events, women = (round(float(count)) for count in told[f"{target}-counts"])
+    gradient = told[f"{target}-gradient"]
+    return CalibrationSums(gradient, told[f"{target}-hessian"].reshape(len(gradient), -1), rows, events, women)
 
 
 def _learn_fusion(

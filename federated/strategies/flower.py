@@ -16,15 +16,15 @@ from federated.disclosure import floored
 from federated.messages import as_arrays, as_record, decode, encode
 from federated.plan import AggregationPlan, CompressionPlan, Plan, TreePlan
 from federated.roster import SiteFailureError
+from federated.secure_exchange import summed
 from federated.site_grid import Federation, Node, in_waves
 from federated.strategies.averaging import WeightReply
-from federated.strategies.refitted_trees import Sums
 from federated.strategies.rounds import Rounds
 from federated.strategies.tree_documents import Document, check_trees, new_trees
 from federated.strategies.weighted_bagging import TreeReply
 from federated.strategies.weighting import SiteCounts
 from federated.tree_tasks import task_of
-from federated.tree_training import add, finish_round, proposal_of, proposers
+from federated.tree_training import finish_round, proposal_of, proposers
 
 Progress = Callable[[int, dict[str, Any]], None]
 
@@ -62,6 +62,7 @@ class SiteStrategy(Strategy):
 
     def run(self, federation: Federation, arrays: ArrayRecord, rounds: int) -> ArrayRecord:
         """All rounds, in waves of sites."""
+        self.federation = federation
         self.grid = federation.of(self.nodes)
         return self.start(self.grid, arrays, num_rounds=rounds).arrays
 
@@ -183,21 +184,25 @@ class Trees(SiteStrategy):
             lane: np.cumsum([len(tree["left_children"]) for tree in new_trees(proposal)[0]])
             for lane, proposal in proposals.items()
         }
-        totals: dict[int, list[Sums]] = {}
         losses: dict[str, float] = {}
-        self.left_out = np.zeros((len(proposals), 2))
-        for name, reply in self.grid.ask(self.nodes, "query.leaves", content):
+
+        def look(name: str, reply: Message) -> None:
             for lane, end in ends.items():
-                sums = reply.content["sums"][str(lane)].numpy()
-                check_sums(name, sums, int(end[-1]))
-                totals[lane] = add(totals.get(lane), np.split(sums, end[:-1]))
-            by_lane = np.reshape(reply.content["metrics"]["left-out"], (-1, 2))
-            self.left_out += by_lane
-            loss, rows = by_lane.sum(axis=0)
+                check_sums(name, reply.content["sums"][str(lane)].numpy(), int(end[-1]))
+            loss, rows = np.reshape(reply.content["metrics"]["left-out"], (-1, 2)).sum(axis=0)
             if floored(int(rows)):
                 losses[name] = round(float(loss / rows), 4)
+
+        secure = self.plan.privacy.secure_sums
+        total = summed(self.federation, self.nodes, "query.leaves", content, secure=secure, each=look)
+        self.left_out = total["metrics"]["left-out"].reshape(-1, 2)
         self.round_metrics["left_out_loss"] = losses
-        return {lane: finish_round(self.section, proposal, totals[lane]) for lane, proposal in proposals.items()}
+        made = {}
+        for lane, proposal in proposals.items():
+            sums = total["sums"][str(lane)]
+            check_sums("(all together)", sums, int(ends[lane][-1]))
+            made[lane] = finish_round(self.section, proposal, np.split(sums, ends[lane][:-1]))
+        return made
 
 
 def check_sums(site: str, sums: NDArray[np.float64], nodes: int) -> None:

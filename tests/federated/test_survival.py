@@ -29,20 +29,20 @@ calibration_folds = 2
 SECRET = "patient-jane-doe"
 
 
-def simulated(folder: Path, participation: str) -> tuple[RunFolder, str]:
-    """Three sites, the second of which cannot read its data once it is asked to train."""
+def simulated(folder: Path, participation: str, sites: int = 3) -> tuple[RunFolder, str]:
+    """Some sites, the second of which cannot read its data once it is asked to train."""
     need(importlib.util.find_spec("flwr") is not None, "training is not installed")
     run = RunFolder(folder / "run")
-    (run.path / "plan.toml").write_text(PLAN + participation)
+    (run.path / "plan.toml").write_text(PLAN.replace("sites = 3", f"sites = {sites}") + participation)
     write_uci(folder / "data", women=45, seed=1)
-    sites = cut(load(run.path / "plan.toml"), folder / "data", run.sites)
+    made = cut(load(run.path / "plan.toml"), folder / "data", run.sites)
     broken = run.sites / "1" / "site.json"
     broken.write_text(json.dumps({**json.loads(broken.read_text()), "data": f"/nowhere/{SECRET}"}))
     program = (
         "import sys; from pathlib import Path; from federated.job import simulate; "
         "from federated.run_folder import RunFolder; simulate(RunFolder(Path(sys.argv[1])), int(sys.argv[2]))"
     )
-    line = [sys.executable, "-c", program, str(run.path), str(len(sites))]
+    line = [sys.executable, "-c", program, str(run.path), str(len(made))]
     done = subprocess.run(line, capture_output=True, text=True, timeout=200, check=False)
     return run, done.stdout + done.stderr
 
@@ -69,3 +69,25 @@ def test_without_a_floor_the_run_ends_and_names_the_site_but_not_its_error(tmp_p
     assert "no usable answer from ctg-hospital-2 (an error there" in reason
     assert "2 of 3 ctg sites are left, all needed" in reason
     assert SECRET not in output + reason
+
+
+def test_secure_sums_give_the_same_model_and_no_site_its_sums(tmp_path: Path) -> None:
+    made = {}
+    for name, more in (("plain", ""), ("secure", "[privacy]\nsecure_sums = true\n")):
+        (tmp_path / name).mkdir()
+        run, output = simulated(tmp_path / name, "minimum_sites = 3\n" + more, sites=4)
+        assert (run.path / "results.json").exists(), output
+        made[name] = run, json.loads((run.path / "results.json").read_text())
+    plain, secure = made["plain"][1]["ctg"], made["secure"][1]["ctg"]
+    assert secure["reference"] == plain["reference"]
+    for view in ("table", "trace"):
+        ours, theirs = secure["calibration"][view], plain["calibration"][view]
+        assert (ours["rows"], ours["events"], ours["women"]) == (theirs["rows"], theirs["events"], theirs["women"])
+        assert ours["scale"] == pytest.approx(theirs["scale"], abs=1e-4)
+        assert ours["bias"] == pytest.approx(theirs["bias"], abs=1e-4)
+    trees = [made[name][0].trees("ctg") for name in ("plain", "secure")]
+    for before, after in zip(*trees, strict=True):
+        assert before.keys() == after.keys()
+    losses = [event["left_out_loss"] for event in made["secure"][0].events() if event["kind"] == "round"]
+    assert losses == [{}, {}, {}]  # of a single site nothing is told
+    assert all(event["left_out_loss"] for event in made["plain"][0].events() if event["kind"] == "round")

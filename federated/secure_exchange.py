@@ -1,0 +1,163 @@
+"""Additive queries over Flower: summed at the server, in clear or under masks that only the sum lays down.
+
+A secure sum is four exchanges: keys, shares of them, masked vectors, and what frees the sum. A site that is lost before
+it masked starts the sum anew among the others; one that is lost after is taken out by their shares.
+"""
+
+import json
+from base64 import b64decode, b64encode
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+from flwr.app import Array, ArrayRecord, ConfigRecord, Context, Message, RecordDict
+from flwr.clientapp.typing import ClientAppCallable
+from numpy.typing import NDArray
+
+from federated.secure_sums import Member, PublicKeys, packed, unmask, unpacked
+from federated.simulated_sites import mine
+from federated.site_grid import Federation, Node
+
+Sums = dict[str, dict[str, NDArray[Any]]]
+SECURE = "secure"
+Layout = list[tuple[str, str, list[int]]]
+
+
+def flattened(content: RecordDict) -> tuple[NDArray[np.float64], Layout]:
+    """All arrays and metrics of a reply as one vector, and where each stands."""
+    values: list[NDArray[np.float64]] = []
+    layout: Layout = []
+    for record, names in _records(content).items():
+        for name, array in names.items():
+            layout.append((record, name, list(array.shape)))
+            values.append(array.astype(np.float64).ravel())
+    return np.concatenate(values), layout
+
+
+def _records(content: RecordDict) -> Sums:
+    made: Sums = {}
+    for record, arrays in sorted(content.array_records.items()):
+        made[record] = {name: array.numpy() for name, array in sorted(arrays.items())}
+    for record, metrics in sorted(content.metric_records.items()):
+        made[record] = {name: np.atleast_1d(np.array(value)) for name, value in sorted(metrics.items())}
+    return made
+
+
+def spread_out(vector: NDArray[np.float64], layout: Layout) -> Sums:
+    """Inverse of `flattened`."""
+    made: Sums = {}
+    start = 0
+    for record, name, shape in layout:
+        size = int(np.prod(shape))
+        made.setdefault(record, {})[name] = vector[start : start + size].reshape(shape)
+        start += size
+    return made
+
+
+def summed(
+    federation: Federation,
+    nodes: list[Node],
+    kind: str,
+    content: RecordDict,
+    *,
+    secure: bool,
+    each: Callable[[str, Message], None] | None = None,
+) -> Sums:
+    """Sums of what the sites answer, by record and name.
+
+    Parameters
+    ----------
+    secure : bool
+        No single answer reaches the server then, and `each` is not called.
+    each : callable
+        Given a site's name and answer.
+    """
+    if secure:
+        return _secure(federation, nodes, kind, content)
+    total: Sums = {}
+    for site, reply in federation.ask(nodes, kind, content):
+        if each:
+            each(site, reply)
+        for record, values in _records(reply.content).items():
+            held = total.setdefault(record, {})
+            for name, array in values.items():
+                held[name] = held[name] + array if name in held else array
+    return total
+
+
+def _secure(federation: Federation, nodes: list[Node], kind: str, content: RecordDict) -> Sums:
+    while True:
+        held = federation.roster.present(nodes)
+        replies = dict(federation.ask(held, "query.keys", RecordDict({"config": ConfigRecord({"fresh": True})})))
+        keys = {site: bytes(reply.content["keys"]["public"]) for site, reply in replies.items()}
+        shown = {site: b64encode(raw).decode() for site, raw in keys.items()}
+        asked = RecordDict({SECURE: ConfigRecord({"keys": json.dumps(shown)})})
+        shares = {
+            site: json.loads(str(reply.content["shares"]["to"]))
+            for site, reply in federation.ask(held, "query.shares", asked)
+        }
+        if len(shares) == len(held):
+            break  # otherwise somebody was lost before anything was masked: once more without them
+    label = kind
+    marked = RecordDict({**content, SECURE: ConfigRecord({"keys": json.dumps(shown), "label": label})})
+    masked, layout = {}, None
+    for site, reply in federation.ask(held, kind, marked):
+        masked[site] = reply.content["masked"]["vector"].numpy()
+        layout = json.loads(str(reply.content["layout"]["json"]))
+    revealed = {}
+    for node in federation.roster.present(held):
+        to_it = {site: to[node.name] for site, to in shares.items()}
+        ask = ConfigRecord(
+            {"keys": json.dumps(shown), "shares": json.dumps(to_it), "present": json.dumps(list(masked))}
+        )
+        for site, reply in federation.ask([node], "query.unmask", RecordDict({SECURE: ask})):
+            revealed[site] = unpacked(str(reply.content["told"]["shares"]))
+    assert layout is not None
+    return spread_out(unmask(masked, {s: PublicKeys.from_bytes(k) for s, k in keys.items()}, revealed, label), layout)
+
+
+def masked(message: Message, context: Context, call_next: ClientAppCallable) -> Message:
+    """Flower mod: the answer to a query of a secure sum leaves the site as one masked vector."""
+    reply = call_next(message, context)
+    if SECURE not in message.content or "label" not in message.content[SECURE] or reply.has_error():
+        return reply
+    config = message.content[SECURE]
+    vector, layout = flattened(reply.content)
+    hidden = _member(context).masked(vector, _keys(config), str(config["label"]))
+    content = {
+        "masked": ArrayRecord({"vector": Array(hidden)}),
+        "layout": ConfigRecord({"json": json.dumps(layout)}),
+    }
+    return Message(RecordDict(content), reply_to=message)
+
+
+def _keys(config: Mapping[str, Any]) -> dict[str, PublicKeys]:
+    return {site: PublicKeys.from_bytes(b64decode(raw)) for site, raw in json.loads(str(config["keys"])).items()}
+
+
+def _member(context: Context) -> Member:
+    name = mine(int(context.node_config["partition-id"])).name
+    return Member(name, bytes(context.state["sum"]["secrets"]))
+
+
+def new_keys(message: Message, context: Context) -> Message:
+    """Keys for one sum, kept in the node's state; what was kept before is gone."""
+    member = Member(mine(int(context.node_config["partition-id"])).name)
+    context.state["sum"] = ConfigRecord({"secrets": member.secrets})
+    return Message(RecordDict({"keys": ConfigRecord({"public": member.public().as_bytes()})}), reply_to=message)
+
+
+def shares_for(message: Message, context: Context) -> Message:
+    """Shares of this site's secrets, each readable by one site only."""
+    made = _member(context).shares(_keys(message.content[SECURE]))
+    text = json.dumps({site: b64encode(share).decode() for site, share in made.items()})
+    return Message(RecordDict({"shares": ConfigRecord({"to": text})}), reply_to=message)
+
+
+def reveal(message: Message, context: Context) -> Message:
+    """One share a site, once; then the keys are forgotten."""
+    config = message.content[SECURE]
+    received = {site: b64decode(share) for site, share in json.loads(str(config["shares"])).items()}
+    told = _member(context).reveal(received, _keys(config), json.loads(str(config["present"])))
+    del context.state["sum"]
+    return Message(RecordDict({"told": ConfigRecord({"shares": packed(told)})}), reply_to=message)
