@@ -14,7 +14,7 @@ from flwr.app import Array, ArrayRecord, ConfigRecord, Context, Message, RecordD
 from flwr.clientapp.typing import ClientAppCallable
 from numpy.typing import NDArray
 
-from federated.secure_sums import Member, PublicKeys, packed, unmask, unpacked
+from federated.secure_sums import Member, PublicKeys, SecureSumError, packed, unmask, unpacked
 from federated.simulated_sites import mine
 from federated.site_grid import Federation, Node
 
@@ -98,22 +98,39 @@ def _secure(federation: Federation, nodes: list[Node], kind: str, content: Recor
         }
         if len(shares) == len(held):
             break  # otherwise somebody was lost before anything was masked: once more without them
-    label = kind
-    marked = RecordDict({**content, SECURE: ConfigRecord({"keys": json.dumps(shown), "label": label})})
-    masked, layout = {}, None
+    marked = RecordDict({**content, SECURE: ConfigRecord({"keys": json.dumps(shown), "label": kind})})
+    vectors, layouts = {}, {}
     for site, reply in federation.ask(held, kind, marked):
-        masked[site] = reply.content["masked"]["vector"].numpy()
-        layout = json.loads(str(reply.content["layout"]["json"]))
-    revealed = {}
-    for node in federation.roster.present(held):
+        vectors[site] = reply.content["masked"]["vector"].numpy()
+        layouts[site] = str(reply.content["layout"]["json"])
+    usual = max(layouts.values(), key=list(layouts.values()).count)
+    if strange := [site for site, layout in layouts.items() if layout != usual]:
+        raise SecureSumError(f"site {strange[0]} sums over something else: install the same version everywhere")
+    freed = _freed(federation, held, shown, shares, list(vectors))
+    total = unmask(vectors, {site: PublicKeys.from_bytes(raw) for site, raw in keys.items()}, freed, kind)
+    return spread_out(total, json.loads(usual))
+
+
+def _freed(
+    federation: Federation,
+    held: list[Node],
+    shown: Mapping[str, str],
+    shares: Mapping[str, Mapping[str, str]],
+    present: list[str],
+) -> dict[str, dict[str, tuple[str, int]]]:
+    """What the sites that masked tell of the others."""
+    grid = federation.of(held)
+
+    def ask(node: Node) -> Message:
         to_it = {site: to[node.name] for site, to in shares.items()}
-        ask = ConfigRecord(
-            {"keys": json.dumps(shown), "shares": json.dumps(to_it), "present": json.dumps(list(masked))}
-        )
-        for site, reply in federation.ask([node], "query.unmask", RecordDict({SECURE: ask})):
-            revealed[site] = unpacked(str(reply.content["told"]["shares"]))
-    assert layout is not None
-    return spread_out(unmask(masked, {s: PublicKeys.from_bytes(k) for s, k in keys.items()}, revealed, label), layout)
+        config = {"keys": json.dumps(shown), "shares": json.dumps(to_it), "present": json.dumps(present)}
+        content = RecordDict({SECURE: ConfigRecord({**config})})
+        return Message(content, message_type="query.unmask", dst_node_id=node.node)
+
+    replies = grid.send_and_receive(map(ask, federation.roster.present(held)))
+    return {
+        grid.nodes[reply.metadata.src_node_id].name: unpacked(str(reply.content["told"]["shares"])) for reply in replies
+    }
 
 
 def masked(message: Message, context: Context, call_next: ClientAppCallable) -> Message:
