@@ -40,11 +40,7 @@ def monitor(as_json: Annotated[bool, typer.Option("--json", help="Everything as 
     chosen = settings()
     registry = BundleRegistry(chosen.home)
     with unit_of_work(session_factory(make_engine(chosen.database))) as session:
-        reports = []
-        for site, bundle_id, _ in service.places(session):
-            bundle = registry.open(bundle_id)
-            service.watch(session, site, bundle)
-            reports.append(service.report(session, site, bundle))
+        reports = [service.watch(session, site, registry.open(name)) for site, name, _ in service.places(session)]
         notices = [f"{n.site}, {n.bundle}: {n.text}" for n in open_notices(session)]
     if as_json:
         typer.echo(json.dumps({"reports": reports, "notices": notices}, indent=1))

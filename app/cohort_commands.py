@@ -176,18 +176,17 @@ def _semi_real(data: Path, correlation: float, seed: int) -> tuple[list[dict[str
 
     from models.datasets import hc18
     from models.evaluation.cohorts import semi_real
-    from models.growth.birth_weight import birth_weight_z
+    from models.evaluation.pairs import birth_sizes
     from models.growth.dating import TERM_DAYS
 
     folder = hc18.find(data)
     if folder is None:
         raise InputError(f"{data}: HC18 is not below this folder")
     births, heads = _births(data), {head.name: head for head in hc18.read(folder)}
-    weight = np.array([birth.birth_weight_g for birth in births])
     weeks = np.array([birth.completed_weeks for birth in births])
     rows = semi_real(
         [birth.name for birth in births],
-        birth_weight_z(weight, weeks),
+        birth_sizes(births),
         weeks,
         list(heads),
         np.array([head.head_circumference_mm for head in heads.values()]),

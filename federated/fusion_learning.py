@@ -6,7 +6,7 @@ histograms of the fused probability, from which cuts, conformal quantiles and th
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
@@ -18,7 +18,8 @@ from federated.plan import FusionPlan
 from federated.tree_site import TreeSite
 from models.ctg.acidaemia import MILD
 from models.ctg.calibration import Calibration
-from models.fusion.paired import CLIP, PATTERNS, BirthSizes, HeldOut, PairedFusion, Pattern, fused
+from models.fusion.choosing import choose, log_losses, loss_sums
+from models.fusion.paired import PATTERNS, BirthSizes, HeldOut, PairedFusion, Pattern, acute_terms, fused
 from models.fusion.pooling import FusionRule
 from models.fusion.stacking import STEPS, StackingSums, design, stacking_step, stacking_sums
 
@@ -26,8 +27,6 @@ Array = NDArray[np.float64]
 Answer = dict[str, list[float]]
 # Sends a step's name and its settings to every site; their answers.
 Ask = Callable[[str, Mapping[str, Any]], Sequence[Mapping[str, Sequence[float]]]]
-# Another rule must be better than pooling by more than chance.
-BEYOND_CHANCE = 1.96
 
 
 @dataclass(frozen=True)
@@ -59,8 +58,7 @@ class PairedRows:
         terms = sizes.terms(self.z)
         base = float(logit(prior))
         if step == "stack":
-            acute = logit(np.clip(self.distress, CLIP, 1 - CLIP)) - base
-            rows, _ = design(acute, terms)
+            rows, _ = design(acute_terms(self.distress, base), terms)
             sums = stacking_sums(FusionRule.from_dict(asked["rule"]), base, rows, self.event[known])
             return {
                 "gradient": sums.gradient.tolist(),
@@ -78,10 +76,9 @@ class PairedRows:
         for name, (probability, event) in scores.items():
             held = HeldOut.of(probability, event)
             told[f"{name} negatives"], told[f"{name} positives"] = held.negatives.tolist(), held.positives.tolist()
-        losses = {name: _losses(*scores[name]) for name in asked["rules"]}
+        losses = {name: log_losses(*scores[name]) for name in asked["rules"]}
         for name, loss in losses.items():
-            gap = loss - losses["pooling"]
-            told[f"{name} loss"] = [float(len(gap)), float(loss.sum()), float(gap.sum()), float((gap**2).sum())]
+            told[f"{name} loss"] = loss_sums(loss, losses["pooling"]).tolist()
         return told
 
 
@@ -104,11 +101,6 @@ def paired_rows(site: TreeSite, names: NDArray[np.str_], z: Array, calibration: 
     )
 
 
-def _losses(probability: Array, event: NDArray[np.bool_]) -> Array:
-    clipped = np.clip(probability, CLIP, 1 - CLIP)
-    return -np.log(np.where(event, clipped, 1 - clipped))
-
-
 def learn(ask: Ask, prior: float, plan: FusionPlan) -> tuple[PairedFusion, dict[str, Any]] | None:
     """What the sites' pairs teach, and figures for the manifest; None where no site has enough of them.
 
@@ -122,7 +114,7 @@ def learn(ask: Ask, prior: float, plan: FusionPlan) -> tuple[PairedFusion, dict[
     if not told:
         return None
     sizes = BirthSizes.from_sums(np.sum(told, axis=0))
-    known = {"prior": prior, "sizes": {"mean": sizes.mean, "sd": sizes.sd, "births": sizes.births}}
+    known = {"prior": prior, "sizes": asdict(sizes)}
     stacked = FusionRule("stacked")
     for _ in range(STEPS):
         answers = ask("stack", {**known, "rule": stacked.as_dict()})
@@ -147,17 +139,6 @@ def learn(ask: Ask, prior: float, plan: FusionPlan) -> tuple[PairedFusion, dict[
         "stacked_weights": [round(value, 3) for value in (stacked.intercept, stacked.distress, stacked.growth)],
     }
     return PairedFusion(rules[method], sizes, held), metrics
-
-
-def choose(losses: Mapping[str, Array]) -> str:
-    """Pooling, unless another rule's log-loss is lower by more than chance; then the lowest of those."""
-    better = {}
-    for name, (count, _, gap, squares) in losses.items():
-        mean = gap / count
-        error = (max(squares / count - mean**2, 0.0) / count) ** 0.5
-        if mean + BEYOND_CHANCE * error < 0:
-            better[name] = mean
-    return min(better, key=lambda name: better[name]) if better else "pooling"
 
 
 def _stacking(answers: Sequence[Mapping[str, Sequence[float]]]) -> StackingSums:

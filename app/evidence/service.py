@@ -8,29 +8,32 @@ from app.evidence.drawing import decisions_svg, reliability_svg
 from models.bundle import Bundle
 from models.card import LIMITS
 from models.ctg.acidaemia import MILD
-from models.evaluation.held_out import decisions, figures, reliability, rows_of
+from models.evaluation.held_out import Bin, Decisions, decisions, figures, reliability, rows_of
+from models.fusion.conformal import Quantiles
+from models.fusion.paired import Pattern
 from models.fusion.prior import POPULATION_PRIOR
 
-PATTERNS = {
+PATTERNS: dict[Pattern, str] = {
     "both": "Both examinations (the size at birth stands for the scan)",
     "ctg only": "CTG only",
     "ultrasound only": "Ultrasound only (the size at birth)",
 }
 
 
-def evidence_of(bundle: Bundle) -> dict[str, Any]:
+@lru_cache(maxsize=2)  # of the bundle that the registry keeps loaded: the bands take a second
+def evidence(bundle: Bundle) -> dict[str, Any]:
     """Figures, bins and curves by what was known; without held-out pairs, what the manifest says."""
     manifest = bundle.manifest
     patterns = []
     model = bundle.acidaemia
     if model is not None:
         for pattern, words in PATTERNS.items():
-            held = model.fusion.held_out.get(pattern)  # type: ignore[call-overload]
+            held = model.fusion.held_out.get(pattern)
             if held is None:
                 continue
             event, probability = rows_of(held)
-            quantiles = model.fusion.quantiles(pattern)  # type: ignore[arg-type]
-            none, some = quantiles.contains(probability) if quantiles else (event, event)
+            quantiles = Quantiles.from_counts(held.negatives, held.positives)
+            none, some = quantiles.contains(probability)
             patterns.append(
                 {
                     "pattern": pattern,
@@ -39,7 +42,7 @@ def evidence_of(bundle: Bundle) -> dict[str, Any]:
                     "reliability": [asdict(one) for one in reliability(event, probability)],
                     "decisions": asdict(decisions(event, probability)),
                     "abstains": float((none == some).mean()),
-                    "quantiles": quantiles.as_dict() if quantiles else None,
+                    "quantiles": quantiles.as_dict(),
                 }
             )
     return {
@@ -64,22 +67,8 @@ def _plain(text: str) -> list[str]:
     return [line.strip("- ").replace("\n  ", " ").replace("*", "").replace("`", "") for line in text.split("\n- ")]
 
 
-@lru_cache(maxsize=4)
-def _kept(identifier: str, folder: str) -> dict[str, Any]:
-    from pathlib import Path
-
-    return evidence_of(Bundle(Path(folder)))
-
-
-def evidence(bundle: Bundle) -> dict[str, Any]:
-    """The same, computed once a bundle: the bands take a second."""
-    return _kept(bundle.identifier, str(bundle.folder))
-
-
 def drawings(found: dict[str, Any]) -> list[dict[str, Any]]:
     """Each pattern with its two pictures."""
-    from models.evaluation.held_out import Bin, Decisions
-
     return [
         {
             **one,

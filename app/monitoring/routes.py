@@ -90,9 +90,7 @@ def _report(request: Request, session: Session, site: str, bundle: str) -> tuple
         if site or bundle:
             raise NotFoundError(f"assessments of site {site or 'any'} with bundle {bundle or 'any'}")
         return known, None
-    opened = request.app.state.bundle.open(chosen[1])
-    service.watch(session, chosen[0], opened)
-    return known, service.report(session, chosen[0], opened)
+    return known, service.watch(session, chosen[0], request.app.state.bundle.open(chosen[1]))
 
 
 Word = Annotated[str, Query(max_length=80)]

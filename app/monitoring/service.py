@@ -56,15 +56,14 @@ def report(session: Session, site: str, bundle: Bundle) -> dict[str, Any]:
     }
 
 
-def watch(session: Session, site: str, bundle: Bundle) -> list[Notice]:
-    """Raise a notice for every alarm that has none yet; those raised now."""
-    raised = []
-    for alarm in report(session, site, bundle)["alarms"]:
+def watch(session: Session, site: str, bundle: Bundle) -> dict[str, Any]:
+    """The report, with a notice raised for every alarm that has none yet."""
+    made = report(session, site, bundle)
+    for alarm in made["alarms"]:
         if known_notice(session, site, bundle.identifier, alarm["what"]) is None:
-            raised.append(Notice(site=site, bundle=bundle.identifier, raised_at=now(), **alarm))
-    session.add_all(raised)
+            session.add(Notice(site=site, bundle=bundle.identifier, raised_at=now(), **alarm))
     session.flush()
-    return raised
+    return made
 
 
 def _rows(session: Session, site: str, bundle_id: str) -> list[dict[str, Any]]:

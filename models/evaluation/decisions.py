@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from models.evaluation.metrics import bootstrap
+from models.evaluation.repeats import difference
 
 Array = NDArray[np.float64]
 Event = NDArray[np.bool_]
@@ -36,15 +36,10 @@ def net_benefit_difference(
 ) -> dict[str, Any]:
     """Paired difference with its interval over women; means over the repeats (seeds) of each."""
 
-    def statistic(rows: Rows) -> float:
-        pairs = zip(ours, others, strict=True)
-        gaps = [
-            net_benefit(event[rows], a[rows], threshold) - net_benefit(event[rows], b[rows], threshold)
-            for a, b in pairs
-        ]
-        return float(np.mean(gaps))
+    def statistic(happened: Event, probability: Array) -> float:
+        return net_benefit(happened, probability, threshold)
 
-    return bootstrap(np.arange(len(event)), statistic, draws=draws)
+    return difference(event, ours, others, statistic, draws=draws)
 
 
 def band(event: Event, curve: Callable[[Rows], Array], *, draws: int = 300, seed: int = 0) -> tuple[Array, Array]:

@@ -6,7 +6,7 @@ that true sizes are standard normal again. No outcome enters that.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
 import numpy as np
@@ -61,6 +61,11 @@ class BirthSizes:
 CHART = BirthSizes()
 
 
+def acute_terms(distress: Array, base: float) -> Array:
+    """How far each trace moves the log-odds from those of the prior, shape (n,)."""
+    return np.asarray(logit(np.clip(distress, CLIP, 1 - CLIP)) - base)
+
+
 def fused(rule: FusionRule, prior: float, distress: Array | None, terms: Sequence[Term | None]) -> Array:
     """Fused probability of each birth, shape (n,): what `models.fusion.pooling.fuse` gives each of them.
 
@@ -74,7 +79,7 @@ def fused(rule: FusionRule, prior: float, distress: Array | None, terms: Sequenc
     growth = np.array([term.log_odds if term is not None else 0.0 for term in terms])
     if distress is None:
         return np.asarray(expit(base + growth))
-    acute = logit(np.clip(distress, CLIP, 1 - CLIP)) - base
+    acute = acute_terms(distress, base)
     return np.asarray(expit(np.where(known, rule.log_odds(base, acute, growth), base + acute)))
 
 
@@ -139,7 +144,7 @@ class PairedFusion:
         """For JSON; the quantiles stand there too, for a reader."""
         return {
             "rule": self.rule.as_dict(),
-            "birth_size": {"mean": self.sizes.mean, "sd": self.sizes.sd, "births": self.sizes.births},
+            "birth_size": asdict(self.sizes),
             "held_out": {pattern: one.as_dict() for pattern, one in self.held_out.items()},
             "conformal": {p: found.as_dict() for p in self.held_out if (found := self.quantiles(p)) is not None},
         }

@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 from scipy.special import expit, logit
 
-from federated.fusion_learning import Ask, PairedRows, choose, learn
+from federated.fusion_learning import Ask, PairedRows, learn
 from federated.plan import FusionPlan
+from models.fusion.choosing import choose
 from models.fusion.conformal import Quantiles
 from models.fusion.growth_odds import growth_term
 from models.fusion.paired import BirthSizes, PairedFusion, fused

@@ -11,7 +11,7 @@ from scipy.special import softmax
 from sklearn.metrics import f1_score, log_loss
 
 from models.ctg.calibration import Calibration, calibration_sums, newton_step
-from models.evaluation.evidence.stored import Rows, table, words
+from models.evaluation.evidence.stored import Rows, signed, table, words
 from models.evaluation.metrics import auc, bootstrap
 
 Array = NDArray[np.float64]
@@ -259,6 +259,6 @@ def _gain_rows(parts: Parts) -> Iterator[list[str]]:
                 shown.append("-")
                 continue
             found = gain(parts[arm, key], parts["separate", key], metric)
-            text = f"{found['value']:+.3f} ({found['ci95'][0]:+.3f} to {found['ci95'][1]:+.3f})"
+            text = signed(found)
             shown.append(f"**{text}**" if found["ci95"][0] > 0 or found["ci95"][1] < 0 else text)
         yield [ARMS[arm], *shown]

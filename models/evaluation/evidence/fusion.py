@@ -3,7 +3,6 @@
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +13,11 @@ from scipy.stats import binomtest
 from models.ctg.acidaemia import MILD, SEVERE
 from models.evaluation.decisions import THRESHOLDS, net_benefit, net_benefit_difference, treat_all
 from models.evaluation.evidence import fusion_cohorts
-from models.evaluation.evidence.stored import table, words
+from models.evaluation.evidence.stored import signed, table, words
 from models.evaluation.evidence.stored_pairs import StoredPairs
-from models.evaluation.metrics import auc, bootstrap, expected_calibration_error
+from models.evaluation.metrics import auc, expected_calibration_error
 from models.evaluation.outcome import calibration_line, ece_limit
+from models.evaluation.repeats import difference, over_repeats
 from models.fusion.pooling import POOLING, FusionRule
 
 Array = NDArray[np.float64]
@@ -63,29 +63,12 @@ def over(
     stored: StoredPairs, scores: list[Array], name: str, statistic: Callable[[Event, Array], float]
 ) -> dict[str, Any]:
     """Mean over the repeats with its interval over births."""
-    event = stored.event(name)
-
-    def mean(rows: Rows) -> float:
-        return float(np.mean([statistic(event[rows], one[rows]) for one in scores]))
-
-    return bootstrap(np.arange(len(event)), mean, draws=300)
+    return over_repeats(stored.event(name), scores, statistic, draws=300)
 
 
 def gain(stored: StoredPairs, ours: list[Array], others: list[Array], name: str) -> dict[str, Any]:
     """Paired difference in AUC."""
-    event = stored.event(name)
-
-    def mean(rows: Rows) -> float:
-        pairs = zip(ours, others, strict=True)
-        return float(np.mean([auc(event[rows], a[rows]) - auc(event[rows], b[rows]) for a, b in pairs]))
-
-    return bootstrap(np.arange(len(event)), mean, draws=500)
-
-
-def signed(value: dict[str, Any]) -> str:
-    """A difference with its interval."""
-    low, high = value["ci95"]
-    return f"{value['value']:+.3f} ({low:+.3f} to {high:+.3f})"
+    return difference(stored.event(name), ours, others, auc, draws=500)
 
 
 def read_experts(folder: Path) -> dict[str, Any] | None:
@@ -331,7 +314,7 @@ def _subgroups(stored: StoredPairs, compared: dict[str, Way]) -> list[str]:
         cells = []
         for key in ("ctg", "fused"):
             scores = compared[key].scores[MILD.name]
-            found = bootstrap(rows, partial(_mean_auc, event, scores, rows), draws=200)
+            found = over_repeats(event, scores, auc, rows, draws=200)
             cells.append(words(found))
         ece = np.mean(
             [expected_calibration_error(event[rows], one[rows]) for one in compared["fused"].scores[MILD.name]]
@@ -343,11 +326,6 @@ def _subgroups(stored: StoredPairs, compared: dict[str, Way]) -> list[str]:
         "",
         *table(["", "n", "events", "AUC, CTG only", "AUC, fused", "ECE of the fused and its limit"], body),
     ]
-
-
-def _mean_auc(event: Event, scores: list[Array], rows: Rows, drawn: Rows) -> float:
-    kept = rows[drawn]
-    return float(np.mean([auc(event[kept], one[kept]) for one in scores]))
 
 
 def _sensitivity(stored: StoredPairs) -> list[str]:

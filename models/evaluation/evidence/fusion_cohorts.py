@@ -1,10 +1,7 @@
 """The fusion's evidence on the semi-real and the copula cohorts, on the three families, and by probes."""
 
-from collections.abc import Callable
-from functools import partial
 from itertools import product
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,10 +13,12 @@ from models.errors import RangeError
 from models.evaluation.cohorts import Assumptions, CopulaCohort, copula_cohort
 from models.evaluation.decisions import net_benefit_difference
 from models.evaluation.evidence.families import ARMS, predictions
-from models.evaluation.evidence.stored import Rows, column, part, read, table, words
+from models.evaluation.evidence.stored import Rows, column, part, read, signed, table, words
 from models.evaluation.evidence.stored_pairs import StoredPairs
-from models.evaluation.metrics import auc, bootstrap, expected_calibration_error
+from models.evaluation.metrics import auc, expected_calibration_error
 from models.evaluation.outcome import calibration_line, ece_limit
+from models.evaluation.repeats import difference, over_repeats
+from models.fusion.choosing import choose, log_losses, loss_sums
 from models.fusion.growth_odds import doppler_term, growth_term, tracked
 from models.fusion.paired import CLIP, BirthSizes, fused
 from models.fusion.pooling import POOLING, FusionRule, Term, fuse
@@ -79,9 +78,9 @@ def _semi_real(stored: StoredPairs, rows: Rows) -> list[str]:
             ctg = [one[index] for one in stored.distress[target][: len(parts)]]
             both = [fused(POOLING, stored.prior(MILD.name), c, t) for c, t in zip(ctg, terms, strict=True)]
             clusters = np.array([r["image"] for r in parts[0]])
-            by_woman = _gain(event, both, ctg, np.arange(len(index)))
-            by_image = _gain(event, both, ctg, clusters)
-            row += [_signed(by_woman), f"{by_image['ci95'][0]:+.3f} to {by_image['ci95'][1]:+.3f}"]
+            by_woman = difference(event, both, ctg, auc, draws=300)
+            by_image = difference(event, both, ctg, auc, clusters, draws=300)
+            row += [signed(by_woman), f"{by_image['ci95'][0]:+.3f} to {by_image['ci95'][1]:+.3f}"]
             if target == MILD.name:
                 slope = float(np.mean([calibration_line(event, one)[1] for one in both]))
         row.append(f"{slope:.2f}")
@@ -115,19 +114,6 @@ def _term_of(row: dict[str, str], bundle: Bundle) -> Term | None:
     return head_term(float(row["estimate_mm"]), float(row["scan_days"]), float(row["days_before_birth"]), bundle)
 
 
-def _gain(event: Event, ours: list[Array], others: list[Array], clusters: NDArray[Any]) -> dict[str, Any]:
-    def mean(rows: NDArray[np.int64]) -> float:
-        pairs = zip(ours, others, strict=True)
-        return float(np.mean([auc(event[rows], a[rows]) - auc(event[rows], b[rows]) for a, b in pairs]))
-
-    return bootstrap(clusters, mean, draws=300)
-
-
-def _signed(value: dict[str, Any]) -> str:
-    low, high = value["ci95"]
-    return f"{value['value']:+.3f} ({low:+.3f} to {high:+.3f})"
-
-
 def exact_terms(z: Array) -> list[Term | None]:
     """Terms of sizes that are known without error."""
     return [growth_term(float(one), 0.0) if np.isfinite(one) else None for one in z]
@@ -149,14 +135,9 @@ class Copula:
         self.scores = {"CTG only": distress[half:]}
         losses = {}
         for name, rule in rules.items():
-            losses[name] = _loss(cohort.event[:half], fused(rule, prior, distress[:half], first))
+            losses[name] = log_losses(fused(rule, prior, distress[:half], first), cohort.event[:half])
             self.scores[name] = fused(rule, prior, distress[half:], terms[half:])
-        self.chosen = "pooling"
-        for name, loss in losses.items():
-            gap = loss - losses["pooling"]
-            if gap.mean() + 1.96 * gap.std() / len(gap) ** 0.5 < 0 and loss.mean() < losses[self.chosen].mean():
-                self.chosen = name
-        self.stacked = rules["stacked"]
+        self.chosen = choose({name: loss_sums(loss, losses["pooling"]) for name, loss in losses.items()})
 
     def gain(self, name: str) -> float:
         """AUC against the CTG alone."""
@@ -164,12 +145,7 @@ class Copula:
 
     def ranking(self) -> list[str]:
         """Rules by log-loss, the best first; what differs by less than .0005 stays in this order."""
-        return sorted(self.scores, key=lambda name: round(float(_loss(self.event, self.scores[name]).mean()), 3))
-
-
-def _loss(event: Event, probability: Array) -> Array:
-    clipped = np.clip(probability, CLIP, 1 - CLIP)
-    return -np.log(np.where(event, clipped, 1 - clipped))
+        return sorted(self.scores, key=lambda name: round(float(log_losses(self.scores[name], self.event).mean()), 3))
 
 
 def _copula(stored: StoredPairs) -> list[str]:
@@ -271,19 +247,18 @@ def _families(stored: StoredPairs, rows: Rows) -> list[str]:
             event, distress = one.label[order] == 1, one.probability[order, 1]
             theirs.append(distress)
             ours.append(fused(POOLING, float(event.mean()), distress, BirthSizes.of(z).terms(z)))
-        births = np.arange(len(event))
-        found = bootstrap(births, partial(_mean, auc, event, ours), draws=200)
-        slope = bootstrap(births, partial(_mean, _slope, event, ours), draws=200)
+        found = over_repeats(event, ours, auc, draws=200)
+        slope = over_repeats(event, ours, _slope, draws=200)
         ece = np.mean([expected_calibration_error(event, one) for one in ours])
         limit = np.mean([ece_limit(one, draws=200) for one in ours])
         body.append(
             [
                 ARMS[arm],
                 words(found),
-                _signed(_gain(event, ours, theirs, births)),
+                signed(difference(event, ours, theirs, auc, draws=300)),
                 f"{ece:.3f}, limit {limit:.3f}",
                 words(slope, 2),
-                _signed(net_benefit_difference(event, ours, theirs, 0.10, draws=200)),
+                signed(net_benefit_difference(event, ours, theirs, 0.10, draws=200)),
             ]
         )
     return [
@@ -307,12 +282,6 @@ def _families(stored: StoredPairs, rows: Rows) -> list[str]:
         "changes every family alike, and none beyond chance.",
         "",
     ]
-
-
-def _mean(
-    statistic: Callable[[Event, Array], float], event: Event, scores: list[Array], rows: NDArray[np.int64]
-) -> float:
-    return float(np.mean([statistic(event[rows], one[rows]) for one in scores]))
 
 
 def _slope(event: Event, score: Array) -> float:

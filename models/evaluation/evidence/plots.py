@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 mpl.use("Agg")
 
 from matplotlib import pyplot as plt
-from scipy.stats import binomtest
 from sklearn.metrics import roc_curve
 
 from models.ctg.acidaemia import LEADS_MIN
+from models.evaluation import held_out
 from models.evaluation.evidence.acidaemia import EVENTS, first_seed, over_seeds, scores
 from models.evaluation.evidence.stored import Rows, seeds
 from models.evaluation.metrics import auc
@@ -102,11 +102,9 @@ def _reliability(rows: Rows, folder: Path) -> Path:
 
 def reliability(axis: "plt.Axes", event: NDArray[np.bool_], score: Array, colour: str, name: str) -> None:
     """Observed against predicted in ten bins of equal size, with Wilson's intervals: a bin holds few events."""
-    for bin_ in np.array_split(np.argsort(score, kind="stable"), 10):
-        share, number = float(event[bin_].mean()), len(bin_)
-        low, high = binomtest(int(event[bin_].sum()), number).proportion_ci(0.95, method="wilson")
-        axis.plot([score[bin_].mean()] * 2, [low, high], color=colour, alpha=0.5)
-        axis.plot(score[bin_].mean(), share, "o", color=colour, markersize=4)
+    for one in held_out.reliability(event, score):
+        axis.plot([one.predicted] * 2, [one.low, one.high], color=colour, alpha=0.5)
+        axis.plot(one.predicted, one.observed, "o", color=colour, markersize=4)
     top = min(1.0, float(score.max()) + 0.05)
     axis.plot([0, top], [0, top], color="#999", linewidth=0.8, linestyle="--")
     axis.set(

@@ -42,6 +42,12 @@ def words(value: dict[str, Any], digits: int = 3) -> str:
     return f"{value['value']:.{digits}f}" + (f" ({ci[0]:.{digits}f} to {ci[1]:.{digits}f})" if ci else "")
 
 
+def signed(value: dict[str, Any]) -> str:
+    """A difference with its interval."""
+    low, high = value["ci95"]
+    return f"{value['value']:+.3f} ({low:+.3f} to {high:+.3f})"
+
+
 def table(head: Iterable[str], rows: Iterable[Iterable[str]]) -> list[str]:
     """Markdown."""
     titles = list(head)

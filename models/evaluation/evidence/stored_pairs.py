@@ -15,7 +15,7 @@ from scipy.special import logit
 from models.ctg.acidaemia import MILD, SEVERE, TARGETS, low_ph
 from models.evaluation.evidence.stored import Rows, column, read, seeds
 from models.fusion.conformal import Quantiles
-from models.fusion.paired import CLIP, BirthSizes, fused
+from models.fusion.paired import BirthSizes, acute_terms, fused
 from models.fusion.pooling import POOLING, FusionRule, Term
 from models.fusion.stacking import stack
 
@@ -106,7 +106,7 @@ class StoredPairs:
         event = self.event(target)
         made = []
         for fold, distress, terms in zip(self.folds, self.distress[target], self._terms, strict=True):
-            acute = logit(np.clip(distress, CLIP, 1 - CLIP)) - float(logit(prior))
+            acute = acute_terms(distress, float(logit(prior)))
             probability = np.zeros(len(event))
             for number in np.unique(fold):
                 out, kept = np.flatnonzero(fold == number), np.flatnonzero(fold != number)

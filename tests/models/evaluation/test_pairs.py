@@ -9,7 +9,9 @@ from models.bundle import Bundle
 from models.ctg.acidaemia import MILD, SEVERE
 from models.datasets.synthetic import write_ctu_uhb
 from models.evaluation.evidence import fusion, fusion_cohorts
+from models.evaluation.evidence.stored import signed
 from models.evaluation.evidence.stored_pairs import StoredPairs
+from models.evaluation.metrics import auc
 from models.evaluation.pairs import covered, fuse_births, pair_metrics
 from models.evaluation.report import evaluate
 from models.fusion.conformal import Quantiles
@@ -75,10 +77,10 @@ def test_stored_pairs_are_those_of_the_documents(stored: StoredPairs) -> None:
     assert np.isfinite(stored.z()).sum() == 416
     text = (STORED.parent / "fusion.md").read_text()
     for target in fusion.EVENTS:
-        value = fusion.over(stored, stored.fused(target), target, fusion.auc)
+        value = fusion.over(stored, stored.fused(target), target, auc)
         assert f"{value['value']:.3f} ({value['ci95'][0]:.3f} to {value['ci95'][1]:.3f})" in text
         margin = fusion.gain(stored, stored.fused(target), stored.distress[target], target)
-        assert fusion.signed(margin) in text
+        assert signed(margin) in text
         assert margin["ci95"][0] > -0.02
 
 
