@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
+from hashlib import sha256
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,6 @@ from federated.image_site import ALL, network_of
 from federated.plan import Plan
 from federated.run_folder import RunFolder
 from federated.server_app import final_trees
-from federated.simulated_sites import Site, provenance
 from federated.strategies.averaging import lane_of
 from federated.summaries import DECISIONS, against_local, auc, best_decision, macro_f1, specificity_cut
 from models.bundle import (
@@ -31,6 +31,7 @@ from models.ctg.boosting import booster_from
 from models.ctg.features import FEATURE_NAMES
 from models.ctg.pattern import VIEWS, View
 from models.ctg.trace_features import TRACE_FEATURE_NAMES
+from models.errors import InputError
 from models.ultrasound.export import to_onnx, to_safetensors
 from models.ultrasound.interval import Intervals, empty_counts
 from models.version import code_version
@@ -40,9 +41,27 @@ ULTRASOUND_FILES = ("ultrasound.json", SEGMENTER, WEIGHTS)
 
 
 def build(
-    run: RunFolder, plan: Plan, sites: list[Site], results: Mapping[str, Any], incumbent: Bundle | None
+    run: RunFolder,
+    plan: Plan,
+    data: list[dict[str, Any]],
+    results: Mapping[str, Any],
+    incumbent: Bundle | None,
+    lineage: Mapping[str, Any],
 ) -> Bundle:
-    """Write the candidate; a modality that was not trained is taken over from the bundle in service."""
+    """Write the candidate; a modality that was not trained is taken over from the bundle in service.
+
+    Parameters
+    ----------
+    run : RunFolder
+    plan : Plan
+    data : list of dict
+        Where each modality's rows came from.
+    results : mapping
+        What the federation told.
+    incumbent : Bundle or None
+    lineage : mapping
+        From what the bundle was made: run, plan and code by hash, rounds, sites.
+    """
     contents: dict[str, bytes] = {}
     manifest: dict[str, Any] = {
         "name": plan.name,
@@ -50,7 +69,8 @@ def build(
         "code_version": code_version(),
         "plan": plan.model_dump(mode="json"),
         "parent": incumbent.identifier if incumbent else None,
-        "data": provenance(sites),
+        "lineage": dict(lineage),
+        "data": list(data),
         "training": {},
         "metrics": {},
         "sites": {},
@@ -73,15 +93,38 @@ def build(
             manifest["sites"][modality] = incumbent.manifest["sites"][modality]
             manifest["training"][modality] = _training_of(incumbent, modality)
             manifest["data"] += [entry for entry in incumbent.manifest["data"] if entry["modality"] == modality]
-        elif modality != "acidaemia":  # a bundle works without it
-            raise ValueError(f"the plan has no [{modality}] and there is no bundle in service to take it from")
     if "lost" in results:
         manifest["lost_sites"] = results["lost"]
     manifest["synthetic"] = any(entry["name"].startswith("synthetic") for entry in manifest["data"])
+    manifest["lineage"]["model"] = model_hash(contents)
     manifest = json.loads(json.dumps(manifest, sort_keys=True))  # the order in which it is stored
     contents[CARD] = model_card(manifest).encode()
     contents["LICENSE"] = licence(manifest, sorted(contents)).encode()
     return save(run.candidate, contents, manifest)
+
+
+def require_whole(plan: Plan, incumbent: Bundle | None) -> None:
+    """Refuse a plan, before it is trained, whose candidate would lack a part that every bundle has.
+
+    Raises
+    ------
+    InputError
+        Naming the part.
+    """
+    for modality in ("ctg", "ultrasound"):
+        if getattr(plan, modality) is None and (incumbent is None or modality not in incumbent.manifest["metrics"]):
+            raise InputError(
+                f"the plan has no [{modality}] and there is no bundle in service to take it from: add a section, or "
+                "name a bundle with --incumbent"
+            )
+
+
+def model_hash(contents: Mapping[str, bytes]) -> str:
+    """SHA-256 over a bundle's files: the same for the same models, whenever and wherever they were trained."""
+    digest = sha256()
+    for name, content in sorted(contents.items()):
+        digest.update(f"{name}\0".encode() + sha256(content).digest())
+    return digest.hexdigest()
 
 
 def _training_of(incumbent: Bundle, modality: str) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""``fetal-health federate``: run a plan on this machine."""
+"""``fetal-health federate``: run a plan on this machine or between hospitals."""
 
 import os
 import subprocess
@@ -9,10 +9,12 @@ from typing import Annotated
 import typer
 
 from federated import runs
+from federated.deployment.commands import add_to
 from models.bundle import shipped
 from models.errors import InputError
 
-app = typer.Typer(no_args_is_help=True, help="Federated training with Flower's simulation on this machine.")
+app = typer.Typer(no_args_is_help=True, help="Federated training: simulated on this machine, or between hospitals.")
+add_to(app)
 
 
 @app.command("run")
@@ -22,6 +24,9 @@ def run(
     folder: Annotated[Path | None, typer.Option(help="Run folder; one that was interrupted goes on.")] = None,
     incumbent: Annotated[Path | None, typer.Option(help="Bundle to compare with; default: the shipped one.")] = None,
     home: Annotated[Path, typer.Option(help="Where run folders go.", envvar="FETAL_HEALTH_HOME")] = Path("var"),
+    on: Annotated[
+        Path | None, typer.Option(help="Folder of a federation that is served: between its hospitals.")
+    ] = None,
 ) -> None:
     """Train a candidate bundle and judge it; exit code 3 when the gate refuses it."""
     plans = runs.shipped_plans()
@@ -34,7 +39,7 @@ def run(
             target = target.rename(folder)
         folder = target
     judge = incumbent or (shipped() if (shipped() / "manifest.json").exists() else None)
-    line = runs.command(folder, data.resolve() if data else None, judge)
+    line = runs.command(folder, data.resolve() if data else None, judge, on)
     typer.echo(f"run folder: {folder}")
     process = subprocess.Popen(line, env={**os.environ})
     (folder / "pid").write_text(str(process.pid), encoding="utf-8")

@@ -7,6 +7,7 @@ trees and weights, never with rows.
 import json
 import os
 from functools import lru_cache
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -16,10 +17,12 @@ from flwr.clientapp import ClientApp
 from federated.disclosure import floored
 from federated.fitness import schema
 from federated.fusion_learning import paired_rows
+from federated.linkage import draw, meet, note_duplicates, tell_marks
 from federated.messages import as_arrays, as_record, compressed, decode, encode
+from federated.packing import wrapped
 from federated.plan import Plan, lanes_of
 from federated.secure_exchange import masked, new_keys, reveal, shares_for
-from federated.simulated_sites import SITES_VARIABLE, Site, birth_rows, ctg_rows, head_rows, mine
+from federated.site_data import SITES_VARIABLE, Site, birth_rows, ctg_rows, head_rows, mine
 from federated.site_errors import guarded
 from federated.strategies.averaging import WeightReply, join, lane_numbers, lane_of
 from federated.strategies.rounds import spread
@@ -27,13 +30,14 @@ from federated.tree_site import TreeSite
 from federated.tree_tasks import acidaemia_rows, pattern_rows
 from models.ctg.acidaemia import MILD
 from models.ctg.calibration import Calibration
+from models.datasets.synthetic import is_synthetic
 
 if TYPE_CHECKING:  # a CTG message must not load torch
     from federated.image_site import ImageSite
     from federated.shared_site import SharedSite
     from models.representation.examples import Examples
 
-app = ClientApp(mods=[guarded, masked])
+app = ClientApp(mods=[guarded, wrapped, masked])
 
 
 def _key(message: Message, context: Context) -> tuple[int, str, str]:
@@ -97,6 +101,7 @@ def describe(message: Message, context: Context) -> Message:
             "strata": [floored(count) for count in site.strata],
             "classes": sum(count > 0 for count in site.strata),
             "schema": schema(),
+            "data": json.dumps({"modality": site.modality, "synthetic": is_synthetic(Path(site.data))}),
         }
     )
     return Message(RecordDict({"site": record}), reply_to=message)
@@ -105,6 +110,10 @@ def describe(message: Message, context: Context) -> Message:
 app.query("keys")(new_keys)
 app.query("shares")(shares_for)
 app.query("unmask")(reveal)
+app.query("meet")(meet)
+app.query("draw")(draw)
+app.query("marks")(tell_marks)
+app.query("duplicates")(note_duplicates)
 
 
 @app.train("trees")

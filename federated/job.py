@@ -10,6 +10,7 @@ import json
 import os
 import signal
 import sys
+from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 from types import FrameType
@@ -23,7 +24,8 @@ os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
 
 from federated.plan import Plan, load
 from federated.run_folder import RunFolder
-from federated.simulated_sites import SITES_VARIABLE, cut
+from federated.simulated_sites import cut
+from federated.site_data import SITES_VARIABLE, provenance
 from models.bundle import Bundle
 from models.datasets import synthetic
 from models.errors import FetalHealthError
@@ -31,12 +33,53 @@ from models.errors import FetalHealthError
 GATE_REFUSED = 3
 
 
+Trained = tuple[dict[str, Any], list[dict[str, Any]]]
+
+
 class Stopped(BaseException):
     """The job was asked to stop."""
 
 
-def run(folder: RunFolder, plan: Plan, data: Path | None, incumbent: Bundle | None) -> int:
-    """Run a plan to its end and return the exit code."""
+def run(folder: RunFolder, plan: Plan, data: Path | None, incumbent: Bundle | None, on: Path | None = None) -> int:
+    """Run a plan to its end and return the exit code.
+
+    Parameters
+    ----------
+    folder : RunFolder
+    plan : Plan
+    data : Path or None
+        Data sets, which are cut into simulated sites.
+    incumbent : Bundle or None
+        The bundle in service.
+    on : Path or None
+        A federation's folder: the run is between its hospitals then, and `data` is not used.
+    """
+    if not plan.shared:
+        from federated.candidate import require_whole
+
+        require_whole(plan, incumbent)
+    results, entries = _simulated(folder, plan, data, incumbent) if on is None else _between_hospitals(folder, plan, on)
+    if plan.shared:
+        return _study(folder, results["shared"])
+    from federated.candidate import build
+    from federated.gate import judge
+
+    if folder.candidate.exists():
+        candidate = Bundle(folder.candidate)
+    else:
+        candidate = build(folder, plan, entries, results, incumbent, _lineage(folder, plan, on))
+    candidate.warm()
+    verdicts = judge(candidate.manifest, incumbent.manifest, plan.gate) if incumbent else []
+    passed = all(verdict.passed for verdict in verdicts)
+    (folder.path / "gate.json").write_text(json.dumps([asdict(v) for v in verdicts], indent=1), encoding="utf-8")
+    for verdict in verdicts:
+        folder.event("gate", verdict=verdict.words())
+    model = candidate.manifest.get("lineage", {}).get("model", "")[:12]
+    folder.event("finished", candidate=candidate.identifier, model=model, gate="passed" if passed else "refused")
+    return 0 if passed else GATE_REFUSED
+
+
+def _simulated(folder: RunFolder, plan: Plan, data: Path | None, incumbent: Bundle | None) -> Trained:
     if plan.synthetic:
         data = folder.path / "data"
         if not (data / synthetic.MARK).exists():
@@ -46,23 +89,29 @@ def run(folder: RunFolder, plan: Plan, data: Path | None, incumbent: Bundle | No
     sites = cut(plan, data, folder.sites, incumbent.folder if incumbent else None)
     folder.event("started", plan=plan.name, sites=len(sites), pid=os.getpid())
     simulate(folder, len(sites))
-    results = json.loads((folder.path / "results.json").read_text(encoding="utf-8"))
-    if plan.shared:
-        return _study(folder, results["shared"])
-    from federated.candidate import build
-    from federated.gate import judge
+    return json.loads((folder.path / "results.json").read_text(encoding="utf-8")), provenance(sites)
 
-    candidate = (
-        Bundle(folder.candidate) if folder.candidate.exists() else build(folder, plan, sites, results, incumbent)
-    )
-    candidate.warm()
-    verdicts = judge(candidate.manifest, incumbent.manifest, plan.gate) if incumbent else []
-    passed = all(verdict.passed for verdict in verdicts)
-    (folder.path / "gate.json").write_text(json.dumps([asdict(v) for v in verdicts], indent=1), encoding="utf-8")
-    for verdict in verdicts:
-        folder.event("gate", verdict=verdict.words())
-    folder.event("finished", candidate=candidate.identifier, gate="passed" if passed else "refused")
-    return 0 if passed else GATE_REFUSED
+
+def _between_hospitals(folder: RunFolder, plan: Plan, on: Path) -> Trained:
+    import logging
+
+    from federated.deployment.conduct import conduct, data_entries
+    from federated.deployment.federation import FederationFolder
+
+    logging.getLogger("flwr").setLevel(logging.ERROR)
+    federation = FederationFolder(on)
+    folder.event("started", plan=plan.name, federation=federation.name, pid=os.getpid())
+    results = conduct(folder, plan, federation)
+    return results, data_entries(results)
+
+
+def _lineage(folder: RunFolder, plan: Plan, on: Path | None) -> dict[str, Any]:
+    """From what a candidate was made."""
+    from federated.deployment.bundle import bundle_hash, code_hash
+
+    rounds = {event["modality"]: event["round"] for event in folder.events() if event["kind"] == "round"}
+    made = {"run": folder.path.name, "bundle": bundle_hash(plan), "code": code_hash(), "rounds": rounds}
+    return {**made, "federation": json.loads((on / "federation.json").read_text())["name"]} if on else made
 
 
 def _study(folder: RunFolder, results: dict[str, Any]) -> int:
@@ -127,19 +176,26 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("folder", type=Path)
     parser.add_argument("--data", type=Path)
     parser.add_argument("--incumbent", type=Path)
+    parser.add_argument("--on", type=Path, help="a federation's folder: run between its hospitals")
     options = parser.parse_args(arguments)
     signal.signal(signal.SIGINT, _stop)
     folder = RunFolder(options.folder.resolve())
     try:
         plan = load(folder.path / "plan.toml")
         incumbent = Bundle(options.incumbent) if options.incumbent else None
-        return run(folder, plan, options.data, incumbent)
+        return run(folder, plan, options.data, incumbent, options.on)
     except (Stopped, KeyboardInterrupt):
         folder.event("stopped", next="run the same command again to go on from the last whole round")
         # Flower's server thread still waits for its round; Ray's processes end with this one.
         os._exit(130)
     except FetalHealthError as error:
         folder.event("failed", reason=str(error))
+        return 1
+    except OSError as error:
+        reason = f"{error.strerror or error}: {error.filename or folder.path}; run the same command again to go on"
+        with suppress(OSError):
+            folder.event("failed", reason=reason)
+        print(reason, file=sys.stderr)
         return 1
     except Exception as error:
         folder.event("failed", reason=f"{type(error).__name__}: {error}")

@@ -170,12 +170,14 @@ def lanes_of(plan: UltrasoundPlan | SharedPlan) -> range:
 
 
 class ParticipationPlan(_Section):
-    """How many sites a run needs, and how long it waits for them.
+    """Which sites a run asks, how many it needs, and how long it waits for them.
 
-    Without `minimum_sites` every site is needed. With it, a site that fails or stays silent leaves the run, by name, as
-    long as so many of its modality are left.
+    `sites` names the hospitals of a run between hospitals; nobody else gets a message. Without `minimum_sites` every
+    site is needed. With it, a site that fails or stays silent leaves the run, by name, as long as so many of its
+    modality are left. `connect_within_s` is the time for approvals, and again for connections.
     """
 
+    sites: tuple[str, ...] = ()
     minimum_sites: int | None = Field(None, ge=1)
     connect_within_s: float = Field(120.0, gt=0)
     answer_within_s: float = Field(3600.0, gt=0)

@@ -14,6 +14,10 @@ class SiteFailureError(FetalHealthError):
     """So few sites are left that the run must end; the message names those that are lost, and why."""
 
 
+class UnsoundReplyError(FetalHealthError):
+    """A site's answer cannot be used; the message says why, without the site's name."""
+
+
 class _Member(Protocol):
     @property
     def name(self) -> str: ...

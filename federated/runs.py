@@ -84,18 +84,19 @@ def require_training() -> None:
             raise FetalHealthError("training is not installed here; run `make install` without SERVE_ONLY")
 
 
-def command(folder: Path, data: Path | None, incumbent: Path | None) -> list[str]:
+def command(folder: Path, data: Path | None, incumbent: Path | None, on: Path | None = None) -> list[str]:
     """The job's command line; raises as `require_training` does."""
     require_training()
     line = [sys.executable, "-m", "federated.job", str(folder)]
     line += ["--data", str(data)] if data else []
     line += ["--incumbent", str(incumbent)] if incumbent else []
+    line += ["--on", str(on.resolve())] if on else []
     return line
 
 
-def start(folder: Path, data: Path | None, incumbent: Path | None) -> int:
+def start(folder: Path, data: Path | None, incumbent: Path | None, on: Path | None = None) -> int:
     """Start the job in the background and return its process id; its output goes to ``log.txt``."""
-    line = command(folder, data, incumbent)
+    line = command(folder, data, incumbent, on)
     with (folder / "log.txt").open("ab") as log:
         process = subprocess.Popen(line, stdout=log, stderr=subprocess.STDOUT, start_new_session=True)
     _children[process.pid] = process

@@ -14,8 +14,9 @@ from flwr.app import Array, ArrayRecord, ConfigRecord, Context, Message, RecordD
 from flwr.clientapp.typing import ClientAppCallable
 from numpy.typing import NDArray
 
+from federated.roster import UnsoundReplyError
 from federated.secure_sums import Member, PublicKeys, SecureSumError, packed, unmask, unpacked
-from federated.simulated_sites import mine
+from federated.site_data import mine
 from federated.site_grid import Federation, Node
 
 Sums = dict[str, dict[str, NDArray[Any]]]
@@ -70,19 +71,37 @@ def summed(
     secure : bool
         No single answer reaches the server then, and `each` is not called.
     each : callable
-        Given a site's name and answer.
+        Given a site's name and answer; raises UnsoundReplyError where it cannot be used.
+
+    Raises
+    ------
+    SiteFailureError
+        So many sites were lost, or answered what cannot be used, that too few are left.
     """
     if secure:
         return _secure(federation, nodes, kind, content)
     total: Sums = {}
     for site, reply in federation.ask(nodes, kind, content):
-        if each:
-            each(site, reply)
-        for record, values in _records(reply.content).items():
+        answer = _records(reply.content)
+        try:
+            _check_finite(answer)
+            if each:
+                each(site, reply)
+        except UnsoundReplyError as error:
+            federation.roster.lose(nodes, [site], str(error))
+            continue
+        for record, values in answer.items():
             held = total.setdefault(record, {})
             for name, array in values.items():
                 held[name] = held[name] + array if name in held else array
     return total
+
+
+def _check_finite(answer: Sums) -> None:
+    for values in answer.values():
+        for name, array in values.items():
+            if not np.isfinite(array).all():
+                raise UnsoundReplyError(f"{name} is not finite: look for damaged rows there")
 
 
 def _secure(federation: Federation, nodes: list[Node], kind: str, content: RecordDict) -> Sums:

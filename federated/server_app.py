@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from federated.fitness import check_site
 from federated.fusion_learning import learn
+from federated.linkage import check_linkage
 from federated.messages import as_record
 from federated.plan import Plan, TreePlan, load
 from federated.roster import Roster, SiteFailureError
@@ -40,18 +41,41 @@ app = ServerApp()
 def main(grid: Grid, context: Context) -> None:
     """Train what the run folder's plan asks for and leave the results there, or the reason why there are none."""
     run = RunFolder(Path(os.environ[RUN_VARIABLE]))
+    plan = load(run.path / "plan.toml")
     try:
-        _train(grid, run)
+        federation = federation_of(grid, run, plan)
+        expected = len(list(run.sites.iterdir()))
+        train(federation, run, plan, everybody(federation, expected, plan.participation.connect_within_s))
     except FetalHealthError as error:
         run.keep_results(FAILURE, {"reason": str(error)})
 
 
-def _train(grid: Grid, run: RunFolder) -> None:
-    plan = load(run.path / "plan.toml")
+def federation_of(grid: Grid, run: RunFolder, plan: Plan) -> Federation:
+    """A grid as the plan wants it: its floor of sites, its deadline for answers."""
     roster = Roster(plan.participation.minimum_sites, partial(_lost, run))
-    federation = Federation(grid, roster, plan.participation.answer_within_s)
-    nodes = _who_is_there(federation, len(list(run.sites.iterdir())), plan)
-    results: dict[str, Any] = {}
+    return Federation(grid, roster, plan.participation.answer_within_s)
+
+
+def train(federation: Federation, run: RunFolder, plan: Plan, connected: list[Node]) -> None:
+    """Train all modalities of a plan and leave the results in the run folder.
+
+    Parameters
+    ----------
+    federation : Federation
+    run : RunFolder
+        Holds the rounds that are done already.
+    plan : Plan
+    connected : list of Node
+        Who may be asked; what they hold is still to be told.
+
+    Raises
+    ------
+    FetalHealthError
+        The run cannot go on; the message says why.
+    """
+    roster = federation.roster
+    nodes, data = _described(federation, connected, plan)
+    results: dict[str, Any] = {"data": data}
     for modality, section in plan.trees():
         held = [node for node in nodes if node.modality == modality]
         results[modality] = _train_trees(federation, run, plan, modality, section, held)
@@ -73,31 +97,37 @@ def _lost(run: RunFolder, site: str, why: str) -> None:
     run.event("lost", site=site, why=why)
 
 
-def _who_is_there(federation: Federation, expected: int, plan: Plan) -> list[Node]:
-    """Wait for all sites and ask each what it holds; refuse those that cannot take part."""
-    within = plan.participation.connect_within_s
-    deadline = time.monotonic() + within
+def everybody(federation: Federation, expected: int, within_s: float) -> list[Node]:
+    """Wait until so many nodes are connected: all of a simulation's.
+
+    Raises
+    ------
+    SiteFailureError
+        They are not, in time.
+    """
+    deadline = time.monotonic() + within_s
     while len(ids := sorted(federation.grid.get_node_ids())) < expected:
         if time.monotonic() > deadline:
-            raise SiteFailureError(f"only {len(ids)} of {expected} sites connected within {within:g} s")
+            raise SiteFailureError(f"only {len(ids)} of {expected} sites connected within {within_s:g} s")
         time.sleep(0.2)
-    unknown = [Node(node, str(node), "", 0, 0) for node in ids]
-    nodes = []
-    for _, reply in federation.ask(unknown, "query.describe", RecordDict()):
+    return [Node(node, str(node), "", 0, 0) for node in ids]
+
+
+def _described(federation: Federation, connected: list[Node], plan: Plan) -> tuple[list[Node], dict[str, Any]]:
+    """Ask each site what it holds, refuse those that cannot take part, and women who stand at two sites."""
+    nodes, data = [], {}
+    for known, reply in federation.ask(connected, "query.describe", RecordDict()):
         site = reply.content["site"]
-        held = (str(site["name"]), str(site["modality"]), plan.modalities())
+        # Who a site of a deployment is, its key has told; a simulated one says it.
+        name = str(site["name"]) if known.isdigit() else known
+        held = (name, str(site["modality"]), plan.modalities())
         check_site(*held, int(site["rows"]), int(site["classes"]), str(site["schema"]))
-        nodes.append(
-            Node(
-                reply.metadata.src_node_id,
-                str(site["name"]),
-                str(site["modality"]),
-                int(site["rows"]),
-                int(site["groups"]),
-                tuple(site["strata"]),
-            )
-        )
-    return sorted(nodes, key=lambda node: node.name)
+        counts = int(site["rows"]), int(site["groups"]), tuple(site["strata"])
+        nodes.append(Node(reply.metadata.src_node_id, name, str(site["modality"]), *counts))
+        data[name] = json.loads(str(site["data"]))
+    nodes = sorted(nodes, key=lambda node: node.name)
+    check_linkage(federation, nodes)
+    return nodes, data
 
 
 def _progress(run: RunFolder, modality: str, rounds: int, first: int) -> Progress:

@@ -6,7 +6,7 @@ import numpy as np
 
 from federated.plan import Plan
 from federated.shared_tasks import scan_examples, table_examples, trace_examples
-from federated.simulated_sites import Site, birth_rows, ctg_rows, head_rows
+from federated.site_data import Site, birth_rows, ctg_rows, head_rows
 from models.bundle import Bundle, shipped
 from models.datasets.hc18 import HeadImage
 from models.representation.examples import Examples

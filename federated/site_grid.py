@@ -1,16 +1,23 @@
 """Flower's grid as a federation of named sites: replies in order, a few at a time, counted; who is silent is lost."""
 
+import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any, TypeVar
 
 from flwr.app import Message, RecordDict
+from flwr.common.constant import ErrorCode
 from flwr.serverapp import Grid
 
+from federated.packing import pack, unpack
 from federated.roster import Roster
+from federated.site_errors import REASON, REASONS
 
 WAVE = 16
+# A reply is looked for at once, then less and less often.
+GONE = "it went away"
+FIRST_LOOK_S, LAST_LOOK_S = 0.05, 0.3
 T = TypeVar("T")
 
 
@@ -38,6 +45,13 @@ class Node:
 def bytes_of(message: Message) -> int:
     """Payload of the arrays in a message."""
     return sum(len(array.data) for record in message.content.array_records.values() for array in record.values())
+
+
+def _reason(reply: Message) -> str:
+    """Why a site did not answer: in words that are known here, never in words that came from there."""
+    if reply.error.reason in REASONS:
+        return str(reply.error.reason)
+    return GONE if reply.error.code == ErrorCode.NODE_UNAVAILABLE else REASON
 
 
 def in_waves(items: Iterable[T]) -> Iterator[list[T]]:
@@ -104,20 +118,45 @@ class SiteGrid(Grid):  # type: ignore[misc]
         for wave in in_waves(messages):
             asked = [message.metadata.dst_node_id for message in wave]
             self.bytes_down += sum(bytes_of(message) for message in wave)
-            replies = self.grid.send_and_receive(list(wave), timeout=self.timeout_s)
-            answers = {reply.metadata.src_node_id: reply for reply in replies}
+            answers = self._exchange(wave)
             good = {node: reply for node, reply in answers.items() if not reply.has_error()}
-            failed = [self.nodes[node].name for node in asked if node in answers and node not in good]
+            failed: dict[str, list[str]] = {}
+            for node in asked:
+                if node in answers and node not in good:
+                    failed.setdefault(_reason(answers[node]), []).append(self.nodes[node].name)
             silent = [self.nodes[node].name for node in asked if node not in answers]
             everybody = list(self.nodes.values())
-            if failed:
-                self.roster.lose(everybody, failed, "an error there; its own log says which")
+            for why, names in failed.items():
+                self.roster.lose(everybody, names, why)
             if silent:
                 self.roster.lose(everybody, silent, f"no answer within {self.timeout_s:g} s")
             self.bytes_up += sum(bytes_of(reply) for reply in good.values())
             for node in asked:
                 if node in good:
                     yield good.pop(node)
+
+    def _exchange(self, messages: list[Message]) -> dict[int, Message]:
+        """Replies by node, within the time; Flower's own exchange looks only every three seconds."""
+        packed: dict[int, RecordDict] = {}  # often all get the same content
+        for message in messages:
+            if id(message.content) not in packed:
+                packed[id(message.content)] = pack(message.content)
+            message.content = packed[id(message.content)]
+        outstanding = dict(zip(self.grid.push_messages(messages), messages, strict=True))
+        end, pause = time.monotonic() + self.timeout_s, FIRST_LOOK_S
+        answers: dict[int, Message] = {}
+        while outstanding:
+            for reply in self.grid.pull_messages(list(outstanding)):
+                asked = outstanding.pop(reply.metadata.reply_to_message_id)
+                if not reply.has_error():
+                    reply.content = unpack(reply.content)
+                answers[asked.metadata.dst_node_id] = reply
+            if time.monotonic() > end:
+                break
+            if outstanding:
+                time.sleep(pause)
+                pause = min(pause * 1.5, LAST_LOOK_S)
+        return answers
 
     def ask(self, nodes: Iterable[Node], kind: str, content: RecordDict) -> Iterator[tuple[str, Message]]:
         """Send the same content to all nodes that are not lost: replies with the site's name; raises as above."""

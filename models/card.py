@@ -61,6 +61,22 @@ def _how(training: Mapping[str, Any]) -> list[str]:
     return lines
 
 
+def _where(manifest: Mapping[str, Any]) -> str:
+    federation = manifest.get("lineage", {}).get("federation")
+    return f"between the hospitals of the federation {federation}" if federation else "with Flower's simulation"
+
+
+def _limits(manifest: Mapping[str, Any]) -> str:
+    simulated = "- The hospitals of the federation are simulated: public, single-centre data cut into sites.\n"
+    return LIMITS.replace(simulated, "") if "federation" in manifest.get("lineage", {}) else LIMITS
+
+
+def _lineage(lineage: Mapping[str, Any]) -> list[str]:
+    rounds = ", ".join(f"{name} {count}" for name, count in lineage["rounds"].items())
+    made = f"Run `{lineage['run']}`; plan and code approved as `{lineage['bundle'][:12]}`"
+    return ["## Lineage", "", f"{made} (code `{lineage['code'][:12]}`); rounds: {rounds}.", ""]
+
+
 def _cell(value: Any) -> str:
     """A figure of a site; a comparison with its interval."""
     if isinstance(value, Mapping):
@@ -77,7 +93,7 @@ def model_card(manifest: Mapping[str, Any]) -> str:
     lines += [
         f"Made {manifest['created']} by `fetal-health federate run {manifest['name']}`, version "
         f"{manifest['code_version']},",
-        "with Flower's simulation.",
+        f"{_where(manifest)}.",
         "",
         *_how(manifest.get("training", {})),
         "",
@@ -118,7 +134,9 @@ def model_card(manifest: Mapping[str, Any]) -> str:
         lines.append("")
     if lost := manifest.get("lost_sites"):
         lines += ["Lost during the run: " + "; ".join(f"{name} ({why})" for name, why in lost.items()) + ".", ""]
-    lines += ["## Limits", "", LIMITS, ""]
+    if "lineage" in manifest:
+        lines += _lineage(manifest["lineage"])
+    lines += ["## Limits", "", _limits(manifest), ""]
     return "\n".join(lines)
 
 

@@ -10,7 +10,7 @@ from sklearn.model_selection import StratifiedKFold
 
 from federated.evidence.parts import FOLDS, SEEDS, Rows, resume
 from federated.plan import AcidaemiaPlan, BoostingPlan, Plan
-from federated.simulated_sites import Births
+from federated.site_data import Births
 from federated.sites import birth_sites
 from federated.tree_site import TreeSite
 from federated.tree_tasks import acidaemia_rows, measured

@@ -16,7 +16,7 @@ from federated.runs import shipped_plans
 from federated.shared_site import SharedSite
 from federated.shared_tasks import scan_examples, table_examples, trace_examples
 from federated.shared_training import train_shared_sites
-from federated.simulated_sites import LABELS, Births
+from federated.site_data import LABELS, Births
 from federated.sites import birth_sites, ctg_sites, head_sites
 from federated.tree_site import SiteRows, TreeSite
 from federated.tree_tasks import acidaemia_rows, measured, pattern_rows

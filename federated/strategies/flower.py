@@ -1,29 +1,28 @@
 """Flower strategies: fixed sites, every reply needed, aggregation by the pure functions beside this."""
 
-import zlib
 from abc import abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, cast
 
 import numpy as np
-from flwr.app import Array, ArrayRecord, ConfigRecord, Message, MetricRecord, RecordDict
+from flwr.app import ArrayRecord, ConfigRecord, Message, MetricRecord, RecordDict
 from flwr.serverapp import Grid
 from flwr.serverapp.strategy import Strategy
 from numpy.typing import NDArray
 
 from federated.compression import unpack
 from federated.disclosure import floored
-from federated.messages import as_arrays, as_record, decode, encode
+from federated.messages import as_arrays, as_record, encode
 from federated.plan import AggregationPlan, CompressionPlan, Plan, TreePlan
-from federated.roster import SiteFailureError
+from federated.roster import SiteFailureError, UnsoundReplyError
 from federated.secure_exchange import summed
 from federated.site_grid import Federation, Node, in_waves
 from federated.strategies.averaging import WeightReply
 from federated.strategies.rounds import Rounds
-from federated.strategies.tree_documents import Document, check_trees, new_trees
+from federated.strategies.tree_documents import Document, new_trees
+from federated.strategies.tree_replies import check_sums, trees_of
 from federated.strategies.weighted_bagging import TreeReply
 from federated.strategies.weighting import SiteCounts
-from federated.tree_tasks import task_of
 from federated.tree_training import finish_round, proposal_of, proposers
 
 Progress = Callable[[int, dict[str, Any]], None]
@@ -154,10 +153,14 @@ class Trees(SiteStrategy):
         """Merge every lane."""
         parts: dict[int, list[TreeReply]] = {}
         for reply in replies:
-            for lane, array in reply.content["model"].items():
-                name = self.names[reply.metadata.src_node_id]
-                one = self._trees_of(name, array)
-                weight = float(cast(float, reply.content["metrics"]["weight"]))
+            name = self.names[reply.metadata.src_node_id]
+            weight = float(cast(float, reply.content["metrics"]["weight"]))
+            try:
+                grown = {lane: trees_of(self.section, array) for lane, array in reply.content["model"].items()}
+            except UnsoundReplyError as error:
+                self.grid.roster.lose(self.nodes, [name], str(error))
+                continue
+            for lane, one in grown.items():
                 named = TreeReply(name, weight, one["trees"], one["tree_class"])
                 parts.setdefault(int(lane), []).append(named)
         if not parts:
@@ -166,15 +169,6 @@ class Trees(SiteStrategy):
         merged = self._summed(proposals)
         self.keep(round_number, (merged, self.left_out))
         return lane_record({round_number: merged})
-
-    def _trees_of(self, site: str, array: Array) -> Document:
-        task = task_of(self.section)
-        try:
-            one = decode(array)
-            check_trees(one["trees"], one["tree_class"], len(task.columns), task.outputs)
-        except (ValueError, KeyError, TypeError, zlib.error) as error:
-            raise SiteFailureError(f"site {site} replied with {error}: install the same version everywhere") from None
-        return one
 
     def _summed(self, proposals: dict[int, Document]) -> dict[int, Document]:
         record = ArrayRecord({str(lane): encode(document) for lane, document in proposals.items()})
@@ -185,10 +179,11 @@ class Trees(SiteStrategy):
             for lane, proposal in proposals.items()
         }
         losses: dict[str, float] = {}
+        held = {node.name: node.rows for node in self.nodes}
 
         def look(name: str, reply: Message) -> None:
             for lane, end in ends.items():
-                check_sums(name, reply.content["sums"][str(lane)].numpy(), int(end[-1]))
+                check_sums(reply.content["sums"][str(lane)].numpy(), int(end[-1]), held[name])
             loss, rows = np.reshape(reply.content["metrics"]["left-out"], (-1, 2)).sum(axis=0)
             if floored(int(rows)):
                 losses[name] = round(float(loss / rows), 4)
@@ -200,25 +195,9 @@ class Trees(SiteStrategy):
         made = {}
         for lane, proposal in proposals.items():
             sums = total["sums"][str(lane)]
-            check_sums("(all together)", sums, int(ends[lane][-1]))
+            check_sums(sums, int(ends[lane][-1]))
             made[lane] = finish_round(self.section, proposal, np.split(sums, ends[lane][:-1]))
         return made
-
-
-def check_sums(site: str, sums: NDArray[np.float64], nodes: int) -> None:
-    """Refuse sums over other trees, or sums that are no numbers.
-
-    Raises
-    ------
-    SiteFailureError
-        Naming the site, and what to do.
-    """
-    if sums.shape != (nodes, 2):
-        raise SiteFailureError(
-            f"site {site} summed over {sums.shape[0]} nodes instead of {nodes}: install the same version everywhere"
-        )
-    if not np.isfinite(sums).all() or (sums[:, 1] < 0).any():
-        raise SiteFailureError(f"site {site} replied with sums that are not finite: look for damaged rows there")
 
 
 def lane_record(rounds: dict[int, dict[int, Document]]) -> ArrayRecord:
@@ -275,7 +254,9 @@ class Averaging(SiteStrategy):
         waves = (list(self._read(wave, sent, losses)) for wave in in_waves(replies))
         after, rejected = self.rounds.combine(sent, waves)
         rows = {node.name: node.rows for node in self.nodes}
-        self.round_metrics["loss"] = sum(rows[name] * v for name, v in losses.items()) / sum(rows[n] for n in losses)
+        if losses:
+            total = sum(rows[name] for name in losses)
+            self.round_metrics["loss"] = sum(rows[name] * loss for name, loss in losses.items()) / total
         self.round_metrics["site_loss"] = {name: round(value, 4) for name, value in losses.items()}
         if rejected:
             self.round_metrics["rejected"] = [rejection.words() for rejection in rejected]
@@ -293,12 +274,14 @@ class Averaging(SiteStrategy):
         for reply in wave:
             name, metrics = self.names[reply.metadata.src_node_id], reply.content["metrics"]
             mean, variance = cast(list[float], metrics["loss"])
-            losses[name] = mean
+            if np.isfinite(mean):
+                losses[name] = mean
             try:
                 arrays = unpack(as_arrays(reply.content["model"]), self.held(reply, sent), self.compression)
             except ValueError as error:
-                raise SiteFailureError(
-                    f"site {name} replied with {error}: install the same version everywhere"
-                ) from None
+                self.grid.roster.lose(
+                    self.nodes, [name], f"it replied with {error}: install the same version everywhere"
+                )
+                continue
             lane_rows = dict(enumerate(cast(list[int], metrics["num-examples"])))
             yield self.rounds.reply(name, arrays, lane_rows, (mean, variance))

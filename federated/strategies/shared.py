@@ -16,7 +16,7 @@ from federated.run_folder import RunFolder
 from federated.shared_metrics import figures
 from federated.shared_site import Stage, Summaries, initial_lanes, part_of, travels
 from federated.shared_training import add_summaries, aligned, modalities_of, stages, start_of
-from federated.simulated_sites import MODALITY_OF
+from federated.site_data import MODALITY_OF
 from federated.site_grid import Federation, Node
 from federated.strategies.flower import Averaging, Progress
 from models.representation.examples import Array, Modality

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from federated.plan import AcidaemiaPlan, BoostingPlan
-from federated.simulated_sites import Births
+from federated.site_data import Births
 from federated.sites import birth_sites
 from federated.summaries import auc, feature_range, summarise_target
 from federated.tree_site import TreeSite

@@ -68,7 +68,7 @@ def test_the_candidate_is_whole_and_marked(finished: Path) -> None:
 
 def test_flower_gives_the_same_trees_as_the_loop_in_process(finished: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from federated.client_app import tree_site
-    from federated.simulated_sites import SITES_VARIABLE, mine
+    from federated.site_data import SITES_VARIABLE, mine
     from federated.tree_training import frame_of, train_sites
 
     monkeypatch.setenv(SITES_VARIABLE, str(finished / "sites"))
@@ -89,7 +89,7 @@ def test_flower_gives_the_same_weights_as_the_loop_in_process(finished: Path, mo
     from federated.image_training import train_image_sites
     from federated.plan import lanes_of
     from federated.run_folder import RunFolder
-    from federated.simulated_sites import SITES_VARIABLE, head_rows, mine
+    from federated.site_data import SITES_VARIABLE, head_rows, mine
 
     monkeypatch.setenv(SITES_VARIABLE, str(finished / "sites"))
     threads = torch.get_num_threads()

@@ -46,18 +46,31 @@ class Hospitals:
             (folder / str(node) / "site.json").write_text(json.dumps(site))
             self.contexts[node] = SimpleNamespace(node_config={"partition-id": node}, state=RecordDict())
 
-    def send_and_receive(self, messages: Iterable[Any], *, timeout: float | None = None) -> list[Any]:
-        replies = []
+    def push_messages(self, messages: Iterable[Any]) -> list[str]:
+        from federated.packing import unpack
+
+        self.replies: dict[str, Any] = {}
+        named = []
         for message in messages:
             node, kind = message.metadata.dst_node_id, message.metadata.message_type
-            if self.lost_at.get(node) == kind:
-                continue
-            content = self.answer(node, kind, message)
-            replies.append(
-                SimpleNamespace(metadata=SimpleNamespace(src_node_id=node), content=content, has_error=lambda: False)
+            name = f"{kind} {node}"
+            named.append(name)
+            if self.lost_at.get(node) != kind:
+                message.content = unpack(message.content)
+                self.replies[name] = node, self.answer(node, kind, message)
+        self.seen += [content for _, content in self.replies.values()]
+        return named
+
+    def pull_messages(self, message_ids: Iterable[str]) -> list[Any]:
+        return [
+            SimpleNamespace(
+                metadata=SimpleNamespace(src_node_id=self.replies[name][0], reply_to_message_id=name),
+                content=self.replies[name][1],
+                has_error=lambda: False,
             )
-        self.seen += [reply.content for reply in replies]
-        return replies
+            for name in message_ids
+            if name in self.replies
+        ]
 
     def answer(self, node: int, kind: str, message: Any) -> Any:
         from flwr.app import Message, MetricRecord, RecordDict
@@ -92,13 +105,13 @@ def summed_by(
     from flwr.app import RecordDict
 
     from federated.secure_exchange import summed
-    from federated.simulated_sites import SITES_VARIABLE
+    from federated.site_data import SITES_VARIABLE
     from federated.site_grid import Federation, Node
 
     monkeypatch.setenv(SITES_VARIABLE, str(folder))
     wire, roster = Hospitals(folder, **more), Roster(floor)
     nodes = [Node(k, f"s{k}", "ctg", 10, 5) for k in range(SITES)]
-    federation = Federation(wire, roster, 60.0)  # type: ignore[arg-type]
+    federation = Federation(wire, roster, 0.3)  # type: ignore[arg-type]
     return summed(federation, nodes, KIND, RecordDict(), secure=secure), wire, roster
 
 

@@ -69,7 +69,7 @@ def test_flower_gives_the_same_figures_as_the_loop_in_process(finished: Path, mo
     from federated.shared_metrics import judged
     from federated.shared_site import SharedSite
     from federated.shared_training import train_shared_sites
-    from federated.simulated_sites import SITES_VARIABLE, mine
+    from federated.site_data import SITES_VARIABLE, mine
 
     monkeypatch.setenv(SITES_VARIABLE, str(finished / "sites"))
     plan = load(finished / "plan.toml")

@@ -29,18 +29,22 @@ class Wire:
     def __init__(self, silent: set[int] | None = None) -> None:
         self.silent = silent or set()
         self.waves: list[int] = []
+        self.sent: dict[str, Any] = {}
 
-    def send_and_receive(self, messages: Iterable[Any], *, timeout: float | None = None) -> list[Any]:
-        sent = list(messages)
-        self.waves.append(len(sent))
+    def push_messages(self, messages: Iterable[Any]) -> list[str]:
+        self.sent = {f"m{message.metadata.dst_node_id}": message for message in messages}
+        self.waves.append(len(self.sent))
+        return list(self.sent)
+
+    def pull_messages(self, message_ids: Iterable[str]) -> list[Any]:
         return [
             SimpleNamespace(
-                metadata=SimpleNamespace(src_node_id=message.metadata.dst_node_id),
-                content=message.content,
+                metadata=SimpleNamespace(src_node_id=self.sent[name].metadata.dst_node_id, reply_to_message_id=name),
+                content=self.sent[name].content,
                 has_error=lambda: False,
             )
-            for message in reversed(sent)
-            if message.metadata.dst_node_id not in self.silent
+            for name in reversed(list(message_ids))
+            if self.sent[name].metadata.dst_node_id not in self.silent
         ]
 
 
@@ -64,7 +68,7 @@ def _asked(
     nodes = [Node(k + 1, f"site-{k:03d}", "ctg", 10, 5) for k in range(count)]
     wire = Wire(silent)
     roster = Roster(floor)
-    grid = Federation(wire, roster, 60.0).of(nodes)  # type: ignore[arg-type]
+    grid = Federation(wire, roster, 0.2).of(nodes)  # type: ignore[arg-type]
     content = RecordDict({"model": ArrayRecord({"0": Array(np.zeros(100, np.uint8))})})
     return grid, wire, list(grid.ask(nodes, "query.x", content))
 
@@ -91,7 +95,7 @@ def test_above_the_floor_a_lost_site_leaves_and_is_not_asked_again() -> None:
     grid, wire, replies = _asked(20, silent={4, 6}, floor=15)
     assert len(replies) == 18
     assert set(grid.roster.lost) == {"site-003", "site-005"}
-    assert grid.roster.lost["site-003"] == "no answer within 60 s"
+    assert grid.roster.lost["site-003"] == "no answer within 0.2 s"
     again = list(grid.ask(list(grid.nodes.values()), "query.y", RecordDict()))
     assert [name for name, _ in again] == [name for name, _ in replies]
     assert sum(wire.waves[2:]) == 18

@@ -1,0 +1,155 @@
+"""A federation of real processes over TLS on loopback: a server, hospitals, a job. Tests and benchmarks use it."""
+
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import IO
+
+from federated import runs
+from federated.deployment import kit
+from federated.deployment.bundle import bundle_hash
+from federated.deployment.federation import FederationFolder
+from federated.deployment.preflight import preflight
+from federated.deployment.site import SiteFolder
+from federated.plan import load
+from federated.run_folder import RunFolder
+from models.bundle import shipped
+
+
+def free_port() -> int:
+    """A port that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+class Loopback:
+    """A federation in a folder.
+
+    Parameters
+    ----------
+    folder : Path
+    name : str
+        Of the federation.
+    """
+
+    def __init__(self, folder: Path, name: str = "loopback") -> None:
+        self.folder = folder
+        folder.mkdir(parents=True, exist_ok=True)
+        self.federation = FederationFolder.create(folder / "federation", name, "127.0.0.1", free_port(), free_port())
+        self.processes: dict[str, subprocess.Popen[bytes]] = {}
+
+    def start(self, name: str, *arguments: str) -> subprocess.Popen[bytes]:
+        """Start a `fetal-health` command; what it prints goes to ``NAME.log``."""
+        log: IO[bytes] = (self.folder / f"{name}.log").open("ab")
+        line = [sys.executable, "-m", "app.cli", *arguments]
+        process = subprocess.Popen(line, stdout=log, stderr=subprocess.STDOUT, start_new_session=True)
+        log.close()
+        self.processes[name] = process
+        return process
+
+    def printed(self, name: str) -> str:
+        """What a process has printed."""
+        return (self.folder / f"{name}.log").read_text(encoding="utf-8")
+
+    def serve(self) -> None:
+        """Start the server and wait until its outside door is open."""
+        self.start("server", "federate", "serve", "--folder", str(self.federation.path), "--bind", "127.0.0.1")
+        host, port = self.federation.address.split(":")
+        deadline = time.monotonic() + 60
+        while True:
+            try:
+                socket.create_connection((host, int(port)), 1).close()
+                return
+            except OSError:
+                if time.monotonic() > deadline or self.processes["server"].poll() is not None:
+                    raise RuntimeError(f"the server did not start: {self.printed('server')}") from None
+                time.sleep(0.1)
+
+    def invite(self, name: str) -> Path:
+        """A kit."""
+        return kit.create(self.federation, name, self.folder / "kits")
+
+    def site(self, name: str) -> SiteFolder:
+        """A hospital's folder."""
+        return SiteFolder(self.folder / "sites" / name)
+
+    def join(self, name: str, data: Path) -> SiteFolder:
+        """A hospital that has used its kit; its node is not started."""
+        made, target = self.invite(name), self.folder / "sites" / name
+        return SiteFolder.create(target, kit.read(made), made, preflight(name, data, None, self.folder))
+
+    def node(self, name: str) -> None:
+        """Start a hospital's node and wait until it is connected."""
+        log = self.folder / f"{name}.log"
+        seen = self.printed(name).count("connected to") if log.exists() else 0
+        self.start(name, "federate", "node", str(self.folder / "sites" / name))
+        deadline = time.monotonic() + 60
+        while self.printed(name).count("connected to") == seen:
+            if time.monotonic() > deadline or self.processes[name].poll() is not None:
+                raise RuntimeError(f"{name} did not start: {self.printed(name)}")
+            time.sleep(0.1)
+
+    def plan(self, text: str) -> Path:
+        """A plan file."""
+        path = self.folder / "plan.toml"
+        path.write_text(text, encoding="utf-8")
+        return path
+
+    def run(self, name: str, plan: Path | None = None) -> RunFolder:
+        """Start a job, or the same one again."""
+        run = RunFolder(self.folder / "runs" / name)
+        if plan is not None:
+            (run.path / "plan.toml").write_bytes(plan.read_bytes())
+        line = runs.command(run.path, None, shipped(), self.federation.path)
+        with (self.folder / f"{name}.log").open("ab") as log:
+            process = subprocess.Popen(line, stdout=log, stderr=subprocess.STDOUT, start_new_session=True)
+        (run.path / "pid").write_text(str(process.pid), encoding="utf-8")
+        self.processes[name] = process
+        return run
+
+    def approve(self, plan: Path, *names: str) -> None:
+        """Let hospitals approve a plan as soon as it is on offer."""
+        bundle = bundle_hash(load(plan))
+        for name in names:
+            site = self.site(name)
+            while not (site.path / "offers" / f"{bundle}.json").exists():
+                time.sleep(0.2)
+            site.approve(bundle, "the hospital")
+
+    def rounds(self, run: RunFolder) -> int:
+        """Whole rounds so far."""
+        return sum(event["kind"] == "round" for event in run.events())
+
+    def wait_for_round(self, run: RunFolder, number: int, within_s: float = 120) -> None:
+        """Wait until so many rounds are done."""
+        deadline = time.monotonic() + within_s
+        while self.rounds(run) < number:
+            if time.monotonic() > deadline:
+                raise RuntimeError(f"only {self.rounds(run)} rounds: {self.printed(run.path.name)}")
+            time.sleep(0.05)
+
+    def wait(self, run: RunFolder, within_s: float = 240) -> int:
+        """The job's exit code."""
+        return self.processes[run.path.name].wait(within_s)
+
+    def kill(self, name: str) -> None:
+        """End a process without a word (SIGKILL)."""
+        self.processes[name].send_signal(signal.SIGKILL)
+        self.processes.pop(name).wait(20)
+
+    def stop(self) -> None:
+        """End everything in order."""
+        for process in reversed(self.processes.values()):
+            if process.poll() is None:
+                process.terminate()
+        for process in self.processes.values():
+            try:
+                process.wait(10)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait(10)
+        self.processes.clear()

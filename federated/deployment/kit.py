@@ -1,0 +1,171 @@
+"""A hospital's start-up kit: one file with all that it needs to join, good for one use.
+
+The kit holds a key pair that is good for one thing, once: to register the key that the hospital makes for itself.
+"""
+
+import io
+import json
+import re
+import secrets
+import zipfile
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from federated.deployment.federation import FederationFolder, Hospital
+from federated.deployment.identity import PrivateKey, load_private, new_key, private_pem, public_pem
+from models.errors import InputError
+
+VALID_DAYS = 30
+_NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,40}")
+SERVICE = """# Copy to /etc/systemd/system, then `systemctl enable --now fetal-health-node`.
+[Unit]
+Description=Fetal-Health federation node of {name}
+After=network-online.target
+Wants=network-online.target
+
+[Service]
+User=fetal-health
+ExecStart=/opt/fetal-health/.venv/bin/fetal-health federate node /var/lib/fetal-health/{name}
+Restart=on-failure
+RestartSec=10
+NoNewPrivileges=yes
+ProtectSystem=strict
+ProtectHome=yes
+PrivateTmp=yes
+ReadWritePaths=/var/lib/fetal-health/{name}
+
+[Install]
+WantedBy=multi-user.target
+"""
+COMPOSE = """# The node in a container: `docker compose up -d`. No port is published: it only calls out, to {address}.
+services:
+  node:
+    image: fetal-health-federation
+    command: ["federate", "node", "/site"]
+    restart: unless-stopped
+    read_only: true
+    tmpfs: [/tmp]
+    cap_drop: [ALL]
+    security_opt: ["no-new-privileges:true"]
+    volumes:
+      - ./{name}:/site
+      - ./data:/data:ro
+"""
+README = """Kit of {name} for the federation {federation}. Good for one use, until {expires}. Keep it secret until then.
+
+On the hospital's machine, with Fetal-Health installed (`make install`):
+
+    fetal-health federate join {name}.kit --data FOLDER_WITH_YOUR_DATA
+
+It checks the data, makes the hospital's own key (which never leaves), registers it, shows every plan that is on offer
+and asks before it approves one. It then answers the federation until it is stopped. It only calls out, to {address}.
+To keep it running: fetal-health-node.service (systemd) or compose.yaml (container).
+Fetal-Health is a research prototype, not a medical device.
+"""
+
+
+@dataclass(frozen=True)
+class Kit:
+    """What a kit says.
+
+    Attributes
+    ----------
+    hospital, federation, address : str
+        Names, and ``host:port`` of the server.
+    number : int
+        The hospital's place in the order of invitation.
+    identifier, expires : str
+    authority : bytes
+        Certificate to trust, PEM.
+    key : PrivateKey
+        For enrolment, once.
+    """
+
+    hospital: str
+    federation: str
+    address: str
+    number: int
+    identifier: str
+    expires: str
+    authority: bytes
+    key: PrivateKey
+
+
+def create(federation: FederationFolder, name: str, target: Path, days: int = VALID_DAYS) -> Path:
+    """Invite a hospital, or one that was revoked or lost its machine once more; its earlier kit ends.
+
+    Parameters
+    ----------
+    federation : FederationFolder
+    name : str
+        Lower-case letters, digits, hyphens.
+    target : Path
+        Folder for ``NAME.kit``.
+    days : int
+        Until it expires.
+
+    Raises
+    ------
+    InputError
+        The name cannot be used.
+    """
+    if not _NAME.fullmatch(name):
+        raise InputError(f"{name!r}: a hospital's name is lower-case letters, digits and hyphens, at most 41")
+    known = {hospital.name: hospital for hospital in federation.hospitals()}
+    number = known[name].number if name in known else len(known)
+    key, identifier = new_key(), secrets.token_hex(6)
+    expires = (datetime.now(UTC) + timedelta(days=days)).isoformat(timespec="seconds")
+    hospital = Hospital(name, number, "invited", identifier, public_pem(key.public_key()), expires)
+    if name in known:  # its old node stays shut out until the new kit is used
+        hospital = replace(hospital, node=known[name].node)
+    federation.keep(hospital, "kit.created", kit=identifier, expires=expires)
+    about = {
+        "hospital": name,
+        "federation": federation.name,
+        "address": federation.address,
+        "number": number,
+        "identifier": identifier,
+        "expires": expires,
+    }
+    words = {**about, "name": name}
+    files = {
+        "kit.json": json.dumps(about, indent=1).encode(),
+        "ca.crt": federation.authority,
+        "enrolment.key": private_pem(key),
+        "fetal-health-node.service": SERVICE.format(**words).encode(),
+        "compose.yaml": COMPOSE.format(**words).encode(),
+        "README.txt": README.format(**words).encode(),
+    }
+    made = io.BytesIO()
+    with zipfile.ZipFile(made, "w", zipfile.ZIP_DEFLATED) as archive:
+        for file, content in files.items():
+            archive.writestr(file, content)
+    target.mkdir(parents=True, exist_ok=True)
+    path = target / f"{name}.kit"
+    path.write_bytes(made.getvalue())
+    path.chmod(0o600)
+    return path
+
+
+def read(path: Path) -> Kit:
+    """Read a kit.
+
+    Raises
+    ------
+    InputError
+        It is no kit.
+    """
+    try:
+        with zipfile.ZipFile(path) as archive:
+            about = json.loads(archive.read("kit.json"))
+            return Kit(**about, authority=archive.read("ca.crt"), key=load_private(archive.read("enrolment.key")))
+    except (OSError, zipfile.BadZipFile, KeyError, ValueError, TypeError):
+        raise InputError(f"{path}: no kit; ask the federation's operator for `federate kit create`") from None
+
+
+def unpack(path: Path, folder: Path) -> None:
+    """Lay the unit and the compose file beside the site's own files."""
+    with zipfile.ZipFile(path) as archive:
+        for name in ("fetal-health-node.service", "compose.yaml", "README.txt"):
+            (folder / name).write_bytes(archive.read(name))
