@@ -82,16 +82,20 @@ class Loopback:
         made, target = self.invite(name), self.folder / "sites" / name
         return SiteFolder.create(target, kit.read(made), made, preflight(name, data, None, self.folder))
 
-    def node(self, name: str) -> None:
-        """Start a hospital's node and wait until it is connected."""
-        log = self.folder / f"{name}.log"
-        seen = self.printed(name).count("connected to") if log.exists() else 0
-        self.start(name, "federate", "node", str(self.folder / "sites" / name))
+    def nodes(self, *names: str) -> None:
+        """Start hospitals' nodes and wait until they are connected."""
+        before = {name: self._connections(name) for name in names}
+        for name in names:
+            self.start(name, "federate", "node", str(self.folder / "sites" / name))
         deadline = time.monotonic() + 60
-        while self.printed(name).count("connected to") == seen:
-            if time.monotonic() > deadline or self.processes[name].poll() is not None:
-                raise RuntimeError(f"{name} did not start: {self.printed(name)}")
-            time.sleep(0.1)
+        for name in names:
+            while self._connections(name) == before[name]:
+                if time.monotonic() > deadline or self.processes[name].poll() is not None:
+                    raise RuntimeError(f"{name} did not start: {self.printed(name)}")
+                time.sleep(0.1)
+
+    def _connections(self, name: str) -> int:
+        return self.printed(name).count("connected to") if (self.folder / f"{name}.log").exists() else 0
 
     def plan(self, text: str) -> Path:
         """A plan file."""
@@ -139,6 +143,11 @@ class Loopback:
     def kill(self, name: str) -> None:
         """End a process without a word (SIGKILL)."""
         self.processes[name].send_signal(signal.SIGKILL)
+        self.processes.pop(name).wait(20)
+
+    def end(self, name: str) -> None:
+        """Ask a process to end, as systemd would."""
+        self.processes[name].terminate()
         self.processes.pop(name).wait(20)
 
     def stop(self) -> None:

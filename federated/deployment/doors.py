@@ -28,12 +28,16 @@ FLEET = "/v1/fleet/"
 OUTSIDE = (FLEET, "/v1/hospital/")
 # Flower signs and checks times; a clock that is off by more would look like a forged message.
 CLOCK_TOLERANCE_S = 60.0
-# A node says hello every few seconds; one that was silent for longer has stopped.
-SESSION_S = 20.0
+# A node says hello every few seconds, also while it trains; one that was silent for longer has stopped.
+SESSION_S = 12.0
 
 
 class RefusedError(FetalHealthError):
     """A hospital is not let in; the message says why and what to do."""
+
+
+class OccupiedError(RefusedError):
+    """Another node with the same identity is there."""
 
 
 class OutsideDoor:
@@ -145,7 +149,7 @@ class Reception:
         session, last = self.sessions.get(hospital.name, ("", datetime.min.replace(tzinfo=UTC)))
         if said["session"] != session and (datetime.now(UTC) - last).total_seconds() < SESSION_S:
             self.federation.journal.write("hospital.twice", hospital=hospital.name)
-            raise RefusedError(
+            raise OccupiedError(
                 f"{hospital.name} is already connected from another machine or folder: two sites may not share one "
                 "identity; stop one, or ask for a kit of its own"
             )
@@ -176,7 +180,7 @@ class Reception:
                 try:
                     return JSONResponse(await run_in_threadpool(question, await request.json()))
                 except FetalHealthError as error:
-                    return JSONResponse({"error": str(error)}, 403)
+                    return JSONResponse({"error": str(error)}, 409 if isinstance(error, OccupiedError) else 403)
                 except (AttributeError, KeyError, TypeError, ValueError):
                     return JSONResponse({"error": "the statement lacks something: install the same release"}, 400)
 

@@ -11,7 +11,7 @@ import os
 import time
 from collections import OrderedDict
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from typing import Any
 
 os.environ.setdefault("FLWR_TELEMETRY_ENABLED", "0")
@@ -25,6 +25,7 @@ from flwr.supercore.run import RunNotRunningException
 from flwr.supernode.fleet_http_connection import http_request_response
 
 from federated.deployment.preflight import check_disk
+from federated.deployment.presence import Presence
 from federated.deployment.site import JoinError, SiteFolder
 from federated.packing import unpack
 from federated.plan import Plan
@@ -33,8 +34,6 @@ from federated.site_errors import DISK_FULL, NOT_APPROVED
 from models.errors import InputError
 
 BUSY_S, IDLE_S, IDLE_AFTER_S = 0.2, 1.0, 120.0
-HELLO_S = 5.0
-PLACE_S = 25.0
 PRECONDITION = 6  # Flower's code for an answer that was not tried
 RUNS_KEPT = 4
 
@@ -108,9 +107,15 @@ def work(site: SiteFolder) -> None:
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     with alone(site):
         site.journal.write("node.started")
-        waiting = _arrive(site)
-        say(site, waiting)
-        _connected(site, waiting)
+        presence = Presence(site)
+        presence.arrive()
+        try:
+            _connected(site, presence)
+        finally:
+            presence.leave()
+            site.journal.write("node.stopped")
+    if presence.refused:
+        raise presence.refused
 
 
 @contextmanager
@@ -130,47 +135,13 @@ def alone(site: SiteFolder) -> Iterator[None]:
         yield
 
 
-def _arrive(site: SiteFolder) -> list[str]:
-    """The first hello; after a crash the server may still hold the place of the node that was."""
-    deadline = time.monotonic() + PLACE_S
-    while True:
-        try:
-            return site.hello(arriving=True)
-        except JoinError as error:
-            if "already connected" not in str(error) or time.monotonic() > deadline:
-                raise
-            time.sleep(1)
-
-
-def _connected(site: SiteFolder, waiting: list[str]) -> None:
+def _connected(site: SiteFolder, presence: Presence) -> None:
     key = site.key
     public = key.public_key()
     assert isinstance(public, ec.EllipticCurvePublicKey)
     address, authority = str(site.about["address"]), (site.path / "ca.crt").read_bytes()
-    refused: list[JoinError] = []
-    try:
-        with http_request_response(address, False, authority, (key, public)) as connection:
-            try:
-                Node(site, connection).run(waiting)
-            except JoinError as error:  # Flower's connection would swallow it
-                refused.append(error)
-    finally:
-        with suppress(JoinError):
-            site.hello(leaving=True)
-        site.journal.write("node.stopped")
-    if refused:
-        raise refused[0]
-
-
-def say(site: SiteFolder, waiting: list[str]) -> None:
-    """Name plans that wait for an approval."""
-    for bundle in waiting:
-        _, plan = site.offer(bundle)
-        print(
-            f"plan {plan.name} ({bundle[:12]}) waits for approval: "
-            f"fetal-health federate approve {site.path} {bundle[:12]}",
-            flush=True,
-        )
+    with http_request_response(address, False, authority, (key, public)) as connection:
+        Node(site, connection, presence).run()
 
 
 class Node:
@@ -181,38 +152,27 @@ class Node:
     site : SiteFolder
     connection : tuple
         As `flwr.supernode.fleet_http_connection.http_request_response` gives it.
+    presence : Presence
     """
 
-    def __init__(self, site: SiteFolder, connection: Any) -> None:
+    def __init__(self, site: SiteFolder, connection: Any, presence: Presence) -> None:
         self.site = site
+        self.presence = presence
         (self.node_id, self.receive, self.send, self.get_run, _, self.pull, self.push, self.confirm) = connection
         self.runs = Runs(site)
 
-    def run(self, said: list[str]) -> None:
-        """Answer until interrupted or refused; `said` plans were named already."""
-        busy_until = hello_at = 0.0
+    def run(self) -> None:
+        """Answer until interrupted or refused."""
+        busy_until = 0.0
         print(
             f"{self.site.name}: connected to {self.site.about['federation']} at {self.site.about['address']}",
             flush=True,
         )
-        while True:
-            now = time.monotonic()
-            if now >= hello_at:
-                waiting = self._hello(said)
-                say(self.site, [bundle for bundle in waiting if bundle not in said])
-                said, hello_at = waiting, now + HELLO_S
+        while not self.presence.refused:
             if self._one():
                 busy_until = time.monotonic() + IDLE_AFTER_S
             else:
-                time.sleep(BUSY_S if now < busy_until else IDLE_S)
-
-    def _hello(self, before: list[str]) -> list[str]:
-        try:
-            return self.site.hello()
-        except JoinError as error:
-            if "cannot be reached" in str(error) or "does not answer" in str(error):
-                return before  # the server is away; Flower's connection tries again for ever
-            raise
+                time.sleep(BUSY_S if time.monotonic() < busy_until else IDLE_S)
 
     def _one(self) -> bool:
         """Answer one message, if there is one."""

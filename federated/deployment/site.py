@@ -34,6 +34,14 @@ class JoinError(FetalHealthError):
     """The federation cannot be reached, or does not let this hospital in; the message says why and what to do."""
 
 
+class UnreachableError(JoinError):
+    """The federation does not answer now; it may later."""
+
+
+class OccupiedError(JoinError):
+    """Another node with this hospital's identity is connected."""
+
+
 class SiteFolder:
     """Reads and writes the folder.
 
@@ -222,7 +230,7 @@ def ask(address: str, authority: Path, question: str, statement: dict[str, str])
     try:
         answer = httpx.post(url, json=statement, verify=context, timeout=15)
     except httpx.ConnectError as error:
-        raise JoinError(_why_not(address, str(error))) from None
+        raise _why_not(address, str(error)) from None
     except httpx.HTTPError as error:
         raise JoinError(
             f"the federation at {address} does not answer ({type(error).__name__}); is it running?"
@@ -232,13 +240,18 @@ def ask(address: str, authority: Path, question: str, statement: dict[str, str])
     except ValueError:
         raise JoinError(f"what answers at {address} is no federation of this kind") from None
     if answer.status_code != 200:
-        raise JoinError(str(told.get("error", f"refused with {answer.status_code}")))
+        kind = OccupiedError if answer.status_code == 409 else JoinError
+        raise kind(str(told.get("error", f"refused with {answer.status_code}")))
     return told
 
 
-def _why_not(address: str, words: str) -> str:
+def _why_not(address: str, words: str) -> JoinError:
     if "expired" in words:
-        return f"the certificate of {address} has expired: the server renews it when it is started again"
+        return JoinError(f"the certificate of {address} has expired: the server renews it when it is started again")
     if "CERTIFICATE" in words.upper():
-        return f"the certificate of {address} is not of the federation that made this kit: check the address or the kit"
-    return f"the federation at {address} cannot be reached: is it running, does the firewall let this machine out?"
+        return JoinError(
+            f"the certificate of {address} is not of the federation that made this kit: check the address or the kit"
+        )
+    return UnreachableError(
+        f"the federation at {address} cannot be reached: is it running, does the firewall let this machine out?"
+    )

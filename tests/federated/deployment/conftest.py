@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from models.datasets.synthetic import write_uci
+from models.datasets.synthetic import MARK, write_uci
 from tests.conftest import need
 
 HOSPITALS = ("anne", "luke", "mary")
@@ -31,6 +31,7 @@ connect_within_s = 40
 def write_data(folder: Path, seed: int) -> Path:
     """A hospital's synthetic table."""
     write_uci(folder, women=30, seed=seed)
+    (folder / MARK).touch()
     return folder
 
 
@@ -45,7 +46,7 @@ def loopback(tmp_path_factory: pytest.TempPathFactory) -> Iterator["Loopback"]: 
         made.serve()
         for number, name in enumerate(HOSPITALS):
             made.join(name, write_data(made.folder / "data" / name, number + 1))
-            made.node(name)
+        made.nodes(*HOSPITALS)
         yield made
     finally:
         made.stop()
