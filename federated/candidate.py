@@ -268,6 +268,7 @@ def _ultrasound(run: RunFolder, plan: Plan, results: Mapping[str, Any]) -> Made:
             **results["nodes"][name],
             "images": int(site["images"]),
             "mae_mm": round(site["absolute-mm"] / site["images"], 3) if site["images"] else None,
+            **({"epsilon": round(site["epsilon"], 2)} if "epsilon" in site else {}),
         }
         for name, site in sites.items()
     }

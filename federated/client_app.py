@@ -21,7 +21,8 @@ from federated.linkage import draw, meet, note_duplicates, tell_marks
 from federated.messages import as_arrays, as_record, compressed, decode, encode
 from federated.packing import wrapped
 from federated.plan import Plan, lanes_of
-from federated.secure_exchange import masked, new_keys, reveal, shares_for
+from federated.privacy_ledger import PrivacyLedger
+from federated.secure_exchange import is_masked, masked, new_keys, reveal, shares_for
 from federated.site_data import SITES_VARIABLE, Site, birth_rows, ctg_rows, head_rows, mine
 from federated.site_errors import guarded
 from federated.strategies.averaging import WeightReply, join, lane_numbers, lane_of
@@ -193,7 +194,7 @@ def fusion(message: Message, context: Context) -> Message:
     births = birth_rows(mine(int(context.node_config["partition-id"])))
     config = message.content["config"]
     rows = paired_rows(site, births.names, births.birth_z, _calibration(message, MILD.name))
-    told = rows.answer(str(config["ask"]), json.loads(str(config["asked"])))
+    told = rows.answer(str(config["ask"]), json.loads(str(config["asked"])), alone=not is_masked(message))
     return Message(RecordDict({"metrics": MetricRecord(dict(told))}), reply_to=message)
 
 
@@ -204,7 +205,8 @@ def _image_site(partition: int, plan_json: str, folder: str) -> "ImageSite":
     plan = Plan.model_validate_json(plan_json)
     site = mine(partition)
     assert plan.ultrasound is not None
-    return ImageSite(site.name, head_rows(site), plan.ultrasound, seed=plan.seed)
+    ledger = PrivacyLedger(Path(folder) / str(partition))
+    return ImageSite(site.name, head_rows(site), plan.ultrasound, seed=plan.seed, ledger=ledger)
 
 
 @lru_cache(maxsize=32)
@@ -283,9 +285,18 @@ def train_ultrasound(message: Message, context: Context) -> Message:
 
 
 def weight_reply(message: Message, replies: dict[int, WeightReply], losses: list[float]) -> Message:
-    """Trained lanes, the rows behind each, mean and variance of the loss over batches."""
-    record = as_record(join({number: reply.arrays for number, reply in replies.items()}))
+    """Trained lanes, the rows behind each, mean and variance of the loss over batches.
+
+    Under masks they are what adds up: weights and loss times the rows.
+    """
     rows = [int(reply.weight) for reply in replies.values()]
+    if is_masked(message):
+        trained = join({number: reply.arrays for number, reply in replies.items()})
+        times = {str(number): reply.weight for number, reply in replies.items()}
+        sums = {name: values.astype(np.float64) * times[name.partition(".")[0]] for name, values in trained.items()}
+        told = MetricRecord({"num-examples": rows, "loss": float(np.mean(losses)) * rows[0]})
+        return Message(RecordDict({"model": as_record(sums), "metrics": told}), reply_to=message)
+    record = as_record(join({number: reply.arrays for number, reply in replies.items()}))
     metrics = MetricRecord({"num-examples": rows, "loss": list(spread(losses))})
     return Message(RecordDict({"model": record, "metrics": metrics}), reply_to=message)
 
@@ -295,5 +306,6 @@ def measure(message: Message, context: Context) -> Message:
     """Errors of every lane on the examinations that it left out."""
     site = _image_site(*_key(message, context))
     counts, sums = site.errors(as_arrays(message.content["model"]))
-    metrics = MetricRecord({"counts": [int(n) for n in counts.ravel()], **sums})
+    spent = {} if site.epsilon is None else {"epsilon": site.epsilon}
+    metrics = MetricRecord({"counts": [int(n) for n in counts.ravel()], **sums, **spent})
     return Message(RecordDict({"metrics": metrics}), reply_to=message)

@@ -46,10 +46,18 @@ class PairedRows:
     event: NDArray[np.bool_]
     z: Array
 
-    def answer(self, step: str, asked: Mapping[str, Any]) -> Answer:
-        """What the site tells in a step of `learn`; nothing of fewer than five births."""
+    def answer(self, step: str, asked: Mapping[str, Any], *, alone: bool = True) -> Answer:
+        """What the site tells in a step of `learn`.
+
+        Parameters
+        ----------
+        step : str
+        asked : mapping
+        alone : bool
+            Its answer is seen: nothing is told of fewer than five births then.
+        """
         known = np.isfinite(self.z)
-        if floored(int(known.sum())) == 0:
+        if alone and floored(int(known.sum())) == 0:
             return {}
         if step == "sizes":
             z = self.z[known]

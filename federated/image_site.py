@@ -4,7 +4,7 @@ Lane 0 learns from all of the site's examinations; lane i > 0 leaves fold i out.
 examinations they left out give the intervals and the gate; all lanes travel in one message.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 
 import numpy as np
@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from federated.network_weights import Weights, arrays_of, load_arrays
 from federated.plan import UltrasoundPlan, lanes_of
+from federated.privacy_ledger import PrivacyLedger, compact, round_key
 from federated.sites import head_strata
 from federated.strategies.averaging import WeightReply, cosine_learning_rate, join, lane_of
 from models.datasets.hc18 import HeadImage
@@ -46,8 +47,17 @@ class ImageSite:
     Repeats of one frozen frame are dropped. Raises ValueError if nothing is left to train on.
     """
 
-    def __init__(self, name: str, records: Sequence[HeadImage], plan: UltrasoundPlan, *, seed: int) -> None:
+    def __init__(
+        self,
+        name: str,
+        records: Sequence[HeadImage],
+        plan: UltrasoundPlan,
+        *,
+        seed: int,
+        ledger: PrivacyLedger | None = None,
+    ) -> None:
         self.name = name
+        self.ledger = ledger
         self.plan = plan
         self.seed = seed + sum(name.encode())
         self.records = [record for record in records if record.same_frame_as is None]
@@ -73,20 +83,77 @@ class ImageSite:
     ) -> tuple[dict[int, WeightReply], list[float]]:
         """Local epochs of every lane from its global weights; a reply a lane, and the batches' losses of the first."""
         replies, losses = {}, []
-        for number in lanes or lanes_of(self.plan):
+        numbers = list(lanes or lanes_of(self.plan))
+        train = self._without_noise if self.plan.noise is None else self._with_noise(arrays, round_number, numbers)
+        for number in numbers:
             network, rows = network_of(lane_of(arrays, number)), self.rows(number)
-            batches = train_epochs(
+            losses.append(train(network, rows, number, round_number))
+            replies[number] = WeightReply(self.name, float(len(rows)), arrays_of(network))
+        return replies, losses[0]
+
+    def _learning_rate(self, round_number: int) -> float:
+        return cosine_learning_rate(self.plan.learning_rate, round_number, self.plan.rounds)
+
+    def _without_noise(
+        self, network: HeadSegmenter, rows: SegmentationRows, lane: int, round_number: int
+    ) -> list[float]:
+        return train_epochs(
+            network,
+            rows,
+            epochs=self.plan.local_epochs,
+            learning_rate=self._learning_rate(round_number),
+            seed=self.seed * 1009 + round_number,
+            batch_size=self.plan.batch_size,
+            proximal_mu=self.plan.proximal_mu,
+        )
+
+    def _with_noise(
+        self, arrays: Mapping[str, NDArray[np.float32]], round_number: int, lanes: Sequence[int]
+    ) -> Callable[[HeadSegmenter, SegmentationRows, int, int], list[float]]:
+        """Enter the round in the site's ledger; how each of its lanes is then trained."""
+        from models.ultrasound.private_training import NoiseSettings, train_private_epochs
+
+        plan, ledger = self.plan.noise, self.ledger
+        assert plan is not None
+        if ledger is None:
+            raise ValueError(f"site {self.name} has no ledger for a training with noise")
+        key = round_key(self.plan.model_dump_json(), round_number, arrays)
+        ledger.spend(key, self.privacy_steps(lanes), plan.delta, plan.max_epsilon)
+        noise = NoiseSettings(plan.noise_multiplier, plan.clipping_norm, plan.delta)
+
+        def train(network: HeadSegmenter, rows: SegmentationRows, lane: int, number: int) -> list[float]:
+            return train_private_epochs(
                 network,
                 rows,
                 epochs=self.plan.local_epochs,
-                learning_rate=cosine_learning_rate(self.plan.learning_rate, round_number, self.plan.rounds),
-                seed=self.seed * 1009 + round_number,
+                learning_rate=self._learning_rate(number),
                 batch_size=self.plan.batch_size,
-                proximal_mu=self.plan.proximal_mu,
+                noise=noise,
+                seed=ledger.seed(key, lane),
             )
-            losses.append(batches)
-            replies[number] = WeightReply(self.name, float(len(rows)), arrays_of(network))
-        return replies, losses[0]
+
+        return train
+
+    def privacy_steps(self, lanes: Sequence[int]) -> list[tuple[float, float, int]]:
+        """What a round tells of one image: the lanes that it takes part in, at the highest rate of them."""
+        from models.ultrasound.private_training import sampling_rate, steps_of
+
+        assert self.plan.noise is not None
+        sizes = [int((self.fold != lane - 1).sum()) for lane in lanes]
+        rate = max(sampling_rate(size, self.plan.batch_size) for size in sizes)
+        steps = max(steps_of(self.plan.local_epochs, size, self.plan.batch_size) for size in sizes)
+        most = max(sum(fold != lane - 1 for lane in lanes) for fold in range(self.plan.folds))
+        return [(self.plan.noise.noise_multiplier, rate, steps * most)]
+
+    @property
+    def epsilon(self) -> float | None:
+        """Of everything in the site's ledger, where the plan adds noise."""
+        from models.ultrasound.private_training import epsilon
+
+        if self.plan.noise is None or self.ledger is None:
+            return None
+        steps = [step for one in self.ledger.history().values() for step in one]
+        return epsilon(compact(steps), self.plan.noise.delta)
 
     def heads(self, arrays: Mapping[str, NDArray[np.float32]]) -> list[HeadEllipse]:
         """What the lane that left it out finds in each of the site's images."""

@@ -106,6 +106,18 @@ class FusionPlan(_Section):
     growth_weight: float = Field(1.0, ge=0, le=1)
 
 
+class NoisePlan(_Section):
+    """Differential privacy for single images (DP-SGD): gradients are clipped, and noise is added to their sum.
+
+    `max_epsilon` is the most that a site's ledger may hold over all runs; it answers no further round then.
+    """
+
+    noise_multiplier: float = Field(gt=0)
+    clipping_norm: float = Field(1.0, gt=0)
+    delta: float = Field(1e-5, gt=0, lt=0.1)
+    max_epsilon: float | None = Field(None, gt=0)
+
+
 class UltrasoundPlan(_Section):
     """Federated averaging of the head segmenter.
 
@@ -122,6 +134,7 @@ class UltrasoundPlan(_Section):
     batch_size: int = Field(4, ge=1, le=256)
     proximal_mu: float = Field(0.0, ge=0)
     folds: int = Field(5, ge=2, le=10)
+    noise: NoisePlan | None = None
     aggregation: AggregationPlan = AggregationPlan()
     compression: CompressionPlan = CompressionPlan()
 
@@ -184,7 +197,11 @@ class ParticipationPlan(_Section):
 
 
 class PrivacyPlan(_Section):
-    """What the server may see. With `secure_sums` tree sites' additive answers reach it as one sum only."""
+    """What the server may see. With `secure_sums` it sees sums over sites only, of whatever is added up.
+
+    Leaf sums, weights of the segmenter, calibration, fusion, references of drift; not proposed splits and not the
+    figures that the gate judges each site by.
+    """
 
     secure_sums: bool = False
 
@@ -255,6 +272,8 @@ def load(path: Path) -> Plan:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"])
         raise InputError(f"plan {path}: {where}: {first['msg']}") from None
+    if plan.privacy.secure_sums:
+        _check_additive(path, plan)
     own = plan.ctg is not None or plan.acidaemia is not None or plan.ultrasound is not None
     if not own and plan.shared is None:
         raise InputError(f"plan {path}: none of [ctg], [acidaemia], [ultrasound], [shared] is there: nothing to train")
@@ -264,3 +283,16 @@ def load(path: Path) -> Plan:
         if sum(part is not None for part in (plan.shared.table, plan.shared.trace, plan.shared.scan)) < 2:
             raise InputError(f"plan {path}: shared: at least two of [shared.table], [shared.trace], [shared.scan]")
     return plan
+
+
+def _check_additive(path: Path, plan: Plan) -> None:
+    """Refuse to sum under masks what is not a sum."""
+    if plan.shared is not None:
+        raise InputError(f"plan {path}: privacy.secure_sums: not for [shared], whose sites hold different parts")
+    if plan.ultrasound is None:
+        return
+    rule, compression = plan.ultrasound.aggregation, plan.ultrasound.compression
+    if rule.rule != "mean" or rule.weights != "examples":
+        raise InputError(f"plan {path}: privacy.secure_sums: only the mean by examples is a sum, not {rule.rule} rules")
+    if compression.kind != "none":
+        raise InputError(f"plan {path}: privacy.secure_sums: compressed updates cannot be masked; take kind none")

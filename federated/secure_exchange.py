@@ -152,10 +152,15 @@ def _freed(
     }
 
 
+def is_masked(message: Message) -> bool:
+    """Whether the answer leaves the site under masks, so that only the sum over sites is seen."""
+    return SECURE in message.content and "label" in message.content[SECURE]
+
+
 def masked(message: Message, context: Context, call_next: ClientAppCallable) -> Message:
     """Flower mod: the answer to a query of a secure sum leaves the site as one masked vector."""
     reply = call_next(message, context)
-    if SECURE not in message.content or "label" not in message.content[SECURE] or reply.has_error():
+    if not is_masked(message) or reply.has_error():
         return reply
     config = message.content[SECURE]
     vector, layout = flattened(reply.content)

@@ -250,6 +250,9 @@ def _learn_fusion(
     def ask(step: str, asked: Mapping[str, Any]) -> list[Mapping[str, Sequence[float]]]:
         config = ConfigRecord({**_seen(plan), MILD.name: json.dumps(mild), "ask": step, "asked": json.dumps(asked)})
         content = RecordDict({"model": ArrayRecord(), "config": config})
+        if plan.privacy.secure_sums:
+            total = summed(federation, nodes, "query.fusion", content, secure=True)["metrics"]
+            return [{name: values.tolist() for name, values in total.items()}]
         replies = dict(federation.ask(nodes, "query.fusion", content))
         return [dict(reply.content["metrics"]) for _, reply in sorted(replies.items())]
 

@@ -47,7 +47,7 @@ def test_the_application_imports_only_light_rooms_of_federated() -> None:
 
 
 def test_torch_stays_in_network_and_training() -> None:
-    allowed = {"network.py", "augmentation.py", "training.py", "export.py"}
+    allowed = {"network.py", "augmentation.py", "training.py", "private_training.py", "export.py"}
     for path, names in modules("models"):
         if any(name.split(".")[0] in {"torch", "safetensors"} for name in names):
             assert path.name in allowed, path

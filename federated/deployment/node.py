@@ -53,9 +53,11 @@ class Runs:
         self.contexts: OrderedDict[int, Context] = OrderedDict()
 
     def plan(self, run_id: int) -> Plan | None:
-        """The approved plan; refusals are logged once a run."""
+        """The approved plan; refusals are logged once a run. An approval that is withdrawn ends a run too."""
+        bundle = self.bundles[run_id]
+        if self.plans.get(run_id) and bundle not in self.site.approvals():
+            del self.plans[run_id]
         if run_id not in self.plans:
-            bundle = self.bundles[run_id]
             plan = self.plans[run_id] = self.site.may_run(bundle)
             what = "run.accepted" if plan else "run.refused"
             self.site.journal.write(what, run=str(run_id), bundle=bundle)

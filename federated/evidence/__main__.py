@@ -22,6 +22,7 @@ STUDIES = {
     "hc18": (hc18.find, "heads", "from_run"),
     "hc18-arms": (hc18.find, "heads", "arms"),
     "image-sites": (hc18.find, "image_sites", "study"),
+    "private-heads": (hc18.find, "private_heads", "study"),
     "families": (None, "families", "study"),
     "reconstruction": (uci_ctg.find, "reconstruction", "study"),
 }

@@ -17,7 +17,7 @@ from federated.plan import AggregationPlan, CompressionPlan, Plan, TreePlan
 from federated.roster import SiteFailureError, UnsoundReplyError
 from federated.secure_exchange import summed
 from federated.site_grid import Federation, Node, in_waves
-from federated.strategies.averaging import WeightReply
+from federated.strategies.averaging import WeightReply, lane_numbers
 from federated.strategies.rounds import Rounds
 from federated.strategies.tree_documents import Document, new_trees
 from federated.strategies.tree_replies import check_sums, trees_of
@@ -247,9 +247,33 @@ class Averaging(SiteStrategy):
         """How to pack the update."""
         return {"compression": self.compression.model_dump_json()}
 
+    def trained(self, round_number: int) -> list[Node]:
+        """All; nobody is asked one by one where the weights are summed under masks."""
+        return [] if self.plan.privacy.secure_sums else super().trained(round_number)
+
     def combine(self, round_number: int, replies: Iterable[Message]) -> ArrayRecord:
         """The next weights of every lane."""
         sent = as_arrays(self.sent["model"])
+        after = self._masked(sent) if self.plan.privacy.secure_sums else self._open(sent, replies)
+        extra = self.rounds.adam.arrays() if self.rounds.adam else {}
+        self.keep(round_number, {**after, **extra})
+        return as_record(after)
+
+    def _masked(self, sent: Mapping[str, NDArray[np.float32]]) -> dict[str, NDArray[np.float32]]:
+        """The mean by examples of weights that only their sum shows; nothing is screened, for nothing is seen."""
+        told = summed(self.federation, self.nodes, self.kind, self.sent, secure=True)
+        rows = np.rint(told["metrics"]["num-examples"])
+        lane_rows = dict(zip(sorted(lane_numbers(sent)), rows, strict=True))
+        mean = {
+            name: (total / lane_rows[int(name.partition(".")[0])]).astype(np.float32)
+            for name, total in told["model"].items()
+        }
+        self.round_metrics["loss"] = float(told["metrics"]["loss"][0] / rows[0])
+        return self.rounds.step(sent, mean)
+
+    def _open(
+        self, sent: Mapping[str, NDArray[np.float32]], replies: Iterable[Message]
+    ) -> dict[str, NDArray[np.float32]]:
         losses: dict[str, float] = {}
         waves = (list(self._read(wave, sent, losses)) for wave in in_waves(replies))
         after, rejected = self.rounds.combine(sent, waves)
@@ -260,9 +284,7 @@ class Averaging(SiteStrategy):
         self.round_metrics["site_loss"] = {name: round(value, 4) for name, value in losses.items()}
         if rejected:
             self.round_metrics["rejected"] = [rejection.words() for rejection in rejected]
-        extra = self.rounds.adam.arrays() if self.rounds.adam else {}
-        self.keep(round_number, {**after, **extra})
-        return as_record(after)
+        return after
 
     def held(self, reply: Message, sent: Mapping[str, NDArray[np.float32]]) -> Mapping[str, NDArray[np.float32]]:
         """Those of the weights that were sent which this site answers."""

@@ -103,5 +103,9 @@ class Rounds:
                 combined = krum(kept, int(self.plan.trim * len(kept)))
         except ValueError as error:
             raise TooFewSitesError(str(error)) from None
-        after = self.adam.step(current, combined) if self.adam else combined
-        return {**current, **after}, rejected
+        return self.step(current, combined), rejected
+
+    def step(self, current: Arrays, mean: Arrays) -> Weights:
+        """The next weights from the sites' mean."""
+        after = self.adam.step(current, mean) if self.adam else mean
+        return {**current, **after}

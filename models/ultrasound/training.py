@@ -65,7 +65,7 @@ def prepare(records: Sequence[HeadImage]) -> SegmentationRows:
     return SegmentationRows(images, outlines, np.array([record.head_circumference_mm for record in records]))
 
 
-def _loss(logits: Tensor, masks: Tensor) -> Tensor:
+def segmentation_loss(logits: Tensor, masks: Tensor) -> Tensor:
     """Binary cross-entropy plus soft Dice."""
     cross_entropy = nn.functional.binary_cross_entropy_with_logits(logits, masks)
     probability = torch.sigmoid(logits)
@@ -120,7 +120,7 @@ def train_epochs(
         outlines = Outlines(*torch.from_numpy(rows.outlines[index]).unbind(dim=1))
         images, masks = augmented(sources, outlines, generator)
         optimiser.zero_grad(set_to_none=True)
-        loss = _loss(network(images.to(memory_format=torch.channels_last)), masks)
+        loss = segmentation_loss(network(images.to(memory_format=torch.channels_last)), masks)
         losses.append(float(loss.detach()))
         if proximal_mu > 0:
             loss = loss + proximal_penalty(network.parameters(), received, proximal_mu)

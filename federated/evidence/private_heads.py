@@ -1,0 +1,85 @@
+"""What differential privacy costs the head segmenter: one fold, one seed, fewer rounds than the recipe."""
+
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from federated.evidence.heads import records_of
+from federated.evidence.image_sites import FOLD, SITES
+from federated.evidence.parts import Rows, resume
+from federated.plan import NoisePlan, Plan, UltrasoundPlan
+from federated.privacy_ledger import PrivacyLedger
+from federated.sites import head_sites
+from models.datasets import hc18
+from models.evaluation.metrics import score_head
+from models.evaluation.splits import hashed_folds
+
+ROUNDS, BATCH = 24, 32
+ARMS: dict[str, dict[str, Any]] = {
+    "no noise, no clipping": {},
+    "clipped, noise 1": {"noise": NoisePlan(noise_multiplier=1.0), "batch_size": BATCH},
+    "clipped, noise 0.5": {"noise": NoisePlan(noise_multiplier=0.5), "batch_size": BATCH},
+    "clipped, noise 2": {"noise": NoisePlan(noise_multiplier=2.0), "batch_size": BATCH},
+}
+
+
+def study(folder: Path, plan: Plan, output: Path, wanted: Sequence[str]) -> None:
+    """Write ``private_heads.csv``: one row an image and arm, with the epsilon of its hospital.
+
+    `epsilon` is of the lane that was trained; `epsilon_all` what it would be with all lanes of the plan.
+    """
+    from federated.image_site import ImageSite, network_of
+    from federated.image_training import train_image_sites
+    from federated.strategies.averaging import lane_of
+    from models.ultrasound.private_training import epsilon
+    from models.ultrasound.training import predict_head
+
+    section = plan.ultrasound or UltrasoundPlan()
+    records = [record for record in hc18.read(folder) if record.same_frame_as is None]
+    fold = hashed_folds([record.examination for record in records], section.folds)
+    lane = FOLD + 1
+    cut = section.model_copy(update={"sites": SITES, "rounds": ROUNDS, "local_epochs": 1.0})
+    site_of = head_sites(records, cut, plan.seed)
+
+    def make(part: str) -> Rows:
+        arm = cut.model_copy(update=ARMS[part])
+        with tempfile.TemporaryDirectory() as home:
+            sites = []
+            for k in range(SITES):
+                own = Path(home) / str(k)
+                own.mkdir()
+                name, held = f"site-{k + 1}", records_of(records, site_of == k)
+                sites.append(ImageSite(name, held, arm, seed=plan.seed, ledger=PrivacyLedger(own)))
+
+            def report(round_number: int, loss: float, size: float) -> None:
+                print(f"{part} round {round_number}: loss {loss:.3f}", flush=True)
+
+            network = network_of(lane_of(train_image_sites(sites, arm, plan.seed, [lane], report), lane))
+            one, everything = [], []
+            for site in sites:
+                one.append(site.epsilon)
+                steps = site.privacy_steps(range(arm.folds + 1)) if arm.noise else []
+                everything.append(epsilon(steps * arm.rounds, arm.noise.delta) if arm.noise else None)
+        rows: Rows = []
+        for record, k, s in zip(records, fold, site_of, strict=True):
+            if k == FOLD:
+                estimate, overlap, _ = score_head(predict_head(network, record.pixels), record)
+                rows.append(
+                    {
+                        "part": part,
+                        "image": record.name,
+                        "examination": record.examination,
+                        "site": int(s) + 1,
+                        "reference_mm": round(record.head_circumference_mm, 3),
+                        "estimate_mm": round(estimate, 3),
+                        "dice": round(overlap, 5),
+                        "epsilon": "" if one[s] is None else round(float(one[s] or np.nan), 3),
+                        "epsilon_all": "" if everything[s] is None else round(float(everything[s] or np.nan), 3),
+                    }
+                )
+        return rows
+
+    resume(output / "private_heads.csv", "part", wanted or list(ARMS), make)
