@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable
 from datetime import datetime
+from functools import partial
 from hashlib import sha256
 from typing import Annotated, Any
 
@@ -57,6 +58,8 @@ class JobRequest(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
     plan: str = Field(min_length=1, max_length=80)
+    sites: list[str] = Field(default=[], max_length=1000, description="hospitals; none: simulated on this machine")
+    minimum_sites: int | None = Field(None, ge=1, description="with how many of them it goes on; none: all")
 
 
 def answer(found: store.Assessment) -> AssessmentAnswer:
@@ -296,11 +299,13 @@ def list_jobs(request: Request, user: Operator, session: Database) -> list[runs.
 
 @router.post("/jobs", status_code=201, tags=["jobs"])
 def start_job(request: Request, body: JobRequest, user: Operator, session: Database, key: Key = None) -> runs.RunStatus:
-    """Start a shipped plan."""
+    """Start a shipped plan, on this machine or between hospitals that have joined."""
     settings = request.app.state.settings
-    name, fresh = once(session, user, key, "job" + body.plan, lambda: jobs.start(session, settings, body.plan))
+    asked = "job" + body.model_dump_json()
+    start = partial(jobs.start, session, settings, body.plan, body.sites, body.minimum_sites)
+    name, fresh = once(session, user, key, asked, start)
     if fresh:
-        record(session, user, "run.start", plan=body.plan, run=name)
+        record(session, user, "run.start", plan=body.plan, run=name, sites=sorted(body.sites))
     return runs.status(jobs.find(settings, name))
 
 

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
-from app import assessment_commands, cohort_commands, file_commands
+from app import assessment_commands, cohort_commands, file_commands, schedule_commands
 from models.errors import FetalHealthError, InputError
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
@@ -21,6 +21,7 @@ app.add_typer(models_app, name="models")
 app.add_typer(data_app, name="data")
 app.add_typer(user_app, name="user")
 app.add_typer(cohort_commands.cohort_app, name="cohort")
+app.add_typer(schedule_commands.schedule_app, name="schedule")
 app.command("repeat")(assessment_commands.repeat)
 app.command("monitor")(assessment_commands.monitor)
 app.command("assess")(file_commands.assess)
@@ -41,7 +42,8 @@ def main() -> None:
         sys.exit(2)
 
 
-def _session() -> Any:
+def session_of_home() -> Any:
+    """A unit of work on this installation's database, its schema brought up to date."""
     from app.database import make_engine, migrate, session_factory, unit_of_work
     from app.settings import settings
 
@@ -123,7 +125,7 @@ def evaluate(
         from app.registry.service import BundleRegistry
         from app.registry.store import latest
 
-        with _session() as session:
+        with session_of_home() as session:
             deployment = latest(session)
             folder = BundleRegistry(chosen.home).folder(deployment.bundle_id) if deployment else folder
     if not data.is_dir():
@@ -180,7 +182,7 @@ def user_add(
     if role not in list(Role):
         raise InputError(f"role {role!r}: one of {', '.join(Role)}")
     password = sys.stdin.readline().rstrip("\n") if password_stdin else secrets.token_urlsafe(12)
-    with _session() as session:
+    with session_of_home() as session:
         create_account(session, name, password, Role(role))
         record(session, None, "user.add", name="command line", added=name, role=role)
     typer.echo(f"added {name} ({role})" + ("" if password_stdin else f", password (shown once): {password}"))
@@ -191,7 +193,7 @@ def models_list() -> None:
     """All bundles; the one in service is marked."""
     from app.registry.store import bundles, latest
 
-    with _session() as session:
+    with session_of_home() as session:
         _registry().ensure_shipped(session)
         current = latest(session)
         for row in bundles(session):
@@ -205,7 +207,7 @@ def models_show(identifier: str) -> None:
     from app.registry.store import BundleRow
     from models.bundle import CARD
 
-    with _session() as session:
+    with session_of_home() as session:
         registry = _registry()
         registry.ensure_shipped(session)
         row = session.get(BundleRow, identifier)
@@ -224,7 +226,7 @@ def models_promote(
     from app.audit.store import record
 
     registry = _registry()
-    with _session() as session:
+    with session_of_home() as session:
         registry.ensure_shipped(session)
         identifier = candidate
         if Path(candidate).is_dir():
@@ -247,7 +249,7 @@ def models_rollback(reason: Reason) -> None:
     """Put the bundle back in service that served before."""
     from app.audit.store import record
 
-    with _session() as session:
+    with session_of_home() as session:
         made = _registry().roll_back(session, "command line", reason)
         record(session, None, "bundle.roll-back", name="command line", bundle=made.bundle_id, reason=reason)
         typer.echo(f"in service: {made.bundle_id}")

@@ -16,6 +16,7 @@ from app.audit import routes as audit
 from app.database import make_engine, session_factory, unit_of_work
 from app.evidence import routes as evidence
 from app.jobs import routes as jobs
+from app.jobs.schedule import Clock
 from app.monitoring import routes as monitoring
 from app.pages import BANNER
 from app.patients import routes as patients
@@ -40,7 +41,10 @@ def create_app(settings: Settings | None = None) -> FastAPI:
                 app.state.bundle.get(session)
         except BundleError:
             pass  # readiness says so, and no assessment is made
+        clock = Clock(app.state.sessions, chosen)
+        clock.start()
         yield
+        clock.stop()
         engine.dispose()
 
     app = FastAPI(

@@ -21,6 +21,8 @@ class Settings(BaseSettings):
         SQLAlchemy address; None is SQLite in `home`.
     data : Path or None
         Folder with the data sets, for retraining and evaluation.
+    federation : Path or None
+        Folder of the federation that is served from this machine, for retraining between hospitals.
     host, port
         Where the server listens.
     session_hours, idle_minutes : float
@@ -42,6 +44,7 @@ class Settings(BaseSettings):
     home: Path = Path("var")
     database_url: str | None = Field(None, validation_alias=AliasChoices("DATABASE_URL", "FETAL_HEALTH_DATABASE_URL"))
     data: Path | None = None
+    federation: Path | None = None
     host: str = "127.0.0.1"
     port: int = 8080
     session_hours: float = 12.0

@@ -4,12 +4,13 @@ Neither flwr nor torch is imported here; the job runs in a process of its own.
 """
 
 import importlib.util
+import json
 import os
 import secrets
-import shutil
 import signal
 import subprocess
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from importlib.resources import files
@@ -20,6 +21,8 @@ from federated.plan import load
 from federated.run_folder import RunFolder
 from models.errors import FetalHealthError, InputError
 
+# How long a run that was started from the page waits for hospitals to approve it.
+APPROVAL_S = 3 * 24 * 3600
 FINAL = {"finished", "failed", "stopped"}
 # Jobs that this process started: asking them reaps the ones that have ended.
 _children: dict[int, subprocess.Popen[bytes]] = {}
@@ -39,6 +42,14 @@ class RunStatus:
         Figures of a shared representation by task, from rows that were left out.
     notes : list of str
         What its alignment did.
+    federation : str
+        Whose hospitals it is between; empty for a simulation.
+    waiting : str
+        Whose approval it waits for, and of what.
+    lost : dict of site to str
+        Sites that left it, and why.
+    interrupted : int
+        How often its server went away.
     """
 
     name: str
@@ -53,6 +64,10 @@ class RunStatus:
     verdicts: list[str] = field(default_factory=list)
     judged: list[dict[str, Any]] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    federation: str = ""
+    waiting: str = ""
+    lost: dict[str, str] = field(default_factory=dict)
+    interrupted: int = 0
 
 
 def shipped_plans() -> dict[str, Path]:
@@ -61,19 +76,34 @@ def shipped_plans() -> dict[str, Path]:
     return {path.stem: path for path in sorted(folder.glob("*.toml"))}
 
 
-def prepare(runs: Path, plan: Path) -> Path:
+def prepare(runs: Path, plan: Path, sites: Sequence[str] = (), minimum_sites: int | None = None) -> Path:
     """A new run folder with the plan in it.
+
+    Parameters
+    ----------
+    runs, plan : Path
+    sites : sequence of str
+        Hospitals that the run is between; the plan must not name any itself.
+    minimum_sites : int or None
+        How many of them it goes on with.
 
     Raises
     ------
     InputError
-        The plan is not valid.
+        The plan is not valid, or names its own hospitals.
     """
     name = load(plan).name
+    text = plan.read_text(encoding="utf-8")
+    if sites:
+        if "[participation]" in text:
+            raise InputError(f"plan {name} has a [participation] of its own: start it from the command line")
+        floor = f"minimum_sites = {minimum_sites}\n" if minimum_sites else ""
+        text += f"\n[participation]\nsites = {json.dumps(sorted(sites))}\nconnect_within_s = {APPROVAL_S}\n{floor}"
     stamp = datetime.now(UTC).strftime("%Y%m%d-%H%M%S")
     folder = runs / f"{stamp}-{name}-{secrets.token_hex(2)}"
     RunFolder(folder)
-    shutil.copyfile(plan, folder / "plan.toml")
+    (folder / "plan.toml").write_text(text, encoding="utf-8")
+    load(folder / "plan.toml")
     return folder
 
 
@@ -119,7 +149,11 @@ def status(folder: Path) -> RunStatus:
     begun = [index for index, event in enumerate(events) if event["kind"] == "started"]
     current = events[begun[-1] :] if begun else events
     ended = next((event for event in reversed(current) if event["kind"] in FINAL), None)
-    state = ended["kind"] if ended else ("running" if _alive(folder) else "dead" if events else "starting")
+    state = (
+        ended["kind"]
+        if ended
+        else ("running" if _alive(folder) else "dead" if events or (folder / "pid").exists() else "starting")
+    )
     history: dict[str, list[dict[str, Any]]] = {}
     for event in events:
         if event["kind"] == "round":
@@ -136,8 +170,20 @@ def status(folder: Path) -> RunStatus:
         history=history,
         notes=[event["words"] for event in current if event["kind"] == "note"],
         judged=[event for event in current if event["kind"] == "judged"],
+        federation=next((event["federation"] for event in current if "federation" in event), ""),
+        waiting=_waiting(current),
+        lost={event["site"]: event["why"] for event in current if event["kind"] == "lost"},
+        interrupted=sum(event["kind"] == "interrupted" for event in events),
         verdicts=[event["verdict"] for event in current if event["kind"] == "gate"],
     )
+
+
+def _waiting(events: list[dict[str, Any]]) -> str:
+    """The last event, if the run waits."""
+    last = events[-1] if events else {}
+    if last.get("kind") != "waiting":
+        return ""
+    return f"{last['approval_of']} (plan and code {last['bundle']}, code {last['code']})"
 
 
 def _alive(folder: Path) -> bool:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent
-FEDERATED_FOR_APP = {"plan", "sites", "kit", "runs", "gate", "cli"}
+FEDERATED_FOR_APP = {"deployment", "plan", "sites", "kit", "runs", "gate", "cli"}
 FEATURE_FOLDERS = {"accounts", "patients", "assessments", "registry", "jobs", "audit"}
 
 
@@ -44,6 +44,7 @@ def test_the_application_imports_only_light_rooms_of_federated() -> None:
             assert parts[0] not in {"flwr", "torch", "ray"}, path
             if parts[0] == "federated":
                 assert parts[1] in FEDERATED_FOR_APP, (path, name)
+                assert parts[1] != "deployment" or parts[2] in {"federation", "kit"}, (path, name)
 
 
 def test_torch_stays_in_network_and_training() -> None:

@@ -1,5 +1,6 @@
 """Pages for operators: runs and bundles."""
 
+from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Form, Request
@@ -7,14 +8,17 @@ from starlette.responses import RedirectResponse, Response
 
 from app.accounts.guards import Database, Operator
 from app.audit.store import record
+from app.database import now
 from app.errors import NotFoundError
-from app.jobs import service
+from app.jobs import hospitals, schedule, service
+from app.jobs.store import schedules
 from app.monitoring.store import open_notices
 from app.pages import render
 from app.registry.store import BundleRow, bundles, history, latest
 from federated import runs
 from federated.gate import judge
 from federated.plan import GatePlan
+from models.errors import InputError
 
 router = APIRouter(include_in_schema=False)
 
@@ -27,6 +31,9 @@ def federation(request: Request, user: Operator, session: Database) -> Response:
     values = {
         "runs": found,
         "plans": list(runs.shipped_plans()),
+        "hospitals": hospitals.view(request.app.state.settings),
+        "schedules": schedules(session),
+        "tomorrow": now() + timedelta(days=1),
         "bundles": bundles(session),
         "current": current,
         "history": history(session),
@@ -38,11 +45,70 @@ def federation(request: Request, user: Operator, session: Database) -> Response:
 
 
 @router.post("/federation/runs")
-def start(request: Request, user: Operator, session: Database, plan: Annotated[str, Form(max_length=80)]) -> Response:
-    """Start a plan."""
-    name = service.start(session, request.app.state.settings, plan)
-    record(session, user, "run.start", plan=plan, run=name)
+def start(
+    request: Request,
+    user: Operator,
+    session: Database,
+    plan: Annotated[str, Form(max_length=80)],
+    site: Annotated[list[str] | None, Form()] = None,
+    minimum_sites: Annotated[str, Form(max_length=4)] = "",
+) -> Response:
+    """Start a plan, on this machine or between hospitals."""
+    name = service.start(session, request.app.state.settings, plan, site or [], _floor(minimum_sites))
+    record(session, user, "run.start", plan=plan, run=name, sites=sorted(site or []))
     return RedirectResponse(f"/federation/runs/{name}", 303)
+
+
+def _floor(text: str) -> int | None:
+    if not text.strip():
+        return None
+    if not text.strip().isdecimal() or int(text) < 1:
+        raise InputError(f"{text!r} hospitals: a whole number, or nothing for all of them")
+    return int(text)
+
+
+@router.post("/federation/hospitals")
+def invite(request: Request, user: Operator, session: Database, name: Annotated[str, Form(max_length=60)]) -> Response:
+    """Invite a hospital: its kit, to be sent over a channel that both trust."""
+    made = hospitals.invite(request.app.state.settings, name)
+    record(session, user, "hospital.invite", hospital=name)
+    disposition = {"content-disposition": f'attachment; filename="{name}.kit"'}
+    return Response(made, media_type="application/zip", headers=disposition)
+
+
+@router.post("/federation/hospitals/{name}/revoke")
+def revoke(request: Request, name: str, user: Operator, session: Database) -> Response:
+    """Shut a hospital out."""
+    hospitals.federation(request.app.state.settings).revoke(name)
+    record(session, user, "hospital.revoke", hospital=name)
+    return RedirectResponse("/federation", 303)
+
+
+@router.post("/federation/schedules")
+def plan_ahead(
+    request: Request,
+    user: Operator,
+    session: Database,
+    plan: Annotated[str, Form(max_length=80)],
+    every_days: Annotated[int, Form()],
+    first_at: Annotated[datetime, Form()],
+    site: Annotated[list[str] | None, Form()] = None,
+    minimum_sites: Annotated[str, Form(max_length=4)] = "",
+) -> Response:
+    """Start a plan every so many days."""
+    first = first_at if first_at.tzinfo else first_at.replace(tzinfo=UTC)
+    settings, floor = request.app.state.settings, _floor(minimum_sites)
+    made = schedule.add(session, settings, plan, every_days, first, user.name, site or [], floor)
+    record(session, user, "schedule.add", plan=plan, every_days=every_days, sites=made.sites)
+    return RedirectResponse("/federation", 303)
+
+
+@router.post("/federation/schedules/{identifier}/remove")
+def forget(identifier: int, user: Operator, session: Database) -> Response:
+    """Take a schedule away."""
+    gone = schedule.remove(session, identifier)
+    record(session, user, "schedule.remove", plan=gone.plan)
+    return RedirectResponse("/federation", 303)
 
 
 @router.get("/federation/runs/{name}")

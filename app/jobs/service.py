@@ -1,9 +1,11 @@
 """Retraining from the application: one run at a time; a finished candidate is registered, not promoted."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from sqlalchemy.orm import Session
 
+from app.jobs import hospitals
 from app.registry.service import BundleRegistry
 from app.registry.store import BundleRow, latest
 from app.settings import Settings
@@ -31,26 +33,60 @@ def find(settings: Settings, name: str) -> Path:
     return path
 
 
-def start(session: Session, settings: Settings, plan_name: str) -> str:
-    """Start a shipped plan; returns the run's name.
+def check(settings: Settings, plan_name: str, sites: Sequence[str]) -> None:
+    """Refuse a plan or hospitals that are not there.
 
     Raises
     ------
     InputError
-        No such plan.
+        No such plan, or a hospital that has not joined.
     FetalHealthError
-        Another run is going, no data are set, or training is not installed.
+        Hospitals are named and no federation is set.
     """
     plans = runs.shipped_plans()
     if plan_name not in plans:
         raise InputError(f"no plan {plan_name!r}; there are {', '.join(plans)}")
+    if sites:
+        joined = {one.name for one in hospitals.federation(settings).hospitals() if one.state == "joined"}
+        if unknown := sorted(set(sites) - joined):
+            raise InputError(f"{', '.join(unknown)}: not a hospital that has joined")
+
+
+def start(
+    session: Session,
+    settings: Settings,
+    plan_name: str,
+    sites: Sequence[str] = (),
+    minimum_sites: int | None = None,
+) -> str:
+    """Start a shipped plan; returns the run's name.
+
+    Parameters
+    ----------
+    session : Session
+    settings : Settings
+    plan_name : str
+    sites : sequence of str
+        Hospitals that it is between; none for a simulation on this machine.
+    minimum_sites : int or None
+        How many of them it goes on with.
+
+    Raises
+    ------
+    InputError
+        No such plan or hospital.
+    FetalHealthError
+        Another run is going, no data are set, or training is not installed.
+    """
+    check(settings, plan_name, sites)
+    plans = runs.shipped_plans()
     if any(status.state in {"running", "starting"} for status in runs.all_runs(folder(settings))):
         raise FetalHealthError("another run is going; one at a time")
     plan = load(plans[plan_name])
-    if settings.data is None and not plan.synthetic:
+    if settings.data is None and not plan.synthetic and not sites:
         raise FetalHealthError("set FETAL_HEALTH_DATA to the folder with the data sets and restart the application")
     runs.require_training()
-    path = runs.prepare(folder(settings), plans[plan_name])
+    path = runs.prepare(folder(settings), plans[plan_name], sites, minimum_sites)
     _launch(session, settings, path)
     return path.name
 
@@ -66,7 +102,8 @@ def resume(session: Session, settings: Settings, name: str) -> None:
 def _launch(session: Session, settings: Settings, path: Path) -> None:
     current = latest(session)
     incumbent = BundleRegistry(settings.home).folder(current.bundle_id) if current else None
-    runs.start(path, settings.data.resolve() if settings.data else None, incumbent)
+    on = settings.federation if load(path / "plan.toml").participation.sites else None
+    runs.start(path, settings.data.resolve() if settings.data else None, incumbent, on)
 
 
 def collect(session: Session, settings: Settings) -> list[runs.RunStatus]:
