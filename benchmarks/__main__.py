@@ -127,9 +127,10 @@ def main() -> None:
             server.terminate()
             server.wait(20)
     if importlib.util.find_spec("flwr") is not None:
-        from benchmarks import federation
+        from benchmarks import federation, hospitals
 
         federation.show()
+        hospitals.show(hospitals.measure(kills=0))
 
 
 if __name__ == "__main__":

@@ -12,6 +12,7 @@ from federated.image_site import ALL, network_of
 from federated.plan import Plan
 from federated.run_folder import RunFolder
 from federated.server_app import final_trees
+from federated.site_calibration import site_calibration
 from federated.strategies.averaging import lane_of
 from federated.summaries import DECISIONS, against_local, auc, best_decision, macro_f1, specificity_cut
 from models.bundle import (
@@ -174,6 +175,7 @@ def _ctg(run: RunFolder, plan: Plan, results: Mapping[str, Any]) -> Made:
             **results["nodes"][name],
             **{f"macro_f1_{view}": _f1(counts[view][position, rule[view]]) for view in VIEWS},
             **_local(sites[name], VIEWS),
+            **_calibrated(sites[name], VIEWS, results["nodes"][name]["groups"]),
         }
         for position, name in enumerate(sites)
     }
@@ -210,13 +212,27 @@ def _acidaemia(run: RunFolder, plan: Plan, results: Mapping[str, Any]) -> Made:
         },
         **({f"fusion_{key}": value for key, value in fusion["metrics"].items()} if fusion is not None else {}),
     }
-    return files, metrics, {name: {**results["nodes"][name], **_local(sites[name], names)} for name in sites}
+    per_site = {
+        name: {
+            **results["nodes"][name],
+            **_local(sites[name], names),
+            **_calibrated(sites[name], names, results["nodes"][name]["groups"]),
+        }
+        for name in sites
+    }
+    return files, metrics, per_site
 
 
 def _local(site: Mapping[str, Any], targets: Iterable[str]) -> dict[str, Any]:
     """The site's federated model beside its own, by target, where that was asked for and enough women are there."""
     asked = {target: against_local(site[f"{target}-local"]) for target in targets if f"{target}-local" in site}
     return {f"against_local_{target}": found for target, found in asked.items() if found is not None}
+
+
+def _calibrated(site: Mapping[str, Any], targets: Iterable[str], groups: int) -> dict[str, Any]:
+    """Events at the site against those expected there, by target."""
+    made = {t: site_calibration(site[f"{t}-negatives"], site[f"{t}-positives"], groups) for t in targets}
+    return {f"calibration_{target}": found for target, found in made.items() if found is not None}
 
 
 def _total(sites: Mapping[str, Any], key: str) -> Any:

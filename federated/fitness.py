@@ -24,6 +24,18 @@ def schema() -> str:
     return sha256(json.dumps(agreed, sort_keys=True).encode()).hexdigest()[:12]
 
 
+def check_held(held: Iterable[str], plan: Plan) -> None:
+    """Refuse a plan that wants what no site holds.
+
+    Raises
+    ------
+    UnfitSiteError
+        Naming the modality.
+    """
+    if missing := sorted(set(plan.modalities()) - set(held)):
+        raise UnfitSiteError(f"no site holds {', '.join(missing)}, which the plan trains: ask one, or drop the section")
+
+
 def check_site(name: str, modality: str, wanted: Iterable[str], rows: int, classes: int, version: str) -> None:
     """Refuse a site that cannot take part.
 

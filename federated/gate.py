@@ -10,6 +10,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from federated.plan import GatePlan
+from federated.site_calibration import worst
+
+TARGETS = {"ctg": ("table", "trace"), "acidaemia": ("ph_le_7_15", "ph_lt_7_05")}
 
 
 @dataclass(frozen=True)
@@ -44,9 +47,23 @@ def against_own_models(candidate: Mapping[str, Any]) -> list[Verdict]:
     return verdicts
 
 
+def calibration_at_worst_sites(candidate: Mapping[str, Any], gate: GatePlan) -> list[Verdict]:
+    """One line a model: the site where events are furthest from what the probabilities promise, in standard errors."""
+    verdicts = []
+    for modality, targets in TARGETS.items():
+        for target in targets:
+            if found := worst(candidate["sites"].get(modality, {}), target):
+                site, z = found
+                what = f"calibration of {target} at its worst site ({site}), standard errors from the events expected"
+                limit = gate.max_site_calibration_z
+                verdicts.append(Verdict(what, z, 0.0, limit, z <= limit))
+    return verdicts
+
+
 def judge(candidate: Mapping[str, Any], incumbent: Mapping[str, Any], gate: GatePlan) -> list[Verdict]:
     """Compare two manifests; an empty list means there was nothing to compare."""
     verdicts = against_own_models(candidate) if gate.never_worse_than_local else []
+    verdicts += calibration_at_worst_sites(candidate, gate)
     if candidate.get("synthetic", False) != incumbent.get("synthetic", False):
         # The figures do not compare; only the step from synthetic data to people is one forward.
         if incumbent.get("synthetic", False):

@@ -15,6 +15,7 @@ from collections.abc import Mapping
 from hashlib import sha256
 from pathlib import Path
 
+import numpy as np
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
 from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
@@ -75,7 +76,8 @@ def contents_of(site: Site) -> dict[str, bytes]:
     elif site.modality == "acidaemia":
         births = birth_rows(site)
         for name, ph, row in zip(births.names.tolist(), births.ph, births.features, strict=True):
-            made.setdefault(name, []).append(ph.tobytes() + row.tobytes())
+            if np.isfinite(row).any():  # what cannot be assessed is not trained on, and looks all the same
+                made.setdefault(name, []).append(ph.tobytes() + row.tobytes())
     else:
         for image in head_rows(site):
             made.setdefault(image.examination, []).append(image.pixels.tobytes())

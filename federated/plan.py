@@ -187,11 +187,12 @@ class ParticipationPlan(_Section):
 
     `sites` names the hospitals of a run between hospitals; nobody else gets a message. Without `minimum_sites` every
     site is needed. With it, a site that fails or stays silent leaves the run, by name, as long as so many of its
-    modality are left. `connect_within_s` is the time for approvals, and again for connections.
+    modality are left. Hospitals have `approve_within_s` to approve plan and code.
     """
 
     sites: tuple[str, ...] = ()
     minimum_sites: int | None = Field(None, ge=1)
+    approve_within_s: float = Field(3600.0, gt=0)
     connect_within_s: float = Field(120.0, gt=0)
     answer_within_s: float = Field(3600.0, gt=0)
 
@@ -209,8 +210,9 @@ class PrivacyPlan(_Section):
 class GatePlan(_Section):
     """How much worse than the bundle in service a candidate may be, overall and at any one site.
 
-    With `never_worse_than_local` no site may be left with a model that is worse, beyond chance, than the one that it
-    would have trained alone.
+    At no site may the events lie more than `max_site_calibration_z` standard errors from those that its probabilities
+    promise there. With `never_worse_than_local` no site may be left with a model that is worse, beyond chance, than the
+    one that it would have trained alone.
     """
 
     max_macro_f1_loss: float = Field(0.05, ge=0)
@@ -218,6 +220,7 @@ class GatePlan(_Section):
     max_site_macro_f1_loss: float = Field(0.15, ge=0)
     max_auc_loss: float = Field(0.03, ge=0)
     max_site_mae_mm_increase: float = Field(1.0, ge=0)
+    max_site_calibration_z: float = Field(4.0, gt=0)
     never_worse_than_local: bool = True
 
 

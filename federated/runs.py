@@ -98,7 +98,7 @@ def prepare(runs: Path, plan: Path, sites: Sequence[str] = (), minimum_sites: in
         if "[participation]" in text:
             raise InputError(f"plan {name} has a [participation] of its own: start it from the command line")
         floor = f"minimum_sites = {minimum_sites}\n" if minimum_sites else ""
-        text += f"\n[participation]\nsites = {json.dumps(sorted(sites))}\nconnect_within_s = {APPROVAL_S}\n{floor}"
+        text += f"\n[participation]\nsites = {json.dumps(sorted(sites))}\napprove_within_s = {APPROVAL_S}\n{floor}"
     stamp = datetime.now(UTC).strftime("%Y%m%d-%H%M%S")
     folder = runs / f"{stamp}-{name}-{secrets.token_hex(2)}"
     RunFolder(folder)

@@ -13,7 +13,7 @@ from flwr.app import ArrayRecord, ConfigRecord, Context, Message, RecordDict
 from flwr.serverapp import Grid, ServerApp
 from numpy.typing import NDArray
 
-from federated.fitness import check_site
+from federated.fitness import check_held, check_site
 from federated.fusion_learning import learn
 from federated.linkage import check_linkage
 from federated.messages import as_record
@@ -126,6 +126,7 @@ def _described(federation: Federation, connected: list[Node], plan: Plan) -> tup
         nodes.append(Node(reply.metadata.src_node_id, name, str(site["modality"]), *counts))
         data[name] = json.loads(str(site["data"]))
     nodes = sorted(nodes, key=lambda node: node.name)
+    check_held({node.modality for node in nodes}, plan)
     check_linkage(federation, nodes)
     return nodes, data
 

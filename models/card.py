@@ -79,6 +79,8 @@ def _lineage(lineage: Mapping[str, Any]) -> list[str]:
 
 def _cell(value: Any) -> str:
     """A figure of a site; a comparison with its interval."""
+    if isinstance(value, Mapping) and "observed" in value:
+        return f"{value['observed']} of {value['expected']} expected (z {value['z']:+.1f})"
     if isinstance(value, Mapping):
         low, high = value["ci95"]
         return f"{value['difference']:+.3f} ({low:+.3f} to {high:+.3f})"

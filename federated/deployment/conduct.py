@@ -102,7 +102,7 @@ def _floor(plan: Plan, sites: list[str]) -> int:
 
 def wait_for_approvals(run: RunFolder, plan: Plan, federation: FederationFolder, sites: list[str]) -> list[str]:
     """Hospitals that approved: all of them, or after the plan's time as many as its floor asks for."""
-    deadline, told = time.monotonic() + plan.participation.connect_within_s, False
+    deadline, told = time.monotonic() + plan.participation.approve_within_s, False
     bundle = bundle_hash(plan)
     while True:
         approved = [name for name in federation.approved(bundle) if name in sites]
@@ -116,7 +116,7 @@ def wait_for_approvals(run: RunFolder, plan: Plan, federation: FederationFolder,
             if len(approved) >= _floor(plan, sites):
                 return approved
             raise SiteFailureError(
-                f"not approved by {', '.join(missing)} within {plan.participation.connect_within_s:g} s: "
+                f"not approved by {', '.join(missing)} within {plan.participation.approve_within_s:g} s: "
                 f"{len(approved)} of {len(sites)} sites approved, {_floor(plan, sites)} needed. There: "
                 f"`fetal-health federate approve FOLDER {bundle[:12]}`; then run the same command again"
             )

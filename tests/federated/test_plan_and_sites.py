@@ -21,8 +21,10 @@ from tests.federated.conftest import PLAN
 
 
 def test_shipped_plans_load() -> None:
-    assert set(shipped_plans()) == {"default", "ctg", "ultrasound", "synthetic", "multi-task", "transfer"}
-    whole, part, heads = (load(shipped_plans()[name]) for name in ("default", "ctg", "ultrasound"))
+    names = {"default", "ctg", "acidaemia", "ultrasound", "synthetic", "multi-task", "transfer"}
+    assert set(shipped_plans()) == names
+    whole, part, heads, births = (load(shipped_plans()[name]) for name in ("default", "ctg", "ultrasound", "acidaemia"))
+    assert (births.ctg, births.acidaemia, births.ultrasound) == (None, whole.acidaemia, None)
     assert (part.ctg, part.acidaemia, part.ultrasound) == (whole.ctg, whole.acidaemia, None)
     assert (heads.ctg, heads.acidaemia, heads.ultrasound) == (None, None, whole.ultrasound)
     for path in shipped_plans().values():

@@ -23,6 +23,7 @@ rounds = {rounds}
 calibration_folds = 2
 [participation]
 sites = [{named}]
+approve_within_s = 40
 connect_within_s = 40
 {participation}
 """

@@ -175,7 +175,7 @@ def test_the_same_women_at_two_hospitals_are_refused_before_the_first_round(
 
 
 def test_a_plan_changed_after_approval_is_not_answered(loopback: Loopback, whole: RunFolder) -> None:
-    plan = loopback.plan(plan_text("whole", 5).replace("connect_within_s = 40", "connect_within_s = 4"))
+    plan = loopback.plan(plan_text("whole", 5).replace("approve_within_s = 40", "approve_within_s = 4"))
     run = loopback.run("changed", plan)
     assert loopback.wait(run) == 1
     reason = run.events()[-1]["reason"]

@@ -1,0 +1,153 @@
+"""A federation between hospitals on loopback: what a round costs, and whether a run survives.
+
+``python -m benchmarks.hospitals [--kills 20] [--write FILE]``. Three hospitals with synthetic tables over TLS. Next to no
+work is done in a round, so that its time is what messages cost. A round of trees is two exchanges with every hospital;
+under masks it is five.
+"""
+
+import argparse
+import json
+import random
+import tempfile
+import time
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from benchmarks.loopback import Loopback
+from federated.run_folder import RunFolder
+from models.datasets.synthetic import MARK, write_uci
+
+HOSPITALS = ("anne", "luke", "mary")
+ROUNDS = 8
+
+
+def plan_text(name: str, more: str = "", rounds: int = ROUNDS) -> str:
+    """A small plan between the three."""
+    return f"""name = "{name}"
+seed = 3
+synthetic = true
+[ctg]
+rounds = {rounds}
+calibration_folds = 2
+[participation]
+sites = ["anne", "luke", "mary"]
+connect_within_s = 60
+{more}
+"""
+
+
+def federation(folder: Path) -> Loopback:
+    """Served, with three hospitals connected."""
+    made = Loopback(folder)
+    made.serve()
+    for seed, name in enumerate(HOSPITALS, start=1):
+        data = folder / "data" / name
+        write_uci(data, women=30, seed=seed)
+        (data / MARK).touch()
+        made.join(name, data)
+    made.nodes(*HOSPITALS)
+    return made
+
+
+def finished(made: Loopback, name: str, plan: Path) -> RunFolder:
+    """A run to its end."""
+    run = made.run(name, plan)
+    made.approve(plan, *HOSPITALS)
+    made.wait(run)
+    if run.events()[-1]["kind"] != "finished":
+        raise RuntimeError(made.printed(name))
+    return run
+
+
+def seconds_a_round(run: RunFolder) -> float:
+    """Median time between rounds; events are stamped to the second, so it is taken over all of them."""
+    times = [datetime.fromisoformat(event["time"]) for event in run.events() if event["kind"] == "round"]
+    return (times[-1] - times[0]).total_seconds() / (len(times) - 1)
+
+
+def bytes_a_round(run: RunFolder) -> float:
+    """Mean of both ways, kB."""
+    rounds = [event for event in run.events() if event["kind"] == "round"]
+    return sum(event["bytes"] + event["bytes_down"] for event in rounds) / len(rounds) / 1024
+
+
+def survive(made: Loopback, kills: int, whole: RunFolder, plan: Path) -> dict[str, Any]:
+    """Kill the server or the job so many times at random moments of one run, and start it again each time."""
+    draw = random.Random(20261125)
+    run = made.run("killed", plan)
+    struck = {"server": 0, "killed": 0}
+    while sum(struck.values()) < kills and made.processes["killed"].poll() is None:
+        time.sleep(draw.uniform(1.0, 8.0))
+        if made.processes["killed"].poll() is not None:
+            break
+        which = draw.choice(["server", "killed"])
+        made.kill(which)
+        struck[which] += 1
+        print(f"  {sum(struck.values())}: {which} killed after {made.rounds(run)} rounds", flush=True)
+        if which == "server":
+            made.serve()
+        else:
+            made.run("killed")
+    made.wait(run, 600)
+    last = run.events()[-1]
+    rounds = [event["round"] for event in run.events() if event["kind"] == "round"]
+    return {
+        "server": struck["server"],
+        "job": struck["killed"],
+        "rounds": len(rounds),
+        "sites_each_round": sorted({event["sites"] for event in run.events() if event["kind"] == "round"}),
+        "same_model": last.get("model") == whole.events()[-1]["model"] and rounds == list(range(1, len(rounds) + 1)),
+    }
+
+
+def measure(kills: int) -> dict[str, Any]:
+    """Everything, as a dictionary."""
+    with tempfile.TemporaryDirectory() as folder:
+        started = time.perf_counter()
+        made = federation(Path(folder))
+        try:
+            plain = finished(made, "plain", made.plan(plan_text("plain")))
+            first = time.perf_counter() - started
+            masked = finished(made, "masked", made.plan(plan_text("masked", "[privacy]\nsecure_sums = true")))
+            found: dict[str, Any] = {
+                "from_nothing_to_a_finished_run_s": round(first, 1),
+                "plain": {"seconds_a_round": seconds_a_round(plain), "kb_a_round": bytes_a_round(plain)},
+                "masked": {"seconds_a_round": seconds_a_round(masked), "kb_a_round": bytes_a_round(masked)},
+            }
+            if kills:
+                plan = made.plan(plan_text("kills", rounds=max(2 * kills, ROUNDS)))
+                found["kills"] = survive(made, kills, finished(made, "whole", plan), plan)
+        finally:
+            made.stop()
+    return found
+
+
+def show(found: dict[str, Any]) -> None:
+    """Print a table."""
+    plain, masked = found["plain"], found["masked"]
+    whole = found["from_nothing_to_a_finished_run_s"]
+    print(f"\nbetween three hospitals over TLS: {whole} s from nothing to a finished run")
+    print(f"{'a round of trees':24s}{'s':>8s}{'kB':>8s}")
+    for name, values in (("in clear", plain), ("under masks", masked)):
+        print(f"{name:24s}{values['seconds_a_round']:8.2f}{values['kb_a_round']:8.1f}")
+    ratios = [masked[key] / plain[key] for key in ("seconds_a_round", "kb_a_round")]
+    print(f"{'ratio':24s}{ratios[0]:8.2f}{ratios[1]:8.2f}")
+    if "kills" in found:
+        print(f"killed: {found['kills']}")
+
+
+def main() -> None:
+    """The command line."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--kills", type=int, default=0)
+    parser.add_argument("--write", type=Path)
+    options = parser.parse_args()
+    found = measure(options.kills)
+    show(found)
+    if options.write:
+        options.write.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
