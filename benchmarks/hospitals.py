@@ -1,8 +1,8 @@
 """A federation between hospitals on loopback: what a round costs, and whether a run survives.
 
-``python -m benchmarks.hospitals [--kills 20] [--write FILE]``. Three hospitals with synthetic tables over TLS. Next to no
-work is done in a round, so that its time is what messages cost. A round of trees is two exchanges with every hospital;
-under masks it is five.
+``python -m benchmarks.hospitals [--kills 20] [--write FILE]``. Three hospitals with synthetic tables over TLS. Next to
+no work is done in a round, so that its time is what messages cost. A round of trees is two exchanges with every
+hospital; under masks it is five.
 """
 
 import argparse

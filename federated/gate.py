@@ -12,6 +12,7 @@ from typing import Any
 from federated.plan import GatePlan
 from federated.site_calibration import worst
 
+NO_WORSE_Z = 1.0
 TARGETS = {"ctg": ("table", "trace"), "acidaemia": ("ph_le_7_15", "ph_lt_7_05")}
 
 
@@ -47,23 +48,30 @@ def against_own_models(candidate: Mapping[str, Any]) -> list[Verdict]:
     return verdicts
 
 
-def calibration_at_worst_sites(candidate: Mapping[str, Any], gate: GatePlan) -> list[Verdict]:
-    """One line a model: the site where events are furthest from what the probabilities promise, in standard errors."""
+def calibration_at_worst_sites(
+    candidate: Mapping[str, Any], incumbent: Mapping[str, Any], gate: GatePlan
+) -> list[Verdict]:
+    """One line a model: the site where events are furthest from what the probabilities promise, in standard errors.
+
+    It fails beyond the plan's limit, unless the bundle in service is as far off at its own worst site.
+    """
     verdicts = []
     for modality, targets in TARGETS.items():
         for target in targets:
             if found := worst(candidate["sites"].get(modality, {}), target):
                 site, z = found
                 what = f"calibration of {target} at its worst site ({site}), standard errors from the events expected"
-                limit = gate.max_site_calibration_z
-                verdicts.append(Verdict(what, z, 0.0, limit, z <= limit))
+                known = worst(incumbent["sites"].get(modality, {}), target)
+                before = known[1] if known else 0.0
+                allowed = round(max(gate.max_site_calibration_z - before, NO_WORSE_Z), 2)
+                verdicts.append(Verdict(what, z, before, allowed, z - before <= allowed))
     return verdicts
 
 
 def judge(candidate: Mapping[str, Any], incumbent: Mapping[str, Any], gate: GatePlan) -> list[Verdict]:
     """Compare two manifests; an empty list means there was nothing to compare."""
     verdicts = against_own_models(candidate) if gate.never_worse_than_local else []
-    verdicts += calibration_at_worst_sites(candidate, gate)
+    verdicts += calibration_at_worst_sites(candidate, incumbent, gate)
     if candidate.get("synthetic", False) != incumbent.get("synthetic", False):
         # The figures do not compare; only the step from synthetic data to people is one forward.
         if incumbent.get("synthetic", False):

@@ -211,8 +211,8 @@ class GatePlan(_Section):
     """How much worse than the bundle in service a candidate may be, overall and at any one site.
 
     At no site may the events lie more than `max_site_calibration_z` standard errors from those that its probabilities
-    promise there. With `never_worse_than_local` no site may be left with a model that is worse, beyond chance, than the
-    one that it would have trained alone.
+    promise there, unless the bundle in service is as far off. With `never_worse_than_local` no site may be left with a
+    model that is worse, beyond chance, than the one that it would have trained alone.
     """
 
     max_macro_f1_loss: float = Field(0.05, ge=0)

@@ -54,8 +54,12 @@ def test_the_gate_names_the_worst_site() -> None:
     assert worst(sites, "table") == ("luke", 4.5)
     assert worst(sites, "trace") is None
     candidate = {"sites": {"ctg": sites}, "metrics": {}}
-    (verdict,) = calibration_at_worst_sites(candidate, GatePlan())
+    unknown = {"sites": {}}
+    (verdict,) = calibration_at_worst_sites(candidate, unknown, GatePlan())
     assert not verdict.passed
     assert "luke" in verdict.what
-    assert calibration_at_worst_sites(candidate, GatePlan(max_site_calibration_z=5.0))[0].passed
+    assert calibration_at_worst_sites(candidate, unknown, GatePlan(max_site_calibration_z=5.0))[0].passed
+    assert calibration_at_worst_sites(candidate, candidate, GatePlan())[0].passed  # no further off than in service
+    better = {"sites": {"ctg": {"anne": sites["anne"]}}}
+    assert not calibration_at_worst_sites(candidate, better, GatePlan())[0].passed
     assert [v.passed for v in judge(candidate, {"sites": {}, "metrics": {}}, GatePlan())] == [False]
