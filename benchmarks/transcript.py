@@ -8,7 +8,6 @@ import argparse
 import os
 import re
 import secrets
-import shutil
 import signal
 import socket
 import subprocess
@@ -103,14 +102,13 @@ class Stage:
 def share_out(data: Path, folder: Path) -> None:
     """A third of the records to each ward."""
     where = ctu_uhb.find(data)
-    if where is None or where.is_file():
-        raise SystemExit(f"{data}: no folder with the CTU-UHB records below it")
-    headers = sorted(where.glob("*.hea"))
-    for position, header in enumerate(headers):
+    if where is None:
+        raise SystemExit(f"{data}: no CTU-UHB records below it")
+    for position, (name, header, signals) in enumerate(ctu_uhb.contents(where)):
         target = folder / "data" / WARDS[position % len(WARDS)]
         target.mkdir(parents=True, exist_ok=True)
-        for path in where.glob(f"{header.stem}.*"):
-            shutil.copy(path, target / path.name)
+        (target / f"{name}.hea").write_bytes(header)
+        (target / f"{name}.dat").write_bytes(signals)
 
 
 def wait_for_port(port: int) -> None:
@@ -173,7 +171,7 @@ def play(stage: Stage, page: Any, port: int) -> None:
     page.fill("[name=name]", "olga")
     page.fill("[name=password]", PASSWORD)
     page.keyboard.press("Enter")
-    page.goto(f"{base}/federation")
+    page.wait_for_url("**/federation")  # where operators land
     form = page.locator("form[action='/federation/runs']")
     form.locator("select[name=plan]").select_option("acidaemia")
     for ward in WARDS:
@@ -191,9 +189,9 @@ def play(stage: Stage, page: Any, port: int) -> None:
         "waits: nobody has approved it.\n\n![The run waits for approvals](images/federation-waiting.png)\n\n"
         "At each hospital the node names the plan; its IT department reads it and approves plan and code by one hash."
     )
-    (bundle,) = set(
-        re.findall(r"waits for approval: fetal-health federate approve \S+ ([0-9a-f]{12})", stage.log(WARDS[0]))
-    )
+    asked = r"federate approve \S+ ([0-9a-f]{12})"
+    until(lambda: all(re.search(asked, stage.log(ward)) for ward in WARDS))
+    (bundle,) = set(re.findall(asked, stage.log(WARDS[0])))
     stage.do(f"cat {WARDS[0]}/offers/{bundle}*.json", keep=14)
     for ward in WARDS:
         stage.do(f"fetal-health federate approve {ward} {bundle}")
