@@ -3,7 +3,6 @@
 import logging
 import os
 import threading
-import time
 from pathlib import Path
 
 os.environ.setdefault("FLWR_TELEMETRY_ENABLED", "0")
@@ -87,23 +86,30 @@ def serve(federation: FederationFolder, bind: str = "0.0.0.0") -> None:  # noqa:
     app, tls = application(federation), federation.path / "tls"
     inside = _door(app, tls, "127.0.0.1", int(federation.settings["inside_port"]), "on")
     outside = _door(OutsideDoor(app, federation), tls, bind, int(federation.settings["port"]), "off")
-    thread = threading.Thread(target=outside.run, name="outside", daemon=True)
+    failed: list[str] = []
+    over = threading.Event()
 
-    def once_open() -> None:
+    def open_outside() -> None:
         while not inside.started:
-            time.sleep(0.05)
-        thread.start()
+            if over.wait(0.05):
+                return
+        try:
+            outside.run()
+        except SystemExit:  # uvicorn's word for a port that is taken
+            failed.append(str(federation.settings["port"]))
+            inside.should_exit = True
 
-    threading.Thread(target=once_open, daemon=True).start()
+    thread = threading.Thread(target=open_outside, name="outside", daemon=True)
+    thread.start()
     federation.journal.write("server.started", address=federation.address)
     try:
         inside.run()
     except SystemExit:
-        raise FetalHealthError(
-            f"port {federation.settings['inside_port']} is taken: is another server running?"
-        ) from None
+        failed.append(str(federation.settings["inside_port"]))
     finally:
+        over.set()
         outside.should_exit = True
-        if thread.is_alive():
-            thread.join(5)
+        thread.join(5)
         federation.journal.write("server.stopped")
+    if failed:
+        raise FetalHealthError(f"port {failed[0]} is taken: is another server running?")

@@ -236,9 +236,11 @@ def ask(address: str, authority: Path, question: str, statement: dict[str, str])
             f"the federation at {address} does not answer ({type(error).__name__}); is it running?"
         ) from None
     try:
-        told = dict(answer.json())
+        told = answer.json()
     except ValueError:
-        raise JoinError(f"what answers at {address} is no federation of this kind") from None
+        told = None
+    if not isinstance(told, dict):
+        raise JoinError(f"what answers at {address} is no federation of this kind")
     if answer.status_code != 200:
         kind = OccupiedError if answer.status_code == 409 else JoinError
         raise kind(str(told.get("error", f"refused with {answer.status_code}")))

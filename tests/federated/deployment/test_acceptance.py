@@ -6,15 +6,17 @@ gate never lets a bundle of synthetic data take the place of one that people's d
 """
 
 import json
+import socket
 import ssl
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import httpx
 import pytest
 
-from benchmarks.loopback import Loopback
+from benchmarks.loopback import Loopback, free_port
 from federated import runs
 from federated.deployment.journal import Journal
 from federated.job import GATE_REFUSED
@@ -31,7 +33,7 @@ def whole(loopback: Loopback) -> RunFolder:
     """A run of three hospitals that nothing happened to, while a fourth looks on."""
     loopback.join("zoe", write_data(loopback.folder / "data" / "zoe", 9))
     loopback.nodes("zoe")
-    plan = loopback.plan(plan_text("whole", 4))
+    plan = loopback.plan(plan_text("whole", 5))
     run = loopback.run("whole", plan)
     loopback.approve(plan, *HOSPITALS)
     assert loopback.wait(run) == GATE_REFUSED, loopback.printed("whole")
@@ -53,7 +55,7 @@ def logged(loopback: Loopback, name: str) -> list[str]:
 def test_a_run_between_hospitals_ends_in_a_candidate_with_its_lineage(loopback: Loopback, whole: RunFolder) -> None:
     manifest = Bundle(whole.candidate).manifest
     assert manifest["lineage"]["federation"] == "loopback"
-    assert manifest["lineage"]["rounds"] == {"ctg": 4}
+    assert manifest["lineage"]["rounds"] == {"ctg": 5}
     assert manifest["lineage"]["model"].startswith(finished(whole)["model"])
     assert sorted(manifest["sites"]["ctg"]) == sorted(HOSPITALS)
     assert manifest["data"][0]["name"] == "synthetic rows of 3 hospitals"
@@ -67,7 +69,7 @@ def test_a_run_between_hospitals_ends_in_a_candidate_with_its_lineage(loopback: 
 
 def test_figures_of_every_site_are_there_in_every_round(whole: RunFolder) -> None:
     rounds = [event for event in whole.events() if event["kind"] == "round"]
-    assert [event["sites"] for event in rounds] == [3.0] * 4
+    assert [event["sites"] for event in rounds] == [3.0] * 5
     for event in rounds:
         assert set(event["left_out_loss"]) == set(HOSPITALS)
     nodes = json.loads((whole.path / "results.json").read_text())["ctg"]["nodes"]
@@ -84,6 +86,11 @@ def test_the_control_interface_is_not_there_for_hospitals(loopback: Loopback, wh
         assert httpx.post(f"https://{loopback.federation.address}{path}", verify=context).status_code == 404
     inside = f"https://{loopback.federation.inside_address}/v1/control/list-runs"
     assert httpx.post(inside, verify=context).status_code != 404
+    # The inside door is not there for other machines either: it listens on loopback only.
+    own = {info[4][0] for info in socket.getaddrinfo(socket.gethostname(), None, socket.AF_INET)}
+    for address in own - {"127.0.0.1"}:
+        with pytest.raises(OSError, match="refused"):
+            socket.create_connection((address, int(loopback.federation.settings["inside_port"])), 2)
 
 
 def test_killed_again_and_again_the_run_ends_with_the_same_model(loopback: Loopback, whole: RunFolder) -> None:
@@ -95,6 +102,10 @@ def test_killed_again_and_again_the_run_ends_with_the_same_model(loopback: Loopb
     loopback.wait_for_round(run, 2)
     loopback.kill("killed")
     loopback.run("killed")
+    loopback.wait_for_round(run, 3)
+    runs.stop(run.path)  # in order, as an operator would
+    assert loopback.wait(run) == 130
+    loopback.run("killed")
     time.sleep(3)
     loopback.kill("server")
     loopback.kill("killed")
@@ -103,7 +114,7 @@ def test_killed_again_and_again_the_run_ends_with_the_same_model(loopback: Loopb
     assert loopback.wait(run) == GATE_REFUSED, loopback.printed("killed")
     assert finished(run)["model"] == finished(whole)["model"]
     numbers = [event["round"] for event in run.events() if event["kind"] == "round"]
-    assert numbers == [1, 2, 3, 4]
+    assert numbers == [1, 2, 3, 4, 5]
     for name in ("ctg.json", "ctg_table.ubj", "ctg_trace.ubj"):
         assert (run.candidate / name).read_bytes() == (whole.candidate / name).read_bytes()
 
@@ -175,7 +186,7 @@ def test_the_same_women_at_two_hospitals_are_refused_before_the_first_round(
 
 
 def test_a_plan_changed_after_approval_is_not_answered(loopback: Loopback, whole: RunFolder) -> None:
-    plan = loopback.plan(plan_text("whole", 5).replace("approve_within_s = 40", "approve_within_s = 4"))
+    plan = loopback.plan(plan_text("whole", 6).replace("approve_within_s = 40", "approve_within_s = 4"))
     run = loopback.run("changed", plan)
     assert loopback.wait(run) == 1
     reason = run.events()[-1]["reason"]
@@ -237,9 +248,21 @@ def test_nobody_else_may_use_a_nodes_folder_or_a_copy_of_it(loopback: Loopback, 
 
 def test_status_of_a_run_between_hospitals(whole: RunFolder) -> None:
     found = runs.status(whole.path)
-    assert (found.state, found.rounds["ctg"]["round"]) == ("finished", 4)
+    assert (found.state, found.rounds["ctg"]["round"]) == ("finished", 5)
     assert found.candidate == Bundle(whole.candidate).identifier
     assert found.candidate != Bundle(shipped()).identifier
+
+
+def test_a_port_that_is_taken_ends_the_server_in_one_line(loopback: Loopback, tmp_path: Path) -> None:
+    taken = int(loopback.federation.settings["port"])
+    for outside, inside in ((taken, 1), (1, taken)):
+        chosen = [port if port != 1 else free_port() for port in (outside, inside)]
+        ports = ["--port", str(chosen[0]), "--inside-port", str(chosen[1])]
+        line = [sys.executable, "-m", "app.cli", "federate", "serve", "--folder", str(tmp_path / f"{outside}"), *ports]
+        done = subprocess.run([*line, "--bind", "127.0.0.1"], capture_output=True, text=True, timeout=60, check=False)
+        assert done.returncode == 2
+        assert f"port {taken} is taken: is another server running?" in done.stderr
+        assert "Traceback" not in done.stdout + done.stderr
 
 
 def test_logs_hold_after_all_of_this(loopback: Loopback) -> None:
