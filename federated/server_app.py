@@ -33,6 +33,7 @@ from models.errors import FetalHealthError
 
 RUN_VARIABLE = "FETAL_HEALTH_RUN"
 FAILURE = "failure"
+UNNAMED = "node "  # no hospital is called so
 
 app = ServerApp()
 
@@ -110,7 +111,7 @@ def everybody(federation: Federation, expected: int, within_s: float) -> list[No
         if time.monotonic() > deadline:
             raise SiteFailureError(f"only {len(ids)} of {expected} sites connected within {within_s:g} s")
         time.sleep(0.2)
-    return [Node(node, str(node), "", 0, 0) for node in ids]
+    return [Node(node, f"{UNNAMED}{node}", "", 0, 0) for node in ids]
 
 
 def _described(federation: Federation, connected: list[Node], plan: Plan) -> tuple[list[Node], dict[str, Any]]:
@@ -119,7 +120,7 @@ def _described(federation: Federation, connected: list[Node], plan: Plan) -> tup
     for known, reply in federation.ask(connected, "query.describe", RecordDict()):
         site = reply.content["site"]
         # Who a site of a deployment is, its key has told; a simulated one says it.
-        name = str(site["name"]) if known.isdigit() else known
+        name = str(site["name"]) if known.startswith(UNNAMED) else known
         held = (name, str(site["modality"]), plan.modalities())
         check_site(*held, int(site["rows"]), int(site["classes"]), str(site["schema"]))
         counts = int(site["rows"]), int(site["groups"]), tuple(site["strata"])

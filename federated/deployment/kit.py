@@ -18,7 +18,7 @@ from models.errors import InputError
 
 VALID_DAYS = 30
 _NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,40}")
-SERVICE = """# Copy to /etc/systemd/system, then `systemctl enable --now fetal-health-node`.
+SERVICE = """# Change the paths to yours, copy to /etc/systemd/system, then `systemctl enable --now fetal-health-node`.
 [Unit]
 Description=Fetal-Health federation node of {name}
 After=network-online.target
@@ -38,18 +38,22 @@ ReadWritePaths=/var/lib/fetal-health/{name}
 [Install]
 WantedBy=multi-user.target
 """
-COMPOSE = """# The node in a container: `docker compose up -d`. No port is published: it only calls out, to {address}.
+COMPOSE = """# The node in a container; no port is published: it only calls out, to {address}. Once, with the kit beside this:
+#   docker compose run --rm -v ./{name}.kit:/kit:ro node \\
+#     fetal-health federate join /kit --data /data --folder /site/{name} --no-start
+# then `docker compose up -d`.
 services:
   node:
     image: fetal-health-federation
-    command: ["federate", "node", "/site"]
+    command: ["fetal-health", "federate", "node", "/site/{name}"]
+    healthcheck: {{disable: true}}
     restart: unless-stopped
     read_only: true
     tmpfs: [/tmp]
     cap_drop: [ALL]
     security_opt: ["no-new-privileges:true"]
     volumes:
-      - ./{name}:/site
+      - ./site:/site
       - ./data:/data:ro
 """
 README = """Kit of {name} for the federation {federation}. Good for one use, until {expires}. Keep it secret until then.

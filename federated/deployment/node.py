@@ -19,7 +19,12 @@ os.environ.setdefault("FLWR_DISABLE_UPDATE_CHECK", "1")
 
 from cryptography.hazmat.primitives.asymmetric import ec
 from flwr.app import Context, Error, Message, RecordDict
-from flwr.supercore.inflatable.inflatable_object import get_all_nested_objects, get_object_tree, no_object_id_recompute
+from flwr.supercore.inflatable.inflatable_object import (
+    get_all_nested_objects,
+    get_object_tree,
+    iterate_object_tree,
+    no_object_id_recompute,
+)
 from flwr.supercore.inflatable.inflatable_utils import inflate_object_from_contents, pull_objects, push_objects
 from flwr.supercore.run import RunNotRunningException
 from flwr.supernode.fleet_http_connection import http_request_response
@@ -195,11 +200,12 @@ class Node:
             self._reply(answer(self.runs, message, self.node_id), time.monotonic() - started)
         except RunNotRunningException:
             return False
+        except Exception as error:  # a connection that broke in the middle: the server's deadline counts
+            self.site.journal.write("message.failed", error=type(error).__name__)
+            return False
         return True
 
     def _pulled(self, message: Message, tree: Any) -> Message:
-        from flwr.supercore.inflatable.inflatable_object import iterate_object_tree
-
         run_id, message_id = message.metadata.run_id, message.metadata.message_id
         objects = [found.object_id for found in iterate_object_tree(tree)]
         whole = inflate_object_from_contents(message_id, pull_objects(objects, lambda one: self.pull(run_id, one)))

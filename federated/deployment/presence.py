@@ -31,14 +31,14 @@ class Presence:
         self._thread = threading.Thread(target=self._stay, daemon=True)
 
     def arrive(self) -> None:
-        """The first hello, then one every few seconds.
+        """The first hello, as soon as the server is there; then one every few seconds.
 
         Raises
         ------
         JoinError
-            Refused, or not reached.
+            Refused.
         """
-        deadline = time.monotonic() + PLACE_S
+        deadline, said = time.monotonic() + PLACE_S, False
         while True:
             try:
                 self._name(self.site.hello(arriving=True))
@@ -47,6 +47,11 @@ class Presence:
                 if time.monotonic() > deadline:
                     raise
                 time.sleep(1)
+            except UnreachableError as error:
+                if not said:
+                    print(f"{error} It is tried again until it is.", flush=True)
+                said = True
+                time.sleep(HELLO_S)
         self._thread.start()
 
     def leave(self) -> None:
@@ -65,8 +70,8 @@ class Presence:
         while not self._over.wait(HELLO_S):
             try:
                 self._name(self.site.hello())
-            except UnreachableError:
-                continue  # the server is away; Flower's connection tries again for ever
+            except (UnreachableError, OSError):
+                continue  # the server is away, or the disk is full: Flower's connection goes on, and so does this
             except JoinError as error:
                 self.refused = error
                 return

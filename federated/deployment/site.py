@@ -139,7 +139,10 @@ class SiteFolder:
             bundle = str(offer["bundle"])
             path = self.path / "offers" / f"{bundle}.json"
             if not path.exists():
-                plan = Plan.model_validate_json(offer["plan"])
+                try:
+                    plan = Plan.model_validate_json(offer["plan"])
+                except ValueError:
+                    continue  # a plan of another release: its hash could not be approved here either
                 path.write_text(plan.model_dump_json(indent=1), encoding="utf-8")
                 self.journal.write("plan.offered", plan=plan.name, bundle=bundle)
             if bundle not in approved:

@@ -165,5 +165,7 @@ class SuperLink:
                     raise SuperLinkError("the SuperLink gave the run to somebody else")
                 if found.task.run_id == run_id:
                     return str(found.token)
+        except httpx.HTTPError as error:
+            raise SuperLinkError(f"the SuperLink went away ({type(error).__name__})") from None
         finally:
             client.close()

@@ -63,7 +63,7 @@ def test_without_a_federation_the_page_says_how_to_make_one(settings: Settings, 
 def test_hospitals_are_shown_invited_and_revoked(client: TestClient, folder: FederationFolder, tmp_path: Path) -> None:
     form = {"csrf_token": browser(client, "operator")}
     page = client.get("/federation").text
-    assert "248 ctg" in page
+    assert "248 rows, ctg" in page
     assert "the server is not running" in page
     answer = client.post("/federation/hospitals", data={**form, "name": "ruth"})
     assert answer.status_code == 200

@@ -1,8 +1,9 @@
 """``python -m models.evaluation.evidence DIR``: documents from stored out-of-fold predictions, in a minute.
 
 Reads ``DIR/oof`` (made by ``python -m federated.evidence`` and ``python -m models.evaluation.measuring``), writes
-``DIR/ctg.md``, ``DIR/ultrasound.md``, ``DIR/federation.md``, ``DIR/fusion.md`` and the pictures in ``DIR/../images``. With a bundle and a new folder as
-further arguments it writes the bundle again with these figures in its card.
+``DIR/ctg.md``, ``DIR/ultrasound.md``, ``DIR/federation.md``, ``DIR/fusion.md``, ``DIR/privacy.md`` and the pictures in
+``DIR/../images``. With a bundle and a new folder as further arguments it writes the bundle again with these figures in
+its card.
 """
 
 import json
@@ -10,7 +11,7 @@ import sys
 from pathlib import Path
 
 from models.bundle import shipped
-from models.evaluation.evidence import acidaemia, federation, fusion, measuring, pattern
+from models.evaluation.evidence import acidaemia, federation, fusion, measuring, pattern, privacy
 from models.evaluation.evidence.card import annotate
 from models.evaluation.evidence.heads import ultrasound_document
 from models.evaluation.evidence.stored import read
@@ -49,11 +50,13 @@ def main(folder: Path) -> None:
     manifest = federation.manifest_of(shipped())
     (folder / "federation.md").write_text(federation.document(folder / "oof", manifest), encoding="utf-8")
     (folder / "fusion.md").write_text(fusion.document(folder / "oof"), encoding="utf-8")
+    (folder / "privacy.md").write_text(privacy.document(folder / "oof"), encoding="utf-8")
     for path in (
         folder / "ctg.md",
         folder / "ultrasound.md",
         folder / "federation.md",
         folder / "fusion.md",
+        folder / "privacy.md",
         *draw(read(folder / "oof" / "ctu_uhb.csv"), folder.parent / "images"),
         *draw_heads(read(folder / "oof" / "hc18.csv"), folder.parent / "images"),
         *draw_sites(manifest, folder.parent / "images"),

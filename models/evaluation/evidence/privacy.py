@@ -16,6 +16,7 @@ from models.evaluation.metrics import bootstrap
 
 Array = NDArray[np.float64]
 CLIP = 1e-4
+ROUNDS = 24  # of `federated.evidence.private_heads`
 
 HEAD = """\
 # Privacy: what each protection costs, and the attacks that were tried
@@ -61,7 +62,7 @@ Chance is .5 and 5 %.
 """
 
 
-def document(folder: Path, rounds: int) -> str:
+def document(folder: Path) -> str:
     """All of it, from what studies and benchmarks stored."""
     hospitals = json.loads((folder / "hospitals.json").read_text(encoding="utf-8"))
     return "\n".join(
@@ -72,7 +73,7 @@ def document(folder: Path, rounds: int) -> str:
             *_costs(read(folder / "uci.csv"), hospitals),
             "### Noise for single images",
             "",
-            DP.format(rounds=rounds),
+            DP.format(rounds=ROUNDS),
             *_noise(read(folder / "private_heads.csv")),
             DP_WORDS,
             "## Attacks",

@@ -1,8 +1,20 @@
 """A federation of real processes over TLS: what stock Flower does not do, one test a promise.
 
-The other promises about trees (equal trees a class, log-loss near the central one, no statistics on the wire, no leaf
-of few rows) are in `tests/federated/test_trees.py` and `test_tree_documents.py`. A finished job exits with 3 here: the
-gate never lets a bundle of synthetic data take the place of one that people's data made.
+What is promised, and where it is held to:
+
+1. trees of every class, log-loss near the central one: `test_stock_strategy.py`, `test_against_central.py`
+2. a site killed in a round is refused or left out by the declared floor, by name: here
+3. an answer that is no number is rejected, the site named, the run goes on: here, and `test_aggregation.py`
+4. the server killed at any round: the next one follows, the same model: here; 20 times in `docs/evidence/privacy.md`
+5. a site that is not named gets no message: here
+6. uploads hold no statistics and no small leaf: `test_tree_documents.py`
+7. the control interface is not there for hospitals: here
+8. the text of a site's error never reaches the server: here, and `test_survival.py`
+9. batch statistics: none in the network; refused under noise: `test_private_training.py`
+10. figures of every site in every round, few rows not told: here, and `test_site_calibration.py`
+
+A finished job exits with 3 here: the gate never lets a bundle of synthetic data take the place of one that people's
+data made.
 """
 
 import json
