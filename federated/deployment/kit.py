@@ -38,7 +38,7 @@ ReadWritePaths=/var/lib/fetal-health/{name}
 [Install]
 WantedBy=multi-user.target
 """
-COMPOSE = """# The node in a container; no port is published: it only calls out, to {address}. Once, with the kit beside this:
+COMPOSE = """# The node in a container; it only calls out, to {address}. Once, with the kit beside this:
 #   docker compose run --rm -v ./{name}.kit:/kit:ro node \\
 #     fetal-health federate join /kit --data /data --folder /site/{name} --no-start
 # then `docker compose up -d`.
