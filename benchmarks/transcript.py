@@ -178,7 +178,6 @@ def play(stage: Stage, page: Any, port: int) -> None:
     for ward in WARDS:
         form.locator(f"input[value={ward}]").check()
     form.locator("[name=minimum_sites]").fill("2")
-    page.screenshot(path=str(stage.images / "federation-start.png"), full_page=True)
     form.locator("button").click()
     page.wait_for_url("**/federation/runs/*")
     run = stage.folder / "operator" / "runs" / page.url.rsplit("/", 1)[-1]
@@ -233,13 +232,10 @@ def play(stage: Stage, page: Any, port: int) -> None:
     stage.words("![The run goes on](images/federation-run.png)\n\n## 5. Judged, promoted, rolled back")
     until(lambda: runs.status(run).state != "running")
     stage.do(f"fetal-health federate status operator/runs/{run.name}", keep=40)
-    page.goto(f"{base}/federation")
     candidate = str(runs.status(run).candidate)
     stage.do(f"fetal-health models promote {candidate} --reason 'three wards, reviewed by the board'")
-    page.reload()
-    page.screenshot(path=str(stage.images / "federation-promoted.png"), full_page=True)
     stage.do("fetal-health models rollback --reason 'as an exercise'")
-    page.reload()
+    page.goto(f"{base}/federation")
     page.screenshot(path=str(stage.images / "federation-rolled-back.png"), full_page=True)
     stage.words(
         "The application takes both up without a restart.\n\n![In service over time](images/federation-rolled-back.png)"
