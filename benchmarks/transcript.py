@@ -232,6 +232,7 @@ def play(stage: Stage, page: Any, port: int) -> None:
     stage.words("![The run goes on](images/federation-run.png)\n\n## 5. Judged, promoted, rolled back")
     until(lambda: runs.status(run).state != "running")
     stage.do(f"fetal-health federate status operator/runs/{run.name}", keep=40)
+    page.goto(f"{base}/federation")  # registers the candidate
     candidate = str(runs.status(run).candidate)
     stage.do(f"fetal-health models promote {candidate} --reason 'three wards, reviewed by the board'")
     stage.do("fetal-health models rollback --reason 'as an exercise'")
