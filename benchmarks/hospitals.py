@@ -91,6 +91,8 @@ def survive(made: Loopback, kills: int, whole: RunFolder, plan: Path) -> dict[st
             made.run("killed")
     made.wait(run, 600)
     last = run.events()[-1]
+    if last["kind"] != "finished":
+        raise RuntimeError(made.printed("killed")[-2000:])
     rounds = [event["round"] for event in run.events() if event["kind"] == "round"]
     return {
         "server": struck["server"],

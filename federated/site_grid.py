@@ -2,10 +2,11 @@
 
 import time
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any, TypeVar
 
+import numpy as np
 from flwr.app import Message, RecordDict
 from flwr.common.constant import ErrorCode
 from flwr.serverapp import Grid
@@ -42,9 +43,26 @@ class Node:
     strata: tuple[int, ...] = ()
 
 
+@dataclass
+class Traffic:
+    """Payload of all messages since it was last set to nought, bytes."""
+
+    up: int = 0
+    down: int = 0
+
+
 def bytes_of(message: Message) -> int:
-    """Payload of the arrays in a message."""
-    return sum(len(array.data) for record in message.content.array_records.values() for array in record.values())
+    """Payload of a message: arrays, figures of eight bytes, settings."""
+    content = message.content
+    arrays = sum(len(array.data) for record in content.array_records.values() for array in record.values())
+    figures = sum(len(np.atleast_1d(value)) for record in content.metric_records.values() for value in record.values())
+    settings = sum(
+        len(value)
+        for record in content.config_records.values()
+        for value in record.values()
+        if hasattr(value, "__len__")
+    )
+    return arrays + 8 * figures + settings
 
 
 def _reason(reply: Message) -> str:
@@ -71,15 +89,17 @@ class Federation:
     roster : Roster
     timeout_s : float
         How long a site may take to answer.
+    traffic : Traffic
     """
 
     grid: Grid
     roster: Roster
     timeout_s: float
+    traffic: Traffic = field(default_factory=Traffic)
 
     def of(self, nodes: Iterable[Node]) -> "SiteGrid":
         """The grid of some of the sites."""
-        return SiteGrid(self.grid, nodes, self.roster, self.timeout_s)
+        return SiteGrid(self, nodes)
 
     def ask(self, nodes: list[Node], kind: str, content: RecordDict) -> Iterator[tuple[str, Message]]:
         """As `SiteGrid.ask`, of these sites."""
@@ -91,21 +111,15 @@ class SiteGrid(Grid):  # type: ignore[misc]
 
     Parameters
     ----------
-    grid : Grid
-        Flower's.
+    federation : Federation
+        Sites that are lost are taken out of its roster, and not asked again.
     nodes : iterable of Node
-    roster : Roster
-        Sites that are lost are taken out of it, and not asked again.
-    timeout_s : float
-        How long a site may take to answer.
     """
 
-    def __init__(self, grid: Grid, nodes: Iterable[Node], roster: Roster, timeout_s: float) -> None:
-        self.grid = grid
+    def __init__(self, federation: Federation, nodes: Iterable[Node]) -> None:
+        self.grid, self.roster = federation.grid, federation.roster
+        self.timeout_s, self.traffic = federation.timeout_s, federation.traffic
         self.nodes = {node.node: node for node in nodes}
-        self.roster = roster
-        self.timeout_s = timeout_s
-        self.bytes_up = self.bytes_down = 0
 
     def send_and_receive(self, messages: Iterable[Message], *, timeout: float | None = None) -> Iterator[Message]:
         """Replies in the order of the sites' names, if the messages are; `timeout` gives way to the federation's own.
@@ -117,7 +131,7 @@ class SiteGrid(Grid):  # type: ignore[misc]
         """
         for wave in in_waves(messages):
             asked = [message.metadata.dst_node_id for message in wave]
-            self.bytes_down += sum(bytes_of(message) for message in wave)
+            self.traffic.down += sum(bytes_of(message) for message in wave)
             answers = self._exchange(wave)
             good = {node: reply for node, reply in answers.items() if not reply.has_error()}
             failed: dict[str, list[str]] = {}
@@ -130,7 +144,7 @@ class SiteGrid(Grid):  # type: ignore[misc]
                 self.roster.lose(everybody, names, why)
             if silent:
                 self.roster.lose(everybody, silent, f"no answer within {self.timeout_s:g} s")
-            self.bytes_up += sum(bytes_of(reply) for reply in good.values())
+            self.traffic.up += sum(bytes_of(reply) for reply in good.values())
             for node in asked:
                 if node in good:
                     yield good.pop(node)

@@ -8,8 +8,9 @@ from base64 import b64decode
 from collections.abc import Awaitable, Callable, MutableMapping
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Protocol
 
+from flwr.common.constant import HEARTBEAT_DEFAULT_INTERVAL
 from flwr.supercore.constant import FLEET_HTTP_PUBLIC_KEY_HEADER
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
@@ -67,19 +68,30 @@ def _key(scope: Scope) -> str:
         return ""
 
 
+class Places(Protocol):
+    """Which nodes Flower's SuperLink takes to be there."""
+
+    def deactivate_node(self, node_id: int) -> bool:
+        """It is gone."""
+
+    def acknowledge_node_heartbeat(self, node_id: int, heartbeat_interval: float) -> bool:
+        """It is there."""
+
+
 class Reception:
     """Who is let in: enrolment with a kit, hello, approval.
 
     Parameters
     ----------
     federation : FederationFolder
-    release : callable
-        Frees Flower's place of a node that has come back before its absence was noticed.
+    places : Places
+        Flower's. A node that comes back gets its place before its absence was noticed; one that says hello keeps it,
+        also where Flower's own heartbeat is late because the server was away.
     """
 
-    def __init__(self, federation: FederationFolder, release: Callable[[int], object]) -> None:
+    def __init__(self, federation: FederationFolder, places: Places) -> None:
         self.federation = federation
-        self.release = release
+        self.places = places
         self.sessions: dict[str, tuple[str, datetime]] = {}
 
     def enrol(self, statement: dict[str, str]) -> dict[str, Any]:
@@ -154,10 +166,12 @@ class Reception:
                 "identity; stop one, or ask for a kit of its own"
             )
         if said["arriving"]:
-            self.release(hospital.node)
+            self.places.deactivate_node(hospital.node)
         if said["leaving"]:
             self.sessions.pop(hospital.name, None)
         else:
+            if not said["arriving"]:
+                self.places.acknowledge_node_heartbeat(hospital.node, HEARTBEAT_DEFAULT_INTERVAL)
             self.sessions[hospital.name] = (said["session"], datetime.now(UTC))
         self.federation.saw(hospital.name, {name: said[name] for name in ("modality", "rows", "code")})
         offers = [{"bundle": offer.bundle, "plan": offer.plan} for offer in self.federation.offers(hospital.name)]

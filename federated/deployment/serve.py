@@ -49,7 +49,7 @@ def application(federation: FederationFolder) -> Starlette:
         runtime_dependency_install=False,
     )
     app: Starlette = create_app(config, SuperLinkLifespan)
-    app.router.routes.extend(Reception(federation, app.state.linkstate_factory.state().deactivate_node).routes())
+    app.router.routes.extend(Reception(federation, app.state.linkstate_factory.state()).routes())
     return app
 
 

@@ -69,7 +69,8 @@ class SiteStrategy(Strategy):
         self, server_round: int, arrays: ArrayRecord, config: ConfigRecord, grid: Grid
     ) -> Iterable[Message]:
         """One message a node; ``fresh`` in the first round of a run, when nodes keep nothing yet."""
-        self.grid.bytes_up = self.grid.bytes_down = 0
+        traffic = self.federation.traffic
+        traffic.up = traffic.down = 0
         details = {"round": self.first_round + server_round - 1, "fresh": server_round == 1, **self.details()}
         details["step"] = f"{self.kind} {details['round']}"
         self.sent = RecordDict(
@@ -88,7 +89,7 @@ class SiteStrategy(Strategy):
         self.round_metrics: dict[str, Any] = {}
         arrays = self.combine(round_number, replies)
         self.round_metrics["sites"] = float(len(self.present))
-        size = {"bytes": float(self.grid.bytes_up), "bytes_down": float(self.grid.bytes_down)}
+        size = {"bytes": float(self.federation.traffic.up), "bytes_down": float(self.federation.traffic.down)}
         self.progress(round_number, {**size, **self.round_metrics})
         return arrays, None
 

@@ -78,8 +78,7 @@ def test_replies_come_by_name_in_waves_and_are_counted() -> None:
     grid, wire, replies = _asked(40)
     assert wire.waves == [16, 16, 8]
     assert [name for name, _ in replies] == [f"site-{k:03d}" for k in range(40)]
-    assert grid.bytes_up == grid.bytes_down
-    assert grid.bytes_up >= 40 * 100
+    assert grid.traffic.up == grid.traffic.down >= 40 * 100
 
 
 @need_flower

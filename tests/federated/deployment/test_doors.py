@@ -69,8 +69,23 @@ def hello(key: PrivateKey, name: str = "anne", **other: Any) -> dict[str, str]:
     return signed(content, key)
 
 
+class Places:
+    """Notes what Flower would be told."""
+
+    def __init__(self) -> None:
+        self.seen: list[str] = []
+
+    def deactivate_node(self, node_id: int) -> bool:
+        self.seen.append(f"gone {node_id}")
+        return True
+
+    def acknowledge_node_heartbeat(self, node_id: int, heartbeat_interval: float) -> bool:
+        self.seen.append(f"there {node_id}")
+        return True
+
+
 def reception(federation: FederationFolder) -> "Reception":
-    return Reception(federation, lambda node: None)
+    return Reception(federation, Places())
 
 
 def off(seconds: float) -> str:
@@ -138,11 +153,12 @@ def test_a_second_node_of_one_hospital_is_refused_while_the_first_is_there(
 
 
 def test_an_arriving_node_gets_the_place_of_the_one_that_crashed(federation: FederationFolder, tmp_path: Path) -> None:
-    freed: list[int] = []
-    key, desk = joined(federation, tmp_path), Reception(federation, freed.append)
+    places = Places()
+    key, desk = joined(federation, tmp_path), Reception(federation, places)
     desk.hello(hello(key, arriving=True))
     desk.hello(hello(key))
-    assert freed == [7]
+    desk.hello(hello(key, leaving=True))
+    assert places.seen == ["gone 7", "there 7"]
 
 
 @pytest.mark.parametrize(
