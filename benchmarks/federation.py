@@ -14,6 +14,7 @@ from federated import runs
 from federated.compression import compress, decompress, flatten
 from federated.plan import CompressionPlan
 from federated.run_folder import RunFolder
+from models.bundle import shipped
 from models.datasets import synthetic
 
 SITES = (10, 50, 200, 500)
@@ -31,7 +32,7 @@ def _run(folder: Path, data: Path | None) -> tuple[list[dict[str, Any]], float]:
     """Events of a finished job, and the most memory that its process (server and engine, not the sites) held, MB."""
     peak = 0.0
     with subprocess.Popen(
-        runs.command(folder, data, None), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        runs.command(folder, data, shipped()), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     ) as job:
         while job.poll() is None:
             try:

@@ -14,12 +14,13 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from benchmarks import stock_flower
 from benchmarks.loopback import Loopback
 from federated.run_folder import RunFolder
 from models.datasets.synthetic import MARK, write_uci
 
 HOSPITALS = ("anne", "luke", "mary")
-ROUNDS = 8
+ROUNDS, EXCHANGES = 8, 2
 
 
 def plan_text(name: str, more: str = "", rounds: int = ROUNDS) -> str:
@@ -113,6 +114,7 @@ def measure(kills: int) -> dict[str, Any]:
             first = time.perf_counter() - started
             masked = finished(made, "masked", made.plan(plan_text("masked", "[privacy]\nsecure_sums = true")))
             found: dict[str, Any] = {
+                "stock_flower_s_an_exchange": round(stock_flower.seconds_a_round(), 2),
                 "from_nothing_to_a_finished_run_s": round(first, 1),
                 "plain": {"seconds_a_round": seconds_a_round(plain), "kb_a_round": bytes_a_round(plain)},
                 "masked": {"seconds_a_round": seconds_a_round(masked), "kb_a_round": bytes_a_round(masked)},
@@ -135,6 +137,10 @@ def show(found: dict[str, Any]) -> None:
         print(f"{name:24s}{values['seconds_a_round']:8.2f}{values['kb_a_round']:8.1f}")
     ratios = [masked[key] / plain[key] for key in ("seconds_a_round", "kb_a_round")]
     print(f"{'ratio':24s}{ratios[0]:8.2f}{ratios[1]:8.2f}")
+    stock, ours = found["stock_flower_s_an_exchange"], plain["seconds_a_round"] / EXCHANGES
+    print(
+        f"an exchange: {ours:.2f} s; stock Flower, two sites, no TLS: {stock:.2f} s, {stock / ours:.1f} times as long"
+    )
     if "kills" in found:
         print(f"killed: {found['kills']}")
 

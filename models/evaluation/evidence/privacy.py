@@ -90,7 +90,7 @@ def document(folder: Path) -> str:
             *LOOKS,
             "## A run survives",
             "",
-            *_survival(hospitals["kills"]),
+            *_survival(hospitals),
             MADE,
         ]
     )
@@ -226,7 +226,10 @@ def _reconstruction(rows: Rows) -> list[str]:
     ]
 
 
-def _survival(kills: dict[str, Any]) -> list[str]:
+def _survival(hospitals: dict[str, Any]) -> list[str]:
+    kills = hospitals["kills"]
+    plain = hospitals["plain"]["seconds_a_round"]
+    stock = hospitals["stock_flower_s_an_exchange"]
     same = "the same model, byte for byte, as the run that nobody disturbed" if kills["same_model"] else "ANOTHER model"
     sites = ", ".join(f"{value:.0f}" for value in kills["sites_each_round"])
     return [
@@ -234,5 +237,9 @@ def _survival(kills: dict[str, Any]) -> list[str]:
         f"moments by SIGKILL ({kills['server']} times the server, {kills['job']} times the job) and ended with {same}. Hospitals",
         f"in every round: {sites}. A hospital that is killed, stalls, answers no numbers or raises an error: tests in",
         "`tests/federated/deployment/test_acceptance.py`.",
+        "",
+        f"A round of trees, two exchanges with three hospitals over TLS, takes {plain:.1f} s with next to no work in it; one",
+        f"exchange of stock Flower with two sites, without TLS, in the same run {stock:.1f} s. From no federation to a finished",
+        f"run of three hospitals: {hospitals['from_nothing_to_a_finished_run_s']:.0f} s. All processes on two cores.",
         "",
     ]
