@@ -15,40 +15,10 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import stock_flower
-from benchmarks.loopback import Loopback
+from benchmarks.loopback import HOSPITALS, Loopback, plan_text
 from federated.run_folder import RunFolder
-from models.datasets.synthetic import MARK, write_uci
 
-HOSPITALS = ("anne", "luke", "mary")
 ROUNDS, EXCHANGES = 8, 2
-
-
-def plan_text(name: str, more: str = "", rounds: int = ROUNDS) -> str:
-    """A small plan between the three."""
-    return f"""name = "{name}"
-seed = 3
-synthetic = true
-[ctg]
-rounds = {rounds}
-calibration_folds = 2
-[participation]
-sites = ["anne", "luke", "mary"]
-connect_within_s = 60
-{more}
-"""
-
-
-def federation(folder: Path) -> Loopback:
-    """Served, with three hospitals connected."""
-    made = Loopback(folder)
-    made.serve()
-    for seed, name in enumerate(HOSPITALS, start=1):
-        data = folder / "data" / name
-        write_uci(data, women=30, seed=seed)
-        (data / MARK).touch()
-        made.join(name, data)
-    made.nodes(*HOSPITALS)
-    return made
 
 
 def finished(made: Loopback, name: str, plan: Path) -> RunFolder:
@@ -108,11 +78,12 @@ def measure(kills: int) -> dict[str, Any]:
     """Everything, as a dictionary."""
     with tempfile.TemporaryDirectory() as folder:
         started = time.perf_counter()
-        made = federation(Path(folder))
+        made = Loopback(Path(folder))
         try:
-            plain = finished(made, "plain", made.plan(plan_text("plain")))
+            made.open()
+            plain = finished(made, "plain", made.plan(plan_text("plain", ROUNDS)))
             first = time.perf_counter() - started
-            masked = finished(made, "masked", made.plan(plan_text("masked", "[privacy]\nsecure_sums = true")))
+            masked = finished(made, "masked", made.plan(plan_text("masked", ROUNDS, "[privacy]\nsecure_sums = true")))
             found: dict[str, Any] = {
                 "stock_flower_s_an_exchange": round(stock_flower.seconds_a_round(), 2),
                 "from_nothing_to_a_finished_run_s": round(first, 1),
@@ -120,7 +91,7 @@ def measure(kills: int) -> dict[str, Any]:
                 "masked": {"seconds_a_round": seconds_a_round(masked), "kb_a_round": bytes_a_round(masked)},
             }
             if kills:
-                plan = made.plan(plan_text("kills", rounds=max(2 * kills, ROUNDS)))
+                plan = made.plan(plan_text("kills", max(2 * kills, ROUNDS)))
                 found["kills"] = survive(made, kills, finished(made, "whole", plan), plan)
         finally:
             made.stop()

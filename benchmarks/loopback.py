@@ -17,6 +17,33 @@ from federated.deployment.site import SiteFolder
 from federated.plan import load
 from federated.run_folder import RunFolder
 from models.bundle import shipped
+from models.datasets.synthetic import MARK, write_uci
+
+HOSPITALS = ("anne", "luke", "mary")
+
+
+def plan_text(name: str, rounds: int, participation: str = "", sites: tuple[str, ...] = HOSPITALS) -> str:
+    """A small plan between hospitals; `participation` goes on in that section."""
+    named = ", ".join(f'"{site}"' for site in sites)
+    return f"""name = "{name}"
+seed = 3
+synthetic = true
+[ctg]
+rounds = {rounds}
+calibration_folds = 2
+[participation]
+sites = [{named}]
+approve_within_s = 40
+connect_within_s = 40
+{participation}
+"""
+
+
+def write_data(folder: Path, seed: int) -> Path:
+    """A hospital's synthetic table."""
+    write_uci(folder, women=30, seed=seed)
+    (folder / MARK).touch()
+    return folder
 
 
 def free_port() -> int:
@@ -54,6 +81,13 @@ class Loopback:
     def printed(self, name: str) -> str:
         """What a process has printed."""
         return (self.folder / f"{name}.log").read_text(encoding="utf-8")
+
+    def open(self) -> None:
+        """Serve, and let the three hospitals join and connect."""
+        self.serve()
+        for seed, name in enumerate(HOSPITALS, start=1):
+            self.join(name, write_data(self.folder / "data" / name, seed))
+        self.nodes(*HOSPITALS)
 
     def serve(self) -> None:
         """Start the server and wait until its outside door is open."""

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from federated.files import put_json, put_secret
 from models.errors import FetalHealthError
 
 LEDGER, SECRET = "privacy.json", "noise.key"
@@ -47,8 +48,7 @@ class PrivacyLedger:
         """Of the noise of one release; nobody outside the site can know it."""
         path = self.folder / SECRET
         if not path.exists():
-            with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as handle:
-                handle.write(os.urandom(32))
+            put_secret(path, os.urandom(32))
         return int.from_bytes(hmac.new(path.read_bytes(), f"{key}\0{lane}".encode(), sha256).digest()[:8]) >> 1
 
     def history(self) -> dict[str, list[tuple[float, float, int]]]:
@@ -81,9 +81,7 @@ class PrivacyLedger:
         spent = epsilon(compact([step for one in entered.values() for step in one]), delta)
         if limit is not None and spent > limit:
             raise PrivacyBudgetError(f"epsilon would be {spent:.2f}, the plan allows {limit:g}")
-        partial = self.folder / f"{LEDGER}.part"
-        partial.write_text(json.dumps(entered))
-        partial.replace(self.folder / LEDGER)
+        put_json(self.folder / LEDGER, entered)
         return spent
 
 

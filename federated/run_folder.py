@@ -5,7 +5,6 @@ is killed at any moment goes on at the last whole round.
 """
 
 import json
-import os
 import zlib
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -15,6 +14,8 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from federated.files import put
 
 Arrays = dict[str, NDArray[np.float32]]
 
@@ -98,10 +99,7 @@ class RunFolder:
         return self.path / "checkpoints" / f"{name}.json"
 
     def _write(self, name: str, content: bytes) -> None:
-        path = self.path / "checkpoints" / name
-        partial = path.with_name(path.name + ".part")
-        partial.write_bytes(content)
-        os.replace(partial, path)
+        put(self.path / "checkpoints" / name, content)
 
 
 def _lines(path: Path) -> Iterator[dict[str, Any]]:

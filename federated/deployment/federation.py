@@ -6,7 +6,6 @@ plans that hospitals are asked to approve, ``approvals/`` their signed answers, 
 """
 
 import json
-import os
 import secrets
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
@@ -14,8 +13,9 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Literal
 
-from federated.deployment.identity import RENEW_DAYS, expires, keep_secret, make_certificates
+from federated.deployment.identity import RENEW_DAYS, expires, make_certificates
 from federated.deployment.journal import Journal
+from federated.files import put_json, put_secret
 from models.errors import InputError
 
 State = Literal["invited", "joined", "revoked"]
@@ -112,9 +112,9 @@ class FederationFolder:
         for folder in ("hospitals", "offers", "approvals", "seen"):
             (path / folder).mkdir(exist_ok=True)
         make_certificates(path / "tls", name, host)
-        keep_secret(path / "superexec.secret", secrets.token_hex(32).encode())
+        put_secret(path / "superexec.secret", secrets.token_hex(32).encode())
         settings = {"name": name, "host": host, "port": port, "inside_port": inside_port}
-        _write(path / "federation.json", settings)
+        put_json(path / "federation.json", settings)
         made = cls(path)
         made.journal.write("federation.created", name=name, address=made.address)
         return made
@@ -170,7 +170,7 @@ class FederationFolder:
         """Store a hospital; `what` happened goes to the journal."""
         if what:
             self.journal.write(what, hospital=hospital.name, **details)
-        _write(self.path / "hospitals" / f"{hospital.name}.json", asdict(hospital))
+        put_json(self.path / "hospitals" / f"{hospital.name}.json", asdict(hospital))
         return hospital
 
     def knows(self, key: str) -> bool:
@@ -182,7 +182,7 @@ class FederationFolder:
 
     def saw(self, name: str, said: dict[str, Any]) -> None:
         """A node said hello."""
-        _write(self.path / "seen" / f"{name}.json", {"time": now(), **said})
+        put_json(self.path / "seen" / f"{name}.json", {"time": now(), **said})
 
     def seen(self, name: str) -> dict[str, Any]:
         """When a node last said hello, what it holds, the hash of its code; empty if it never did."""
@@ -201,7 +201,7 @@ class FederationFolder:
                 if Offer(**json.loads(earlier.read_text(encoding="utf-8"))).name == offer.name:
                     earlier.unlink()
             self.journal.write("plan.offered", bundle=offer.bundle, sites=offer.sites)
-            _write(path, asdict(offer))
+            put_json(path, asdict(offer))
 
     def offers(self, site: str) -> Iterator[Offer]:
         """What a hospital is asked to approve."""
@@ -216,18 +216,12 @@ class FederationFolder:
         if not path.exists():
             path.parent.mkdir(parents=True, exist_ok=True)
             self.journal.write("plan.approved", hospital=site, bundle=bundle)
-            _write(path, statement)
+            put_json(path, statement)
 
     def approved(self, bundle: str) -> list[str]:
         """Hospitals that have approved a bundle and may take part."""
         names = {path.stem for path in (self.path / "approvals" / bundle).glob("*.json")}
         return [hospital.name for hospital in self.hospitals() if hospital.name in names and hospital.state == "joined"]
-
-
-def _write(path: Path, content: Any) -> None:
-    partial = path.with_name(f"{path.name}.{os.getpid()}.part")
-    partial.write_text(json.dumps(content, indent=1), encoding="utf-8")
-    os.replace(partial, path)
 
 
 def now() -> str:

@@ -1,7 +1,6 @@
 """Who is who: the federation's certificates (X.509) and the keys that hospitals sign with (ECDSA on P-384)."""
 
 import json
-import os
 from base64 import b64decode, b64encode
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
@@ -14,6 +13,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
+from federated.files import put_secret
 from models.errors import InputError
 
 PrivateKey = ec.EllipticCurvePrivateKey
@@ -56,13 +56,6 @@ def load_public(pem: str) -> PublicKey:
     if not isinstance(key, ec.EllipticCurvePublicKey) or key.curve.name != "secp384r1":
         raise InputError("the key is not of the kind that this federation uses (ECDSA P-384)")
     return key
-
-
-def keep_secret(path: Path, content: bytes) -> None:
-    """Write a file that only its owner can read."""
-    path.unlink(missing_ok=True)
-    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as handle:
-        handle.write(content)
 
 
 def signed(payload: dict[str, Any], key: PrivateKey) -> dict[str, str]:
@@ -110,7 +103,7 @@ def make_certificates(folder: Path, federation: str, host: str, days: int = CERT
         basic = x509.BasicConstraints(ca=True, path_length=0)
         ca = _builder(issuer, issuer, fresh.public_key(), AUTHORITY_DAYS).add_extension(basic, critical=True)
         (folder / "ca.crt").write_bytes(_signed(ca, fresh))
-        keep_secret(folder / "ca.key", private_pem(fresh))
+        put_secret(folder / "ca.key", private_pem(fresh))
     authority, server = load_private((folder / "ca.key").read_bytes()), new_key()
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, host)])
     names = x509.SubjectAlternativeName([*{_general_name(name) for name in (host, "localhost", "127.0.0.1")}])
@@ -122,7 +115,7 @@ def make_certificates(folder: Path, federation: str, host: str, days: int = CERT
         .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(authority.public_key()), critical=False)
     )
     (folder / "server.crt").write_bytes(_signed(leaf, authority))
-    keep_secret(folder / "server.key", private_pem(server))
+    put_secret(folder / "server.key", private_pem(server))
 
 
 def _builder(subject: x509.Name, issuer: x509.Name, key: PublicKey, days: int) -> x509.CertificateBuilder:

@@ -16,7 +16,6 @@ from federated import site_data
 from federated.deployment.bundle import bundle_hash, code_hash, library_versions
 from federated.deployment.identity import (
     PrivateKey,
-    keep_secret,
     load_private,
     new_key,
     private_pem,
@@ -25,6 +24,7 @@ from federated.deployment.identity import (
 )
 from federated.deployment.journal import Journal
 from federated.deployment.kit import Kit, unpack
+from federated.files import put_json, put_secret
 from federated.plan import Plan
 from federated.site_data import Site
 from models.errors import FetalHealthError, InputError
@@ -87,7 +87,7 @@ class SiteFolder:
             "libraries": library_versions(),
         }
         ask(kit.address, path / "ca.crt", "enrol", signed(said, kit.key))
-        keep_secret(path / "node.key", private_pem(key))
+        put_secret(path / "node.key", private_pem(key))
         site_data.keep(site, path / "work" / str(kit.number))
         unpack(kit_file, path)
         about = {
@@ -98,7 +98,7 @@ class SiteFolder:
             "modality": site.modality,
             "rows": site.rows,
         }
-        (path / "site.json").write_text(json.dumps(about, indent=1), encoding="utf-8")
+        put_json(path / "site.json", about)
         made = cls(path)
         made.journal.write("joined", federation=kit.federation, address=kit.address, kit=kit.identifier)
         return made
@@ -202,9 +202,7 @@ class SiteFolder:
         self._keep_approvals(approvals)
 
     def _keep_approvals(self, approvals: dict[str, dict[str, Any]]) -> None:
-        partial = self.path / "approvals.json.part"
-        partial.write_text(json.dumps(approvals, indent=1), encoding="utf-8")
-        partial.replace(self.path / "approvals.json")
+        put_json(self.path / "approvals.json", approvals)
 
     def may_run(self, bundle: str) -> Plan | None:
         """The approved plan of a bundle, if plan and installed code still give this hash."""

@@ -5,7 +5,7 @@ One fold, fewer rounds than the shipped recipe, three seeds, the same for all ar
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -14,8 +14,12 @@ from federated.evidence.parts import Rows, resume
 from federated.plan import CompressionPlan, Plan, UltrasoundPlan
 from federated.sites import head_sites
 from models.datasets import hc18
+from models.datasets.hc18 import HeadImage
 from models.evaluation.metrics import score_head
 from models.evaluation.splits import hashed_folds
+
+if TYPE_CHECKING:
+    from models.ultrasound.network import HeadSegmenter
 
 SEEDS, FOLD, EPOCHS = 3, 0, 40
 SITES = 3
@@ -30,12 +34,27 @@ ARMS: dict[str, dict[str, Any]] = {
 }
 
 
+def head_row(part: str, record: HeadImage, site: int, network: "HeadSegmenter") -> dict[str, Any]:
+    """What a network says of one image beside its reference."""
+    from models.ultrasound.training import predict_head
+
+    estimate, overlap, _ = score_head(predict_head(network, record.pixels), record)
+    return {
+        "part": part,
+        "image": record.name,
+        "examination": record.examination,
+        "site": site,
+        "reference_mm": round(record.head_circumference_mm, 3),
+        "estimate_mm": round(estimate, 3),
+        "dice": round(overlap, 5),
+    }
+
+
 def study(folder: Path, plan: Plan, output: Path, wanted: Sequence[str]) -> None:
     """Write ``image_sites.csv``: one row an image and part (``arm/seed``)."""
     from federated.image_site import ImageSite, network_of
     from federated.image_training import train_image_sites
     from federated.strategies.averaging import lane_of
-    from models.ultrasound.training import predict_head
 
     section = plan.ultrasound or UltrasoundPlan()
     records = [record for record in hc18.read(folder) if record.same_frame_as is None]
@@ -67,19 +86,8 @@ def study(folder: Path, plan: Plan, output: Path, wanted: Sequence[str]) -> None
         for record, k, s in zip(records, fold, site_of, strict=True):
             if k == FOLD:
                 network = networks[s] if arm == "local" else networks[0]
-                estimate, overlap, _ = score_head(predict_head(network, record.pixels), record)
-                rows.append(
-                    {
-                        "part": part,
-                        "image": record.name,
-                        "examination": record.examination,
-                        "site": int(s) + 1,
-                        "reference_mm": round(record.head_circumference_mm, 3),
-                        "estimate_mm": round(estimate, 3),
-                        "dice": round(overlap, 5),
-                        "bytes": round(float(np.mean(sizes)) / len(sites)),
-                    }
-                )
+                size = round(float(np.mean(sizes)) / len(sites))
+                rows.append({**head_row(part, record, int(s) + 1, network), "bytes": size})
         return rows
 
     parts = [

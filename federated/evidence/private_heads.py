@@ -5,16 +5,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from federated.evidence.heads import records_of
-from federated.evidence.image_sites import FOLD, SITES
+from federated.evidence.image_sites import FOLD, SITES, head_row
 from federated.evidence.parts import Rows, resume
 from federated.plan import NoisePlan, Plan, UltrasoundPlan
 from federated.privacy_ledger import PrivacyLedger
 from federated.sites import head_sites
 from models.datasets import hc18
-from models.evaluation.metrics import score_head
 from models.evaluation.splits import hashed_folds
 
 ROUNDS, BATCH = 24, 32
@@ -35,7 +32,6 @@ def study(folder: Path, plan: Plan, output: Path, wanted: Sequence[str]) -> None
     from federated.image_training import train_image_sites
     from federated.strategies.averaging import lane_of
     from models.ultrasound.private_training import epsilon
-    from models.ultrasound.training import predict_head
 
     section = plan.ultrasound or UltrasoundPlan()
     records = [record for record in hc18.read(folder) if record.same_frame_as is None]
@@ -66,20 +62,9 @@ def study(folder: Path, plan: Plan, output: Path, wanted: Sequence[str]) -> None
         rows: Rows = []
         for record, k, s in zip(records, fold, site_of, strict=True):
             if k == FOLD:
-                estimate, overlap, _ = score_head(predict_head(network, record.pixels), record)
-                rows.append(
-                    {
-                        "part": part,
-                        "image": record.name,
-                        "examination": record.examination,
-                        "site": int(s) + 1,
-                        "reference_mm": round(record.head_circumference_mm, 3),
-                        "estimate_mm": round(estimate, 3),
-                        "dice": round(overlap, 5),
-                        "epsilon": "" if one[s] is None else round(float(one[s] or np.nan), 3),
-                        "epsilon_all": "" if everything[s] is None else round(float(everything[s] or np.nan), 3),
-                    }
-                )
+                spent = {"epsilon": one[s], "epsilon_all": everything[s]}
+                told = {name: "" if value is None else round(value, 3) for name, value in spent.items()}
+                rows.append({**head_row(part, record, int(s) + 1, network), **told})
         return rows
 
     resume(output / "private_heads.csv", "part", wanted or list(ARMS), make)

@@ -28,13 +28,12 @@ from pathlib import Path
 import httpx
 import pytest
 
-from benchmarks.loopback import Loopback, free_port
+from benchmarks.loopback import HOSPITALS, Loopback, free_port, plan_text, write_data
 from federated import runs
 from federated.deployment.journal import Journal
 from federated.job import GATE_REFUSED
 from federated.run_folder import RunFolder
 from models.bundle import Bundle, shipped
-from tests.federated.deployment.conftest import HOSPITALS, plan_text, write_data
 
 pytestmark = [pytest.mark.slow, pytest.mark.network]
 SECRET = "patient-jane-doe"

@@ -14,7 +14,8 @@ import pytest
 
 from federated import runs
 from federated.deployment.bundle import bundle_hash
-from federated.deployment.identity import keep_secret, make_certificates, new_key, private_pem, signed
+from federated.deployment.identity import make_certificates, new_key, private_pem, signed
+from federated.files import put_secret
 from federated.plan import load
 from models.errors import InputError
 from tests.conftest import need
@@ -45,7 +46,7 @@ def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> "SiteFolder":
         "rows": 9,
     }
     (folder / "site.json").write_text(json.dumps(about))
-    keep_secret(folder / "node.key", private_pem(new_key()))
+    put_secret(folder / "node.key", private_pem(new_key()))
     (folder / "offers" / f"{bundle_hash(PLAN)}.json").write_text(PLAN.model_dump_json())
     monkeypatch.setattr(sites, "ask", lambda *a: {"offers": []})
     return SiteFolder(folder)
