@@ -179,6 +179,19 @@ def test_an_answer_that_is_no_number_and_an_error_cost_the_site_and_tell_nothing
     loopback.nodes("luke", "mary")
 
 
+def test_a_hospital_that_stalls_is_left_behind_at_the_deadline(loopback: Loopback, whole: RunFolder) -> None:
+    stalling = "import time, federated.tree_site as t\nt.TreeSite.leaf_sums = lambda *a: time.sleep(600)"
+    broken_node(loopback, "luke", stalling)
+    plan = loopback.plan(plan_text("stalled", 2, "minimum_sites = 2\nanswer_within_s = 6"))
+    run = loopback.run("stalled", plan)
+    loopback.approve(plan, *HOSPITALS)
+    assert loopback.wait(run) == GATE_REFUSED, loopback.printed("stalled")
+    lost = {event["site"]: event["why"] for event in run.events() if event["kind"] == "lost"}
+    assert lost == {"luke": "no answer within 6 s"}
+    loopback.kill("luke")
+    loopback.nodes("luke")
+
+
 def test_the_same_women_at_two_hospitals_are_refused_before_the_first_round(
     loopback: Loopback, whole: RunFolder
 ) -> None:
