@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from federated.network_weights import Weights, arrays_of, load_arrays
 from federated.plan import UltrasoundPlan, lanes_of
-from federated.privacy_ledger import PrivacyLedger, compact, round_key
+from federated.privacy_ledger import PrivacyLedger, round_key
 from federated.sites import head_strata
 from federated.strategies.averaging import WeightReply, cosine_learning_rate, join, lane_of
 from models.datasets.hc18 import HeadImage
@@ -148,12 +148,9 @@ class ImageSite:
     @property
     def epsilon(self) -> float | None:
         """Of everything in the site's ledger, where the plan adds noise."""
-        from models.ultrasound.private_training import epsilon
-
         if self.plan.noise is None or self.ledger is None:
             return None
-        steps = [step for one in self.ledger.history().values() for step in one]
-        return epsilon(compact(steps), self.plan.noise.delta)
+        return self.ledger.epsilon(self.plan.noise.delta)
 
     def heads(self, arrays: Mapping[str, NDArray[np.float32]]) -> list[HeadEllipse]:
         """What the lane that left it out finds in each of the site's images."""

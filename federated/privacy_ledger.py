@@ -58,6 +58,10 @@ class PrivacyLedger:
             return {}
         return {key: [(z, q, n) for z, q, n in steps] for key, steps in json.loads(path.read_text()).items()}
 
+    def epsilon(self, delta: float) -> float:
+        """Of every release so far."""
+        return _epsilon(self.history(), delta)
+
     def spend(self, key: str, steps: list[tuple[float, float, int]], delta: float, limit: float | None) -> float:
         """Enter a release before it is made; epsilon of everything so far.
 
@@ -75,19 +79,20 @@ class PrivacyLedger:
         PrivacyBudgetError
             The limit would be passed; nothing is entered then.
         """
-        from models.ultrasound.private_training import epsilon
-
         entered = {**self.history(), key: steps}
-        spent = epsilon(compact([step for one in entered.values() for step in one]), delta)
+        spent = _epsilon(entered, delta)
         if limit is not None and spent > limit:
             raise PrivacyBudgetError(f"epsilon would be {spent:.2f}, the plan allows {limit:g}")
         put_json(self.folder / LEDGER, entered)
         return spent
 
 
-def compact(steps: list[tuple[float, float, int]]) -> list[tuple[float, float, int]]:
-    """The same steps, those of one noise and rate as one entry."""
+def _epsilon(releases: Mapping[str, list[tuple[float, float, int]]], delta: float) -> float:
+    """Of releases taken together; steps of one noise and rate are added up first."""
+    from models.ultrasound.private_training import epsilon
+
     total: dict[tuple[float, float], int] = {}
-    for noise, rate, count in steps:
-        total[noise, rate] = total.get((noise, rate), 0) + count
-    return [(noise, rate, count) for (noise, rate), count in total.items()]
+    for steps in releases.values():
+        for noise, rate, count in steps:
+            total[noise, rate] = total.get((noise, rate), 0) + count
+    return epsilon([(noise, rate, count) for (noise, rate), count in total.items()], delta)

@@ -233,9 +233,11 @@ def ask(address: str, authority: Path, question: str, statement: dict[str, str])
     except httpx.ConnectError as error:
         raise _why_not(address, str(error)) from None
     except httpx.HTTPError as error:
-        raise JoinError(
+        raise UnreachableError(
             f"the federation at {address} does not answer ({type(error).__name__}); is it running?"
         ) from None
+    if answer.status_code >= 500:
+        raise UnreachableError(f"the federation at {address} answers with an error ({answer.status_code})")
     try:
         told = answer.json()
     except ValueError:

@@ -89,13 +89,15 @@ def test_a_folder_without_a_site_is_refused(tmp_path: Path) -> None:
 
 
 @contextmanager
-def answering(folder: Path, days: int, content: bytes) -> Iterator[str]:
-    """A TLS server that answers every question with the same words."""
+def answering(folder: Path, days: int, content: bytes, status: int = 200) -> Iterator[str]:
+    """A TLS server that answers every question with the same words; with status 0 it hangs up instead."""
     make_certificates(folder, "north", "127.0.0.1", days)
 
     class Handler(http.server.BaseHTTPRequestHandler):
         def do_POST(self) -> None:
-            self.send_response(200)
+            if status == 0:
+                return
+            self.send_response(status)
             self.end_headers()
             self.wfile.write(content)
 
@@ -127,6 +129,16 @@ def answering(folder: Path, days: int, content: bytes) -> Iterator[str]:
 )
 def test_a_server_that_cannot_be_trusted_is_named(tmp_path: Path, days: int, content: bytes, words: str) -> None:
     with answering(tmp_path, days, content) as address, pytest.raises(JoinError, match=words):
+        ask(address, tmp_path / "ca.crt", "hello", signed({}, new_key()))
+
+
+@pytest.mark.network
+@pytest.mark.parametrize(("status", "words"), [(0, "does not answer"), (500, r"answers with an error \(500\)")])
+def test_a_server_that_fails_in_the_middle_may_be_asked_again(tmp_path: Path, status: int, words: str) -> None:
+    with (
+        answering(tmp_path, 9, b"Internal Server Error", status) as address,
+        pytest.raises(UnreachableError, match=words),
+    ):
         ask(address, tmp_path / "ca.crt", "hello", signed({}, new_key()))
 
 
