@@ -108,10 +108,11 @@ def _between_hospitals(folder: RunFolder, plan: Plan, on: Path) -> Trained:
 def _lineage(folder: RunFolder, plan: Plan, on: Path | None) -> dict[str, Any]:
     """From what a candidate was made."""
     from federated.deployment.bundle import bundle_hash, code_hash
+    from federated.deployment.federation import FederationFolder
 
     rounds = {event["modality"]: event["round"] for event in folder.events() if event["kind"] == "round"}
     made = {"run": folder.path.name, "bundle": bundle_hash(plan), "code": code_hash(), "rounds": rounds}
-    return {**made, "federation": json.loads((on / "federation.json").read_text())["name"]} if on else made
+    return {**made, "federation": FederationFolder(on).name} if on else made
 
 
 def _study(folder: RunFolder, results: dict[str, Any]) -> int:
