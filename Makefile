@@ -63,8 +63,8 @@ bench: dev ## Latency, memory, start-up and federation speed, as ratios side by 
 	$(BIN)/python -m benchmarks
 
 evidence: dev ## Write docs/evidence from the stored out-of-fold predictions (two minutes)
-	$(BIN)/python -m models.evaluation.evidence docs/evidence
-	$(BIN)/python -m models.ctg.vector_doc docs/ctg-features.md
+	$(BIN)/python -m studies write
+	$(BIN)/python -m studies feature-vector docs/ctg-features.md
 
 wheel: $(STAMP) assets ## A wheel with pages, assets and the shipped bundle
 	$(BIN)/python -m pip wheel --quiet --disable-pip-version-check --no-deps -w dist .

@@ -12,19 +12,19 @@ from app.accounts.store import Role
 from app.assessments import service
 from app.assessments.schemas import AssessmentRequest
 from app.assessments.service import Uploads
+from app.bundles.service import BundleRegistry
 from app.database import now
 from app.patients.schemas import PatientRequest
 from app.patients.service import register
 from app.patients.store import Woman
-from app.registry.service import BundleRegistry
-from models.ctg.synthetic import as_csv, trace
-from models.ctg.synthetic_beats import beats
 from models.errors import BundleError
 from models.fusion.circumstances import ORDINARY
 from models.growth.dating import TERM_DAYS
+from models.synthetic.beats import beats
+from models.synthetic.heads import head_of, phantom
+from models.synthetic.traces import as_csv, trace
 from models.ultrasound import formats
 from models.ultrasound.image import UltrasoundImage
-from models.ultrasound.synthetic import head_of, phantom
 
 PIXEL_SIZE_MM = 0.2
 

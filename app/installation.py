@@ -6,9 +6,9 @@ from sqlalchemy import func, select
 
 from app.accounts.service import create_account
 from app.accounts.store import Account, Role
+from app.bundles.service import BundleRegistry
 from app.database import make_engine, migrate, session_factory, unit_of_work
 from app.demonstration import demonstrate
-from app.registry.service import BundleRegistry
 from app.settings import Settings
 
 ADMINISTRATOR = "admin"

@@ -13,14 +13,14 @@ from app import api, errors, probes
 from app.accounts import routes as accounts
 from app.assessments import routes as assessments
 from app.audit import routes as audit
+from app.bundles.service import BundleRegistry
 from app.database import make_engine, session_factory, unit_of_work
 from app.evidence import routes as evidence
-from app.jobs import routes as jobs
-from app.jobs.schedule import Clock
 from app.monitoring import routes as monitoring
 from app.pages import BANNER
 from app.patients import routes as patients
-from app.registry.service import BundleRegistry
+from app.retraining import routes as retraining
+from app.retraining.schedule import Clock
 from app.security import BodyLimit, SecurityHeaders
 from app.settings import Settings
 from app.settings import settings as read_settings
@@ -62,7 +62,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.state.bundle = BundleRegistry(chosen.home)
     app.state.metrics = probes.Metrics()
     errors.install(app)
-    for module in (api, assessments, patients, accounts, audit, jobs, evidence, monitoring, probes):
+    for module in (api, assessments, patients, accounts, audit, retraining, evidence, monitoring, probes):
         app.include_router(module.router)
     static = Path(str(files("app"))) / "static"
     app.mount("/static", StaticFiles(directory=static), name="static")

@@ -23,14 +23,14 @@ from benchmarks.timing import timed
 from models.bundle import Bundle, shipped
 from models.ctg import formats
 from models.ctg.analysis import analyse
-from models.ctg.synthetic import as_wfdb, trace
-from models.fusion.parts import CtgInput, ScanImage, ScanInput
+from models.fusion.inputs import CtgInput, ScanImage, ScanInput
 from models.fusion.risk import assess
 from models.growth.assessment import Age
+from models.synthetic.heads import phantom
+from models.synthetic.traces import as_wfdb, trace
 from models.ultrasound import formats as image_formats
 from models.ultrasound.ellipse import Ellipse
 from models.ultrasound.image import Scale
-from models.ultrasound.synthetic import phantom
 
 
 def resident_mb(pid: int) -> float:

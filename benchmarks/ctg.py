@@ -11,8 +11,8 @@ from models.ctg.analysis import analyse
 from models.ctg.formats import read
 from models.ctg.guidelines import classify
 from models.ctg.strip import strip_svg
-from models.ctg.synthetic import as_csv, as_wfdb, trace
 from models.ctg.trace_features import trace_features
+from models.synthetic.traces import as_csv, as_wfdb, trace
 
 
 def table(bundle: Bundle) -> list[tuple[str, Timing]]:

@@ -10,12 +10,12 @@ from typing import Any
 
 import numpy as np
 
-from federated import runs
-from federated.compression import compress, decompress, flatten
-from federated.plan import CompressionPlan
-from federated.run_folder import RunFolder
+from federated.plan import CompressionPlan, shipped_plans
+from federated.run import control
+from federated.run.folder import RunFolder
+from federated.weights.compression import compress, decompress, flatten
 from models.bundle import shipped
-from models.datasets import synthetic
+from models.synthetic import datasets
 
 SITES = (10, 50, 200, 500)
 WOMEN_A_SITE = 20
@@ -32,7 +32,7 @@ def _run(folder: Path, data: Path | None) -> tuple[list[dict[str, Any]], float]:
     """Events of a finished job, and the most memory that its process (server and engine, not the sites) held, MB."""
     peak = 0.0
     with subprocess.Popen(
-        runs.command(folder, data, shipped()), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        control.command(folder, data, shipped()), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     ) as job:
         while job.poll() is None:
             try:
@@ -55,7 +55,7 @@ def rates() -> None:
     """The synthetic plan, all models."""
     with tempfile.TemporaryDirectory() as home:
         started = time.perf_counter()
-        events, _ = _run(runs.prepare(Path(home), runs.shipped_plans()["synthetic"]), None)
+        events, _ = _run(control.prepare(Path(home), shipped_plans()["synthetic"]), None)
         print("\nfederation, synthetic plan, one core a site")
         for modality in ("ctg", "acidaemia", "ultrasound"):
             rounds = [event for event in events if event.get("modality") == modality]
@@ -67,7 +67,7 @@ def rates() -> None:
 
 def codecs() -> None:
     """One update of the segmenter's size, side by side."""
-    from federated.network_weights import arrays_of
+    from federated.weights.arrays import arrays_of
     from models.ultrasound.network import HeadSegmenter
 
     rng = np.random.default_rng(0)
@@ -94,15 +94,15 @@ def scaling(sites: Sequence[int] = SITES) -> None:
         with tempfile.TemporaryDirectory() as home:
             data = Path(home) / "data"
             data.mkdir()
-            (data / synthetic.MARK).write_text("Generated data. Evidence of nothing.\n", encoding="utf-8")
-            synthetic.write_uci(data / "ctg", women=WOMEN_A_SITE * count, seed=1)
+            (data / datasets.MARK).write_text("Generated data. Evidence of nothing.\n", encoding="utf-8")
+            datasets.write_uci(data / "ctg", women=WOMEN_A_SITE * count, seed=1)
             plan = Path(home) / "scale.toml"
             plan.write_text(
                 f'name = "scale"\nseed = 1\n[ctg]\nsites = {count}\nalpha = 100.0\nrounds = 4\ncalibration_folds = 2\n'
                 "[gate]\nnever_worse_than_local = false\n",
                 encoding="utf-8",
             )
-            events, peak = _run(runs.prepare(Path(home) / "runs", plan), data)
+            events, peak = _run(control.prepare(Path(home) / "runs", plan), data)
             rounds = [event for event in events if event["kind"] == "round"]
             if len(rounds) < 4:
                 print(f"{count:5d}   failed: {events[-1]}")

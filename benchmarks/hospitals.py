@@ -16,7 +16,7 @@ from typing import Any
 
 from benchmarks import stock_flower
 from benchmarks.loopback import HOSPITALS, Loopback, plan_text
-from federated.run_folder import RunFolder
+from federated.run.folder import RunFolder
 
 ROUNDS, EXCHANGES = 8, 2
 

@@ -8,16 +8,17 @@ import time
 from pathlib import Path
 from typing import IO
 
-from federated import runs
-from federated.deployment import kit
-from federated.deployment.bundle import bundle_hash
-from federated.deployment.federation import FederationFolder
-from federated.deployment.preflight import preflight
-from federated.deployment.site import SiteFolder
+from federated.coordinator import kit
+from federated.coordinator.folder import FederationFolder
+from federated.hospital.folder import SiteFolder
+from federated.hospital.preflight import preflight
 from federated.plan import load
-from federated.run_folder import RunFolder
+from federated.run import control
+from federated.run.folder import RunFolder
+from federated.trust import kit as kits
+from federated.trust.agreement import bundle_hash
 from models.bundle import shipped
-from models.datasets.synthetic import MARK, write_uci
+from models.synthetic.datasets import MARK, write_uci
 
 HOSPITALS = ("anne", "luke", "mary")
 
@@ -114,7 +115,7 @@ class Loopback:
     def join(self, name: str, data: Path) -> SiteFolder:
         """A hospital that has used its kit; its node is not started."""
         made, target = self.invite(name), self.folder / "sites" / name
-        return SiteFolder.create(target, kit.read(made), made, preflight(name, data, None, self.folder))
+        return SiteFolder.create(target, kits.read(made), made, preflight(name, data, None, self.folder))
 
     def nodes(self, *names: str) -> None:
         """Start hospitals' nodes and wait until they are connected."""
@@ -142,7 +143,7 @@ class Loopback:
         run = RunFolder(self.folder / "runs" / name)
         if plan is not None:
             (run.path / "plan.toml").write_bytes(plan.read_bytes())
-        line = runs.command(run.path, None, shipped(), self.federation.path)
+        line = control.command(run.path, None, shipped(), self.federation.path)
         with (self.folder / f"{name}.log").open("ab") as log:
             process = subprocess.Popen(line, stdout=log, stderr=subprocess.STDOUT, start_new_session=True)
         (run.path / "pid").write_text(str(process.pid), encoding="utf-8")

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.loopback import free_port
-from federated import runs
+from federated.run.status import read_status
 from models.datasets import ctu_uhb
 
 WARDS = ("ward-1", "ward-2", "ward-3")
@@ -125,7 +125,7 @@ def wait_for_port(port: int) -> None:
 
 def rounds(run: Path) -> int:
     """Whole rounds of the acidaemia model."""
-    return int(runs.status(run).rounds.get("acidaemia", {"round": 0})["round"])
+    return int(read_status(run).rounds.get("acidaemia", {"round": 0})["round"])
 
 
 def until(condition: Any, within_s: float = 1500) -> None:
@@ -181,7 +181,7 @@ def play(stage: Stage, page: Any, port: int) -> None:
     form.locator("button").click()
     page.wait_for_url("**/federation/runs/*")
     run = stage.folder / "operator" / "runs" / page.url.rsplit("/", 1)[-1]
-    until(lambda: runs.status(run).waiting)
+    until(lambda: read_status(run).waiting)
     page.reload()
     page.screenshot(path=str(stage.images / "federation-waiting.png"), full_page=True)
     stage.words(
@@ -200,7 +200,7 @@ def play(stage: Stage, page: Any, port: int) -> None:
     stage.words("## 4. A hospital is killed in the middle of a round, then the server")
     stage.kill(WARDS[2])
     stage.show(f"kill -9 $(pgrep -f 'kits/{WARDS[2]}.kit')", "")
-    until(lambda: runs.status(run).lost)
+    until(lambda: read_status(run).lost)
     before = rounds(run)
     until(lambda: rounds(run) >= before + 6)
     stage.do(f"grep lost operator/runs/{run.name}/events.jsonl")
@@ -221,7 +221,7 @@ def play(stage: Stage, page: Any, port: int) -> None:
     kill = f"kill -9 $(cat operator/runs/{run.name}/pid)"
     stage.do(kill)
     page.goto(f"{base}/federation/runs/{run.name}")
-    until(lambda: runs.status(run).state == "dead")
+    until(lambda: read_status(run).state == "dead")
     page.reload()
     before = rounds(run)
     page.get_by_role("button", name="Go on from the last whole round").click()
@@ -230,10 +230,10 @@ def play(stage: Stage, page: Any, port: int) -> None:
     page.goto(f"{base}/federation/runs/{run.name}")
     page.screenshot(path=str(stage.images / "federation-run.png"), full_page=True)
     stage.words("![The run goes on](images/federation-run.png)\n\n## 5. Judged, promoted, rolled back")
-    until(lambda: runs.status(run).state != "running")
+    until(lambda: read_status(run).state != "running")
     stage.do(f"fetal-health federate status operator/runs/{run.name}", keep=40)
     page.goto(f"{base}/federation")  # registers the candidate
-    candidate = str(runs.status(run).candidate)
+    candidate = str(read_status(run).candidate)
     stage.do(f"fetal-health models promote {candidate} --reason 'three wards, reviewed by the board'")
     stage.do("fetal-health models rollback --reason 'as an exercise'")
     page.goto(f"{base}/federation")

@@ -9,10 +9,10 @@ from benchmarks.timing import Timing, timed
 from models.bundle import SEGMENTER, Bundle
 from models.growth.assessment import Age, assess_growth
 from models.growth.measures import AC, FL, HC, typed
+from models.synthetic.heads import head_of, phantom
 from models.ultrasound import formats
 from models.ultrasound.biometry import head_ellipse, measure
 from models.ultrasound.image import Scale, letterbox
-from models.ultrasound.synthetic import head_of, phantom
 
 
 def table(bundle: Bundle) -> list[tuple[str, Timing]]:

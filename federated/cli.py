@@ -8,13 +8,14 @@ from typing import Annotated
 
 import typer
 
-from federated import runs
-from federated.deployment.commands import add_to
-from models.bundle import shipped
+from federated.coordinator import commands as coordinator
+from federated.hospital import commands as hospital
 from models.errors import InputError
 
 app = typer.Typer(no_args_is_help=True, help="Federated training: simulated on this machine, or between hospitals.")
-add_to(app)
+for command in (coordinator.serve, hospital.join, hospital.node, hospital.approve, hospital.withdraw):
+    app.command()(command)
+app.add_typer(coordinator.kits, name="kit")
 
 
 @app.command("run")
@@ -29,17 +30,21 @@ def run(
     ] = None,
 ) -> None:
     """Train a candidate bundle and judge it; exit code 3 when the gate refuses it."""
-    plans = runs.shipped_plans()
+    from federated.plan import shipped_plans
+    from federated.run import control
+    from models.bundle import shipped
+
+    plans = shipped_plans()
     path = plan if plan.exists() else plans.get(str(plan))
     if path is None:
         raise InputError(f"{plan}: no such plan file; shipped plans are {', '.join(plans)}")
     if folder is None or not (folder / "plan.toml").exists():
-        target = runs.prepare(folder.parent if folder else home / "runs", path)
+        target = control.prepare(folder.parent if folder else home / "runs", path)
         if folder is not None:
             target = target.rename(folder)
         folder = target
     judge = incumbent or (shipped() if (shipped() / "manifest.json").exists() else None)
-    line = runs.command(folder, data.resolve() if data else None, judge, on)
+    line = control.command(folder, data.resolve() if data else None, judge, on)
     typer.echo(f"run folder: {folder}")
     process = subprocess.Popen(line, env={**os.environ})
     (folder / "pid").write_text(str(process.pid), encoding="utf-8")
@@ -57,14 +62,18 @@ def run(
 @app.command("plans")
 def plans() -> None:
     """Plans that come with the package."""
-    for name, path in runs.shipped_plans().items():
+    from federated.plan import shipped_plans
+
+    for name, path in shipped_plans().items():
         typer.echo(f"{name}  {path}")
 
 
 @app.command("status")
 def status(folder: Path) -> None:
     """Where a run stands."""
-    found = runs.status(folder)
+    from federated.run.status import read_status
+
+    found = read_status(folder)
     typer.echo(f"{found.name}: {found.state}" + (f" ({found.reason})" if found.reason else ""))
     for modality, event in found.rounds.items():
         typer.echo(f"  {modality}: round {event['round']} of {event['rounds']}")
@@ -75,5 +84,21 @@ def status(folder: Path) -> None:
 @app.command("stop")
 def stop(folder: Path) -> None:
     """Stop a run; the same `federate run --folder` goes on later."""
-    runs.stop(folder)
+    from federated.run import control
+
+    control.stop(folder)
     typer.echo("asked to stop")
+
+
+@app.command()
+def log(folder: Annotated[Path, typer.Argument(help="A site's or a federation's folder.")]) -> None:
+    """Check and print the hash-chained log of a site or a federation."""
+    from federated.trust.journal import Journal
+
+    if not (folder / "journal.jsonl").exists():
+        raise InputError(f"{folder}: no log there")
+    lines = list(Journal(folder / "journal.jsonl").lines())
+    for line in lines:
+        details = ", ".join(f"{k} {v}" for k, v in line.items() if k not in {"time", "what", "previous"})
+        typer.echo(f"{line['time'][:19]} {line['what']}: {details}")
+    typer.echo(f"{len(lines)} lines, the chain holds")

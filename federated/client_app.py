@@ -14,28 +14,28 @@ import numpy as np
 from flwr.app import ArrayRecord, ConfigRecord, Context, Message, MetricRecord, RecordDict
 from flwr.clientapp import ClientApp
 
-from federated.disclosure import floored
-from federated.fitness import schema
-from federated.fusion_learning import paired_rows
-from federated.linkage import draw, meet, note_duplicates, tell_marks
-from federated.messages import as_arrays, as_record, compressed, decode, encode
-from federated.packing import wrapped
 from federated.plan import Plan, lanes_of
-from federated.privacy_ledger import PrivacyLedger
-from federated.secure_exchange import is_masked, masked, new_keys, reveal, shares_for
-from federated.site_data import SITES_VARIABLE, Site, birth_rows, ctg_rows, head_rows, mine
-from federated.site_errors import guarded
-from federated.strategies.averaging import WeightReply, join, lane_numbers, lane_of
-from federated.strategies.rounds import spread
-from federated.tree_site import TreeSite
-from federated.tree_tasks import acidaemia_rows, pattern_rows
+from federated.privacy.ledger import PrivacyLedger
+from federated.privacy.record_linkage import draw, meet, note_duplicates, tell_marks
+from federated.privacy.secure_queries import is_masked, masked, new_keys, reveal, shares_for
+from federated.privacy.small_cells import floored
+from federated.sites.data import SITES_VARIABLE, Site, birth_rows, ctg_rows, head_rows, mine
+from federated.sites.fitness import schema
+from federated.transport.errors import guarded
+from federated.transport.messages import as_arrays, as_record, compressed, decode, encode
+from federated.transport.packing import wrapped
+from federated.trees.fusion import paired_rows
+from federated.trees.site import TreeSite
+from federated.trees.tasks import acidaemia_rows, pattern_rows
+from federated.weights.averaging import WeightReply, join, lane_numbers, lane_of
+from federated.weights.rounds import spread
 from models.ctg.acidaemia import MILD
 from models.ctg.calibration import Calibration
-from models.datasets.synthetic import is_synthetic
+from models.synthetic.datasets import is_synthetic
 
 if TYPE_CHECKING:  # a CTG message must not load torch
-    from federated.image_site import ImageSite
-    from federated.shared_site import SharedSite
+    from federated.shared.site import SharedSite
+    from federated.weights.segmenter_site import ImageSite
     from models.representation.examples import Examples
 
 app = ClientApp(mods=[guarded, wrapped, masked])
@@ -162,7 +162,7 @@ def calibrate(message: Message, context: Context) -> Message:
 @app.query("summarise")
 def summarise(message: Message, context: Context) -> Message:
     """Out-of-fold summaries under the final calibration, and the range of the features."""
-    from federated.summaries import feature_range, summarise_target
+    from federated.trees.summaries import feature_range, summarise_target
 
     site = _trees(message, context)
     metrics: dict[str, int | float | list[int] | list[float]] = {}
@@ -179,7 +179,7 @@ def summarise(message: Message, context: Context) -> Message:
 @app.query("reference")
 def reference(message: Message, context: Context) -> Message:
     """Counts of each feature over the range of all sites."""
-    from federated.summaries import feature_counts
+    from federated.trees.summaries import feature_counts
 
     site = _trees(message, context)
     low, high = (np.array(json.loads(str(message.content["config"][key]))) for key in ("low", "high"))
@@ -200,7 +200,7 @@ def fusion(message: Message, context: Context) -> Message:
 
 @lru_cache(maxsize=8)
 def _image_site(partition: int, plan_json: str, folder: str) -> "ImageSite":
-    from federated.image_site import ImageSite
+    from federated.weights.segmenter_site import ImageSite
 
     plan = Plan.model_validate_json(plan_json)
     site = mine(partition)
@@ -211,14 +211,14 @@ def _image_site(partition: int, plan_json: str, folder: str) -> "ImageSite":
 
 @lru_cache(maxsize=32)
 def _examples(partition: int, plan_json: str, folder: str) -> "Examples":
-    from federated.shared_data import site_examples
+    from federated.shared.data import site_examples
 
     return site_examples(mine(partition), Plan.model_validate_json(plan_json))
 
 
 def _shared_site(message: Message, context: Context) -> "SharedSite":
     """The site with its features scaled, and its own heads if it has any."""
-    from federated.shared_site import SharedSite
+    from federated.shared.site import SharedSite
 
     partition, plan_json, folder = _key(message, context)
     plan = Plan.model_validate_json(plan_json)
@@ -242,7 +242,7 @@ def features(message: Message, context: Context) -> Message:
 @app.train("shared", mods=[compressed])
 def train_shared(message: Message, context: Context) -> Message:
     """Local epochs of every lane on the parts that the site has data for."""
-    from federated.shared_training import stages
+    from federated.shared.stages import stages
 
     site, config = _shared_site(message, context), message.content["config"]
     stage = stages(site.plan)[int(config["stage"])]
@@ -258,7 +258,7 @@ def train_shared(message: Message, context: Context) -> Message:
 @app.query("judge")
 def judge(message: Message, context: Context) -> Message:
     """Figures of the rows that each lane left out."""
-    from federated.shared_metrics import judged
+    from federated.shared.metrics import judged
 
     site = _shared_site(message, context)
     metrics = judged(site.examples.labels, site.left_out(as_arrays(message.content["model"])))

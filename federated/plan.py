@@ -1,14 +1,15 @@
 """What to train, with which strategy, on which sites: a typed plan read from TOML."""
 
 import tomllib
+from importlib.resources import files
 from pathlib import Path
 from typing import Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from federated.disclosure import SMALL_CELL
-from federated.strategies.weighting import Weighting
-from models.ctg.boosting import BoostingSettings
+from federated.privacy.small_cells import SMALL_CELL
+from federated.weights.weighting import Weighting
+from models.ctg.boosting_settings import BoostingSettings
 from models.errors import InputError
 
 
@@ -299,3 +300,9 @@ def _check_additive(path: Path, plan: Plan) -> None:
         raise InputError(f"plan {path}: privacy.secure_sums: only the mean by examples is a sum, not {rule.rule} rules")
     if compression.kind != "none":
         raise InputError(f"plan {path}: privacy.secure_sums: compressed updates cannot be masked; take kind none")
+
+
+def shipped_plans() -> dict[str, Path]:
+    """Plans that come with the package, by name."""
+    folder = Path(str(files("plans")))
+    return {path.stem: path for path in sorted(folder.glob("*.toml"))}

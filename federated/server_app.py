@@ -13,19 +13,21 @@ from flwr.app import ArrayRecord, ConfigRecord, Context, Message, RecordDict
 from flwr.serverapp import Grid, ServerApp
 from numpy.typing import NDArray
 
-from federated.fitness import check_held, check_site
-from federated.fusion_learning import learn
-from federated.linkage import check_linkage
-from federated.messages import as_record
 from federated.plan import Plan, TreePlan, load
-from federated.roster import Roster, SiteFailureError
-from federated.run_folder import RunFolder
-from federated.secure_exchange import summed
-from federated.site_grid import Federation, Node
-from federated.strategies.flower import Averaging, Progress, Trees, lane_record
-from federated.strategies.tree_documents import Document, concatenate
-from federated.tree_tasks import task_of
-from federated.tree_training import NEWTON_STEPS, assemble, best_rounds, frame_of, is_final, until_best
+from federated.privacy.record_linkage import check_linkage
+from federated.privacy.secure_queries import summed
+from federated.run.folder import RunFolder
+from federated.sites.fitness import check_held, check_site
+from federated.transport.grid import Federation, Node
+from federated.transport.messages import as_record
+from federated.transport.roster import Roster, SiteFailureError
+from federated.transport.strategy import Progress
+from federated.trees.documents import Document, concatenate
+from federated.trees.fusion import learn
+from federated.trees.rounds import NEWTON_STEPS, assemble, best_rounds, frame_of, is_final, until_best
+from federated.trees.strategy import Trees, lane_record
+from federated.trees.tasks import task_of
+from federated.weights.strategy import Averaging
 from models.ctg.acidaemia import MILD
 from models.ctg.calibration import Calibration, CalibrationSums, newton_step
 from models.drift import BINS
@@ -86,7 +88,7 @@ def train(federation: Federation, run: RunFolder, plan: Plan, connected: list[No
         held = [node for node in nodes if node.modality == "ultrasound"]
         results["ultrasound"] = _train_ultrasound(federation, run, plan, held)
     if plan.shared:
-        from federated.strategies.shared import train_shared
+        from federated.shared.strategy import train_shared
 
         results["shared"] = train_shared(federation, run, plan, nodes, _progress)
     if roster.lost:
@@ -267,7 +269,7 @@ def _learn_fusion(
 
 
 def _train_ultrasound(federation: Federation, run: RunFolder, plan: Plan, nodes: list[Node]) -> dict[str, Any]:
-    from federated.image_site import initial_lanes
+    from federated.weights.segmenter_site import initial_lanes
 
     assert plan.ultrasound is not None
     section = plan.ultrasound

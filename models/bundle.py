@@ -25,7 +25,7 @@ from models.ctg.calibration import Calibration
 from models.ctg.pattern import VIEWS, Decision, PatternModel, View
 from models.drift import Reference
 from models.errors import BundleError
-from models.fusion.paired import PairedFusion
+from models.fusion.held_out_births import PairedFusion
 from models.ultrasound.interval import Intervals
 from models.ultrasound.segmentation import Segmenter
 

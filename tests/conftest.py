@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from models.bundle import Bundle, shipped
-from models.datasets import synthetic
+from models.synthetic import datasets
 
 STRICT = os.environ.get("CI_STRICT") == "1"
 
@@ -46,5 +46,5 @@ def bundle() -> Bundle:
 def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Small synthetic data sets in the official layouts."""
     folder = tmp_path_factory.mktemp("data")
-    synthetic.write(folder, women=40, examinations=12, seed=1)
+    datasets.write(folder, women=40, examinations=12, seed=1)
     return folder

@@ -22,8 +22,8 @@ from app.patients.schemas import DatingMethod
 from models.ctg import formats as ctg_formats
 from models.ctg.analysis import analyse
 from models.ctg.strip import thin, thumbnail_svg
+from models.ctg.summary import trace_detail
 from models.errors import FetalHealthError
-from models.fusion.detail import trace_detail
 from models.growth.weight import WEIGHT
 from models.ultrasound import formats as image_formats
 from models.ultrasound.image import UltrasoundImage

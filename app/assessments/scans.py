@@ -17,7 +17,7 @@ from app.patients.store import Examination, Pregnancy, StoredFile
 from models.bundle import Bundle
 from models.errors import FetalHealthError, InputError
 from models.fusion.growth import measured
-from models.fusion.parts import Outline, ScanImage, ScanInput
+from models.fusion.inputs import Outline, ScanImage, ScanInput
 from models.growth.assessment import AGE_SD_DAYS, Age, Visit
 from models.growth.dating import by_scan
 from models.growth.delphi import INDICES, Dopplers

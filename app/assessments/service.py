@@ -28,7 +28,7 @@ from models.ctg.recording import CtgRecording
 from models.errors import FetalHealthError, InputError, RangeError
 from models.fusion.answer import RiskAssessment
 from models.fusion.circumstances import Circumstances
-from models.fusion.parts import CtgInput
+from models.fusion.inputs import CtgInput
 from models.fusion.prior import Prior
 from models.fusion.risk import assess
 from models.ultrasound.image import Scale

@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import JSON, Float, ForeignKey, String, Text, UniqueConstraint, case, select
+from sqlalchemy import JSON, Float, ForeignKey, String, Text, case, select
 from sqlalchemy.orm import Mapped, Session, mapped_column, relationship
 
 from app.database import Base
@@ -81,20 +81,6 @@ class Note(Base):
     at: Mapped[datetime]
     by: Mapped[str] = mapped_column(String(80))
     assessment: Mapped[Assessment] = relationship(back_populates="notes")
-
-
-class IdempotencyKey(Base):
-    """A creation that was asked for with an ``Idempotency-Key``, so that a repeat finds it."""
-
-    __tablename__ = "idempotency_key"
-    __table_args__ = (UniqueConstraint("account_id", "key"),)
-
-    id: Mapped[int] = mapped_column(primary_key=True)
-    account_id: Mapped[int] = mapped_column(ForeignKey("account.id"))
-    key: Mapped[str] = mapped_column(String(120))
-    request_hash: Mapped[str] = mapped_column(String(64))
-    resource: Mapped[str] = mapped_column(String(120))
-    at: Mapped[datetime]
 
 
 def worklist(

@@ -10,7 +10,7 @@ from models.card import LIMITS
 from models.ctg.acidaemia import MILD
 from models.evaluation.held_out import Bin, Decisions, decisions, figures, reliability, rows_of
 from models.fusion.conformal import Quantiles
-from models.fusion.paired import Pattern
+from models.fusion.held_out_births import Pattern
 from models.fusion.prior import POPULATION_PRIOR
 
 PATTERNS: dict[Pattern, str] = {

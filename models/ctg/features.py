@@ -37,7 +37,7 @@ class Feature:
         "variance" is none of the same histogram (mean and median lie more than one standard
         deviation apart in 40 % of the rows, which no distribution allows).
     unit, definition, source : str
-        For the document; empty where name and column say it (`models.ctg.vector_doc`).
+        For the document; empty where name and column say it (`studies.feature_vector`).
     """
 
     name: str

@@ -1,9 +1,11 @@
 """An analysis in plain sentences, for a terminal."""
 
 from collections import Counter
+from dataclasses import asdict
 from typing import Any
 
 from models.ctg.analysis import CtgAnalysis
+from models.ctg.guidelines import Statements, classify
 from models.ctg.recording import CtgRecording
 
 
@@ -13,7 +15,7 @@ def lines(recording: CtgRecording, analysis: CtgAnalysis, detail: dict[str, Any]
     Parameters
     ----------
     detail : dict
-        From `models.fusion.detail.trace_detail`.
+        From `models.ctg.summary.trace_detail`.
     """
     quality = analysis.quality
     made = [
@@ -39,3 +41,24 @@ def lines(recording: CtgRecording, analysis: CtgAnalysis, detail: dict[str, Any]
         made.append(f"{answer['rules']}: {answer['label']} ({'; '.join(answer['criteria'])})")
         made += [f"  not judged: {line}" for line in answer["not_judged"]]
     return [*made, *quality.warnings, "Research prototype. Not a medical device."]
+
+
+def trace_detail(analysis: CtgAnalysis, stage: str, stated: Statements | None = None) -> dict[str, Any]:
+    """Quality, baseline, events, variability and the guidelines' classes."""
+    return {
+        "signal_loss": analysis.quality.loss,
+        "signal_loss_by_ten_minutes": list(analysis.quality.loss_by_ten_minutes),
+        "artefacts": dict(analysis.quality.artefacts),
+        "baseline_bpm": analysis.baseline_bpm,
+        "variability_bpm": analysis.variability_bpm,
+        "beat_to_beat_bpm": analysis.beat_to_beat_bpm,
+        # Its bands do not hold in labour, so it is not shown there.
+        "short_term_variation_ms": analysis.short_term_variation_ms if stage == "antepartum" else None,
+        "accelerations": [asdict(event) for event in analysis.accelerations],
+        "decelerations": [asdict(event) for event in analysis.decelerations],
+        "prolonged_decelerations": analysis.prolonged_decelerations,
+        "contractions": [asdict(event) for event in analysis.contractions] if analysis.has_toco else None,
+        "tachysystole": [list(stretch) for stretch in analysis.tachysystole],
+        "sinusoidal": [list(stretch) for stretch in analysis.sinusoidal],
+        "guidelines": [asdict(answer) for answer in classify(analysis, stage, stated)],
+    }

@@ -10,7 +10,7 @@ from scipy.stats import binomtest
 from models.evaluation.decisions import CURVE, band, net_benefit, treat_all
 from models.evaluation.metrics import auc, bootstrap, expected_calibration_error
 from models.evaluation.outcome import calibration_line, ece_limit
-from models.fusion.paired import HeldOut
+from models.fusion.held_out_births import HeldOut
 
 Array = NDArray[np.float64]
 Event = NDArray[np.bool_]

@@ -17,7 +17,7 @@ from models.evaluation.decisions import THRESHOLDS, net_benefit_difference
 from models.evaluation.metrics import auc, bootstrap, expected_calibration_error
 from models.evaluation.outcome import calibration_line, ece_limit
 from models.fusion.conformal import Quantiles
-from models.fusion.paired import PairedFusion, fused
+from models.fusion.held_out_births import PairedFusion, fused
 from models.growth.birth_weight import birth_weight_z
 
 Array = NDArray[np.float64]

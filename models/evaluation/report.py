@@ -14,13 +14,13 @@ from models.ctg.analysis import CtgAnalysis, analyse
 from models.ctg.trace_features import trace_features
 from models.datasets import ctu_uhb, hc18, uci_ctg
 from models.datasets.ctu_uhb import BirthRecord
-from models.datasets.synthetic import is_synthetic
 from models.errors import DataSetError
 from models.evaluation.metrics import head_metrics, score_head, state_metrics
 from models.evaluation.outcome import outcome_metrics
 from models.evaluation.pairs import birth_sizes, covered, fuse_births, pair_metrics
 from models.evaluation.readings import kappa_with_experts
 from models.growth.measures import HC
+from models.synthetic.datasets import is_synthetic
 from models.ultrasound.interval import trimester_of
 
 Report = dict[str, Any]

@@ -3,7 +3,7 @@
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from models.fusion.parts import Part, Reason
+from models.fusion.part import Part, Reason
 from models.fusion.what_if import Alternative
 
 CANNOT_ASSESS, LOW, RAISED, HIGH = "cannot assess", "low", "raised", "high"

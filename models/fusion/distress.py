@@ -19,9 +19,10 @@ from models.ctg.acidaemia import LEADS_MIN, MILD, SEVERE
 from models.ctg.analysis import CtgAnalysis, analyse
 from models.ctg.features import DESIGN, FEATURE_NAMES, FEATURES, FROM_TRACE, Feature, vector
 from models.ctg.pattern import STATES, View
+from models.ctg.summary import trace_detail
 from models.ctg.trace_features import TRACE_FEATURES, trace_features
-from models.fusion.detail import trace_detail
-from models.fusion.parts import CtgInput, Part, Reason
+from models.fusion.inputs import CtgInput
+from models.fusion.part import Part, Reason
 from models.fusion.pooling import Distress, log_odds
 from models.fusion.prior import TRAINING, Prior
 

@@ -6,7 +6,8 @@ from typing import Any
 
 from models.bundle import Bundle
 from models.errors import InputError, RangeError
-from models.fusion.parts import Part, ScanImage, ScanInput
+from models.fusion.inputs import ScanImage, ScanInput
+from models.fusion.part import Part
 from models.growth.assessment import GrowthAssessment, assess_growth
 from models.growth.dating import ages_by_size
 from models.growth.measures import HC, LABELS, Measured, corrected, typed

@@ -12,13 +12,14 @@ from scipy.special import logit
 from models.bundle import Bundle
 from models.ctg.guidelines import figo
 from models.fusion.answer import CANNOT_ASSESS, HIGH, LOW, RAISED, RiskAssessment
-from models.fusion.chronic import ChronicPart, chronic_part
 from models.fusion.circumstances import ORDINARY, Circumstances
 from models.fusion.conformal import certainty
 from models.fusion.distress import AcutePart, distress_part, shifted, without_ctg
+from models.fusion.growth_contribution import ChronicPart, chronic_part
 from models.fusion.growth_odds import growth_only_cuts, missing_growth_sd
-from models.fusion.paired import PairedFusion, Pattern
-from models.fusion.parts import CtgInput, Reason, ScanInput
+from models.fusion.held_out_births import PairedFusion, Pattern
+from models.fusion.inputs import CtgInput, ScanInput
+from models.fusion.part import Reason
 from models.fusion.pooling import Distress, Fused, fuse
 from models.fusion.prior import TRAINING, WORDS, Prior
 from models.fusion.what_if import alternatives

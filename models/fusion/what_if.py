@@ -3,8 +3,8 @@
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from models.fusion.chronic import ChronicPart
 from models.fusion.distress import AcutePart, shifted
+from models.fusion.growth_contribution import ChronicPart
 from models.fusion.growth_odds import ANCHOR_Z, doppler_term, growth_term
 from models.fusion.pooling import FusionRule, Term, fuse, log_odds
 from models.fusion.prior import POPULATION_PRIOR

@@ -8,10 +8,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from models.proximal import proximal_penalty
 from models.representation.alignment import Moments
 from models.representation.examples import UNKNOWN, Examples, Task
 from models.representation.network import SharedNetwork
-from models.training import proximal_penalty
 
 Array = NDArray[np.float64]
 WEIGHT_DECAY = 0.1

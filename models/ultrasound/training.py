@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from models.datasets.hc18 import HeadImage
-from models.training import proximal_penalty
+from models.proximal import proximal_penalty
 from models.ultrasound.augmentation import Outlines, augmented
 from models.ultrasound.biometry import HeadEllipse, head_ellipse
 from models.ultrasound.image import NETWORK_HEIGHT, NETWORK_WIDTH, letterbox, mirrored, unmirrored

@@ -13,9 +13,9 @@ from app.assessments.store import Assessment
 from app.audit.store import AuditRow
 from app.database import unit_of_work
 from app.patients.store import Examination, Woman
-from models.ctg.synthetic import as_csv, as_wfdb, trace
+from models.synthetic.heads import phantom
+from models.synthetic.traces import as_csv, as_wfdb, trace
 from models.ultrasound.ellipse import Ellipse
-from models.ultrasound.synthetic import phantom
 from tests.app.conftest import browser
 from tests.models.fusion.test_risk import HEALTHY
 

@@ -133,7 +133,7 @@ def test_without_scripts_the_server_draws_and_forms_work(page: Any, server: tupl
 
 
 def test_a_chosen_file_is_checked_before_it_is_sent(page: Any, tmp_path: Path) -> None:
-    from models.ctg.synthetic import as_csv, trace
+    from models.synthetic.traces import as_csv, trace
 
     path = tmp_path / "trace.csv"
     path.write_bytes(as_csv(trace(minutes=20, seed=1).recording))
@@ -180,9 +180,9 @@ def test_the_outline_is_moved_by_mouse_and_keyboard_and_stored(page: Any) -> Non
 
 
 def test_a_line_of_known_length_gives_the_scale(page: Any, tmp_path: Path) -> None:
+    from models.synthetic.heads import head_of, phantom
     from models.ultrasound import formats
     from models.ultrasound.image import UltrasoundImage
-    from models.ultrasound.synthetic import head_of, phantom
 
     path = tmp_path / "head.png"
     path.write_bytes(formats.as_png(UltrasoundImage(phantom(head_of(260, 0.2), seed=9))))

@@ -12,8 +12,8 @@ from typer.testing import CliRunner
 
 from app.cli import app as command
 from models.ctg.recording import CtgRecording
-from models.ctg.synthetic import as_wfdb, trace
 from models.errors import FetalHealthError, InputError, RangeError
+from models.synthetic.traces import as_wfdb, trace
 
 FIRST = trace(minutes=40, accelerations=4, seed=1).recording
 SECOND = trace(minutes=40, baseline_bpm=150, accelerations=0, late_decelerations=True, seed=2).recording

@@ -1,6 +1,5 @@
 """The fused score in the product: one result by every door, made again to the last digit, and what refuses it."""
 
-import csv
 import json
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -13,9 +12,8 @@ from app.assessments.service import differences
 from app.assessments.store import Assessment
 from app.database import unit_of_work
 from app.settings import Settings
-from models.ctg.synthetic import as_csv, trace
-from models.datasets.synthetic import write_ctu_uhb, write_hc18
 from models.errors import FetalHealthError
+from models.synthetic.traces import as_csv, trace
 from tests.app.conftest import browser
 from tests.models.fusion.test_risk import HEALTHY
 
@@ -114,59 +112,3 @@ def test_a_second_fetus_makes_both_twins(api: TestClient, probability: float) ->
     assert first["result"]["circumstances"]["fetuses"] == 1
     assert second["result"]["circumstances"]["fetuses"] == 2
     assert any("several fetuses" in line for line in second["result"]["warnings"])
-
-
-@pytest.fixture(scope="module")
-def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("data")
-    write_ctu_uhb(folder / "labour", records=6, seed=2)
-    write_hc18(folder / "ultrasound", examinations=30, seed=2)
-    return folder
-
-
-def test_cohorts_are_built_and_assessed_from_samples_and_pixels(cli: Any, data: Path, tmp_path: Path) -> None:
-    folder = tmp_path / "semi"
-    made = cli("cohort", "build", "semi-real", str(data), str(folder), "--with-files")
-    assert made.exit_code == 0, made.output
-    assert "proves nothing clinical" in made.output
-    about = json.loads((folder / "cohort.json").read_text())
-    with (folder / "cohort.csv").open() as handle:
-        rows = list(csv.DictReader(handle))
-    assert about["rows"] == len(rows) > 3
-    assert cli("cohort", "build", "semi-real", str(data), str(tmp_path / "again")).exit_code == 0
-    assert (tmp_path / "again" / "cohort.csv").read_bytes() == (folder / "cohort.csv").read_bytes()
-    assert cli("cohort", "assess", str(folder), "--scan-valid-days", "300", "--limit", "2").exit_code == 0
-    with (folder / "scores.csv").open() as handle:
-        scores = list(csv.DictReader(handle))
-    assert [row["record"] for row in scores] == [row["record"] for row in rows[:2]]
-    assert {row["state"] for row in scores} <= {"low", "raised", "high", "cannot assess"}
-
-
-def test_real_and_copula_cohorts(cli: Any, data: Path, tmp_path: Path) -> None:
-    assert cli("cohort", "build", "real", str(data), str(tmp_path / "real")).exit_code == 0
-    assert len((tmp_path / "real" / "cohort.csv").read_text().splitlines()) == 7
-    line = ("cohort", "build", "copula", str(data), str(tmp_path / "copula"), "--births", "50", "--missing", "0.5")
-    assert cli(*line).exit_code == 0
-    assert json.loads((tmp_path / "copula" / "cohort.json").read_text())["label"].startswith("Synthetic")
-
-
-@pytest.mark.parametrize(
-    ("words", "message"),
-    [
-        (("build", "reel", "DATA", "NEW"), "one of real, semi-real, copula"),
-        (("build", "real", "EMPTY", "NEW"), "CTU-UHB is not below"),
-        (("build", "semi-real", "DATA", "NEW", "--correlation", "1.5"), "outside 0 to 1"),
-        (("build", "copula", "DATA", "NEW", "--prevalence", "1"), "--prevalence between 0 and 1"),
-        (("build", "real", "DATA", "NEW", "--with-files"), "semi-real"),
-        (("build", "real", "DATA", "FULL"), "not empty"),
-        (("assess", "EMPTY"), "not a semi-real cohort"),
-    ],
-)
-def test_cohorts_refuse_in_one_line(cli: Any, data: Path, tmp_path: Path, words: tuple[str, ...], message: str) -> None:
-    (tmp_path / "full").mkdir()
-    (tmp_path / "full" / "x").write_text("x")
-    (tmp_path / "empty").mkdir()
-    places = {"DATA": data, "NEW": tmp_path / "new", "FULL": tmp_path / "full", "EMPTY": tmp_path / "empty"}
-    answer = cli("cohort", *(str(places.get(word, word)) for word in words))
-    assert isinstance(answer.exception, FetalHealthError)
-    assert message in str(answer.exception)

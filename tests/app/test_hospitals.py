@@ -12,15 +12,17 @@ import pytest
 from fastapi.testclient import TestClient
 
 from app.database import make_engine, session_factory, unit_of_work
-from app.jobs import hospitals, schedule, service
-from app.jobs.store import Schedule, schedules
 from app.main import create_app
+from app.retraining import hospitals, schedule, service
+from app.retraining.store import Schedule, schedules
 from app.settings import Settings
-from federated import runs
-from federated.deployment import kit
-from federated.deployment.federation import FederationFolder
-from federated.plan import load
-from federated.run_folder import RunFolder
+from federated.coordinator import kit
+from federated.coordinator.folder import FederationFolder
+from federated.plan import load, shipped_plans
+from federated.run import control
+from federated.run.folder import RunFolder
+from federated.run.status import read_status
+from federated.trust import kit as kits
 from models.errors import FetalHealthError, InputError
 from tests.app.conftest import browser
 from tests.conftest import need
@@ -68,7 +70,7 @@ def test_hospitals_are_shown_invited_and_revoked(client: TestClient, folder: Fed
     answer = client.post("/federation/hospitals", data={**form, "name": "ruth"})
     assert answer.status_code == 200
     (tmp_path / "ruth.kit").write_bytes(answer.content)
-    assert kit.read(tmp_path / "ruth.kit").hospital == "ruth"
+    assert kits.read(tmp_path / "ruth.kit").hospital == "ruth"
     assert folder.hospital("ruth").state == "invited"
     assert client.post("/federation/hospitals", data={**form, "name": "../x"}).status_code == 422
     assert client.post("/federation/hospitals/anne/revoke", data=form).status_code == 303
@@ -83,15 +85,15 @@ def test_hospitals_are_shown_invited_and_revoked(client: TestClient, folder: Fed
 
 
 def test_a_run_between_hospitals_names_them_in_its_plan(tmp_path: Path) -> None:
-    path = runs.prepare(tmp_path, runs.shipped_plans()["ctg"], ["luke", "anne"], 2)
+    path = control.prepare(tmp_path, shipped_plans()["ctg"], ["luke", "anne"], 2)
     plan = load(path / "plan.toml")
     assert plan.participation.sites == ("anne", "luke")
     assert plan.participation.minimum_sites == 2
-    assert plan.ctg == load(runs.shipped_plans()["ctg"]).ctg
+    assert plan.ctg == load(shipped_plans()["ctg"]).ctg
     own = tmp_path / "own.toml"
-    own.write_text(runs.shipped_plans()["ctg"].read_text() + "\n[participation]\nminimum_sites = 2\n")
+    own.write_text(shipped_plans()["ctg"].read_text() + "\n[participation]\nminimum_sites = 2\n")
     with pytest.raises(InputError, match="has a \\[participation\\] of its own"):
-        runs.prepare(tmp_path, own, ["anne"])
+        control.prepare(tmp_path, own, ["anne"])
 
 
 def test_only_hospitals_that_have_joined_can_take_part(client: TestClient, tokens: dict[str, str]) -> None:
@@ -107,7 +109,7 @@ def test_only_hospitals_that_have_joined_can_take_part(client: TestClient, token
 
 
 def test_the_page_of_a_run_says_whom_it_waits_for_and_who_left(client: TestClient, settings: Settings) -> None:
-    path = runs.prepare(settings.home / "runs", runs.shipped_plans()["synthetic"], ["anne", "luke"])
+    path = control.prepare(settings.home / "runs", shipped_plans()["synthetic"], ["anne", "luke"])
     run = RunFolder(path)
     run.event("started", plan="synthetic", federation="north")
     run.event("waiting", approval_of="luke", bundle="abc123", code="def456")
@@ -176,14 +178,14 @@ def test_what_is_due_is_started_once(client: TestClient, settings: Settings) -> 
         assert schedule.start_due(session, settings) == []
     engine.dispose()
     deadline = time.monotonic() + 60
-    while runs.status(path).state == "starting" and time.monotonic() < deadline:
+    while read_status(path).state == "starting" and time.monotonic() < deadline:
         time.sleep(0.2)
-    assert runs.status(path).state == "running"
+    assert read_status(path).state == "running"
     os.kill(int((path / "pid").read_text()), signal.SIGKILL)
     deadline = time.monotonic() + 30
-    while runs.status(path).state == "running" and time.monotonic() < deadline:
+    while read_status(path).state == "running" and time.monotonic() < deadline:
         time.sleep(0.2)
-    assert runs.status(path).state == "dead"
+    assert read_status(path).state == "dead"
 
 
 def test_schedules_from_the_command_line(cli) -> None:  # type: ignore[no-untyped-def]

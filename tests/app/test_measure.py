@@ -11,10 +11,10 @@ from typer.testing import CliRunner
 
 from app.cli import app as command
 from models.errors import FetalHealthError, FormatError, InputError
+from models.synthetic.heads import phantom
 from models.ultrasound.biometry import HeadEllipse
 from models.ultrasound.ellipse import Ellipse
 from models.ultrasound.segmentation import Segmenter
-from models.ultrasound.synthetic import phantom
 from tests.models.ultrasound.dicoms import dicom, region
 
 TRUTH = Ellipse(400, 270, 230, 180, 0.1)

@@ -8,14 +8,15 @@ import pytest
 from fastapi.testclient import TestClient
 from sqlalchemy import inspect
 
+from app.bundles.service import BundleRegistry
 from app.database import Base, make_engine, migrate, unit_of_work
-from app.registry.service import BundleRegistry
 from app.settings import Settings
-from federated import runs
-from federated.run_folder import RunFolder, describe
+from federated.plan import shipped_plans
+from federated.run import control
+from federated.run.folder import RunFolder, describe
 from models.bundle import Bundle, save, shipped
-from models.ctg.synthetic import as_csv, trace
 from models.errors import BundleError, FetalHealthError
+from models.synthetic.traces import as_csv, trace
 from tests.app.conftest import browser
 from tests.models.fusion.test_risk import HEALTHY
 
@@ -87,7 +88,7 @@ def test_a_damaged_bundle_in_service_stops_assessments(
 
 
 def test_a_finished_run_is_registered_and_shown(client: TestClient, tmp_path: Path, settings: Settings) -> None:
-    folder = runs.prepare(settings.home / "runs", runs.shipped_plans()["synthetic"])
+    folder = control.prepare(settings.home / "runs", shipped_plans()["synthetic"])
     made = other_bundle(folder / "candidate")
     run = RunFolder(folder)
     run.event("started", plan="synthetic")
@@ -110,7 +111,7 @@ def test_a_finished_run_is_registered_and_shown(client: TestClient, tmp_path: Pa
 
 
 def test_a_study_shows_its_sites_and_figures_and_makes_no_bundle(client: TestClient, settings: Settings) -> None:
-    folder = runs.prepare(settings.home / "runs", runs.shipped_plans()["multi-task"])
+    folder = control.prepare(settings.home / "runs", shipped_plans()["multi-task"])
     run = RunFolder(folder)
     run.event("started", plan="multi-task")
     counted = {"rounds": 2, "sites": 2.0, "bytes": 2048.0, "bytes_down": 4096.0, "seconds_left": 0}

@@ -9,8 +9,8 @@ from fastapi.testclient import TestClient
 from app.database import unit_of_work
 from app.patients.store import Examination, StoredFile
 from models.growth.measures import AC, BPD, FL, HC
+from models.synthetic.heads import phantom
 from models.ultrasound.ellipse import Ellipse
-from models.ultrasound.synthetic import phantom
 from tests.app.conftest import browser
 from tests.app.test_assessments import counts, png
 from tests.models.ultrasound.dicoms import US_MULTIFRAME, dicom, region

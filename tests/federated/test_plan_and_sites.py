@@ -7,13 +7,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from federated.gate import judge
-from federated.plan import GatePlan, Plan, load
-from federated.run_folder import RunFolder, describe
-from federated.runs import prepare, shipped_plans, status, stop
-from federated.sites import ctg_sites, dirichlet_sites, family_sites, sorted_sites
-from federated.strategies.averaging import WeightReply, average, cosine_learning_rate, join, lane_of
-from federated.summaries import best_decision, confusions, macro_f1, specificity_cut
+from federated.plan import GatePlan, Plan, load, shipped_plans
+from federated.run.control import prepare, stop
+from federated.run.folder import RunFolder, describe
+from federated.run.gate import judge
+from federated.run.status import read_status
+from federated.sites.partition import ctg_sites, dirichlet_sites, family_sites, sorted_sites
+from federated.trees.summaries import best_decision, confusions, macro_f1, specificity_cut
+from federated.weights.averaging import WeightReply, average, cosine_learning_rate, join, lane_of
 from models.ctg.pattern import Calibration
 from models.datasets.uci_ctg import CtgTable
 from models.errors import FetalHealthError, InputError
@@ -181,13 +182,13 @@ def test_an_event_being_written_is_not_read(tmp_path: Path) -> None:
 
 def test_status_of_a_run_without_a_process(tmp_path: Path) -> None:
     folder = prepare(tmp_path, shipped_plans()["synthetic"])
-    assert status(folder).state == "starting"
+    assert read_status(folder).state == "starting"
     RunFolder(folder).event("started", plan="synthetic")
-    assert status(folder).state == "dead"
+    assert read_status(folder).state == "dead"
     with pytest.raises(FetalHealthError, match="not running"):
         stop(folder)
     with pytest.raises(InputError, match="no run"):
-        status(tmp_path / "nothing")
+        read_status(tmp_path / "nothing")
 
 
 def test_every_field_of_a_plan_is_documented() -> None:

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from federated.plan import load
-from federated.run_folder import RunFolder
-from federated.simulated_sites import cut
-from models.datasets.synthetic import write_uci
+from federated.run.folder import RunFolder
+from federated.sites.simulated import cut
+from models.synthetic.datasets import write_uci
 from tests.conftest import need
 
 pytestmark = [pytest.mark.slow, pytest.mark.network]
@@ -39,8 +39,8 @@ def simulated(folder: Path, participation: str, sites: int = 3) -> tuple[RunFold
     broken = run.sites / "1" / "site.json"
     broken.write_text(json.dumps({**json.loads(broken.read_text()), "data": f"/nowhere/{SECRET}"}))
     program = (
-        "import sys; from pathlib import Path; from federated.job import simulate; "
-        "from federated.run_folder import RunFolder; simulate(RunFolder(Path(sys.argv[1])), int(sys.argv[2]))"
+        "import sys; from pathlib import Path; from federated.run.job import simulate; "
+        "from federated.run.folder import RunFolder; simulate(RunFolder(Path(sys.argv[1])), int(sys.argv[2]))"
     )
     line = [sys.executable, "-c", program, str(run.path), str(len(made))]
     done = subprocess.run(line, capture_output=True, text=True, timeout=200, check=False)

@@ -9,15 +9,15 @@ import pytest
 from models.bundle import Bundle
 from models.ctg.acidaemia import MILD
 from models.ctg.analysis import analyse
-from models.ctg.synthetic import as_wfdb
 from models.datasets import ctu_uhb, hc18, uci_ctg
-from models.evaluation.negatives import from_records
-from models.fusion.parts import CtgInput
+from models.fusion.inputs import CtgInput
 from models.fusion.risk import assess
 from models.growth.measures import HC
+from models.synthetic.traces import as_wfdb
 from models.ultrasound.biometry import measure
 from models.ultrasound.formats import as_png
 from models.ultrasound.image import UltrasoundImage
+from studies.heads.images_without_head import from_records
 from tests.models.ctg.test_fuzz import attempt, mutated
 from tests.models.ultrasound.dicoms import dicom, region
 from tests.models.ultrasound.test_fuzz import attempt as read_or_refuse

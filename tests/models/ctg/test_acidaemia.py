@@ -10,8 +10,8 @@ from models.ctg.acidaemia import MILD, RUNGS, SEVERE, TARGETS, low_ph
 from models.ctg.analysis import analyse
 from models.ctg.boosting import margins
 from models.ctg.recording import recording
-from models.ctg.synthetic import trace
 from models.ctg.trace_features import MEASURES, TRACE_FEATURE_NAMES, TRACE_FEATURES, WINDOWS_MIN, trace_features
+from models.synthetic.traces import trace
 
 
 def named(values: np.ndarray) -> dict[str, float]:
@@ -105,7 +105,7 @@ def test_shipped_calibration_has_the_direction_of_its_ladder(bundle: Bundle) -> 
 
 
 def test_the_vectors_document_is_true() -> None:
-    from models.ctg.vector_doc import document
+    from studies.feature_vector import document
 
     path = Path(__file__).parents[3] / "docs" / "ctg-features.md"
     assert path.read_text(encoding="utf-8") == document()

@@ -7,7 +7,7 @@ from models.ctg.analysis import analyse
 from models.ctg.baseline import bridge, to_grid
 from models.ctg.features import FEATURE_NAMES, FROM_TRACE
 from models.ctg.recording import recording
-from models.ctg.synthetic import trace
+from models.synthetic.traces import trace
 
 
 @pytest.mark.parametrize("seed", range(5))

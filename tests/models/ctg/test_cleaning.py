@@ -7,8 +7,8 @@ from models.ctg.analysis import analyse
 from models.ctg.cleaning import clean, jumps, maternal, stuck
 from models.ctg.quality import assess_quality
 from models.ctg.recording import CtgRecording, recording
-from models.ctg.synthetic import trace
-from models.ctg.synthetic_beats import beats
+from models.synthetic.beats import beats
+from models.synthetic.traces import trace
 
 
 def heart(minutes: float = 20.0, seed: int = 0) -> np.ndarray:

@@ -9,8 +9,8 @@ import pytest
 
 from models.ctg.formats import read, read_all
 from models.ctg.recording import CtgRecording
-from models.ctg.synthetic import as_csv, as_wfdb, trace
 from models.errors import FormatError, InputError, RangeError
+from models.synthetic.traces import as_csv, as_wfdb, trace
 
 # The package that serves as the oracle uses calls that pandas has deprecated.
 ORACLE_WARNS = pytest.mark.filterwarnings("ignore")

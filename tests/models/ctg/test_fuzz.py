@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from models.ctg.analysis import analyse
 from models.ctg.formats import read_all
-from models.ctg.synthetic import as_csv, as_wfdb, trace
 from models.errors import InputError
+from models.synthetic.traces import as_csv, as_wfdb, trace
 
 ENDINGS = ("hea", "dat", "csv", "json", "edf", "fhr", "fhrm")
 MUTATIONS = 60

@@ -8,10 +8,10 @@ from models.ctg.baseline import baseline, bridge
 from models.ctg.contractions import per_ten_minutes, tachysystole
 from models.ctg.events import accelerations, decelerations
 from models.ctg.recording import recording
-from models.ctg.synthetic import SyntheticTrace, trace
-from models.ctg.synthetic_beats import beats
 from models.ctg.variability import bandwidth_by_minute, short_term_variation_ms, sinusoidal
-from models.evaluation.signal import f1, matches, simulated, spans
+from models.synthetic.beats import beats
+from models.synthetic.traces import SyntheticTrace, trace
+from studies.traces.signal_methods import f1, matches, simulated, spans
 
 
 def level(seconds: int = 1800, bpm: float = 140.0) -> np.ndarray:

@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 from scipy.special import log_softmax
 
 from models.bundle import Bundle
-from models.ctg.boosting import BoostingSettings, boost, gradients, matrix, tree_json
+from models.ctg.boosting import boost, gradients, matrix, tree_json
+from models.ctg.boosting_settings import BoostingSettings
 from models.ctg.calibration import Calibration, CalibrationSums, calibration_sums, newton_step
 from models.ctg.features import DESIGN_NAMES, FEATURE_NAMES, FEATURES, as_trace_would, design, vector
 from models.ctg.pattern import PatternModel, training_weights, without_contractions

@@ -8,8 +8,8 @@ import pytest
 from models.ctg.analysis import analyse
 from models.ctg.recording import CtgRecording
 from models.ctg.strip import FHR_HIGH, FHR_LOW, Paper, runs, strip_pdf, strip_svg, thumbnail_svg
-from models.ctg.synthetic import trace
 from models.errors import RangeError
+from models.synthetic.traces import trace
 
 LABOUR = trace(minutes=30, accelerations=2, late_decelerations=True, loss=0.0, seed=1).recording
 MM_PER_UNIT = 0.5

@@ -7,15 +7,16 @@ import numpy as np
 import pytest
 from scipy.io import savemat
 
-from models.datasets import ctu_uhb, fhrma, synthetic
+from models.datasets import ctu_uhb, fhrma
 from models.errors import DataSetError
-from models.evaluation.signal import against_methods, false_signal
+from models.synthetic import datasets
+from studies.traces.signal_methods import against_methods, false_signal
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     made = tmp_path_factory.mktemp("labour")
-    synthetic.write_ctu_uhb(made, records=6, seed=1)
+    datasets.write_ctu_uhb(made, records=6, seed=1)
     return made
 
 

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from models.datasets import download, hc18, uci_ctg
-from models.datasets.synthetic import is_synthetic
 from models.errors import DataSetError, FetalHealthError, InputError
+from models.synthetic.datasets import is_synthetic
 
 
 def test_uci_rates_and_groups(data: Path) -> None:

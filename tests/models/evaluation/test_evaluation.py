@@ -8,9 +8,9 @@ import pytest
 
 from models.bundle import Bundle
 from models.errors import DataSetError
+from models.evaluation.folds import hashed_folds
 from models.evaluation.metrics import bootstrap, dice, expected_calibration_error, hausdorff, state_metrics
 from models.evaluation.report import evaluate, words
-from models.evaluation.splits import hashed_folds
 from models.ultrasound.ellipse import Ellipse
 
 

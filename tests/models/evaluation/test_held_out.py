@@ -5,7 +5,7 @@ import pytest
 
 from models.evaluation.held_out import decisions, figures, reliability, rows_of
 from models.evaluation.metrics import auc
-from models.fusion.paired import BINS, HeldOut
+from models.fusion.held_out_births import BINS, HeldOut
 
 RNG = np.random.default_rng(0)
 PROBABILITY = RNG.beta(1, 4, 900)

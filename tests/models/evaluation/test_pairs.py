@@ -7,16 +7,16 @@ import pytest
 
 from models.bundle import Bundle
 from models.ctg.acidaemia import MILD, SEVERE
-from models.datasets.synthetic import write_ctu_uhb
-from models.evaluation.evidence import fusion, fusion_cohorts
-from models.evaluation.evidence.stored import signed
-from models.evaluation.evidence.stored_pairs import StoredPairs
 from models.evaluation.metrics import auc
 from models.evaluation.pairs import covered, fuse_births, pair_metrics
 from models.evaluation.report import evaluate
 from models.fusion.conformal import Quantiles
-from models.fusion.paired import BirthSizes, PairedFusion
+from models.fusion.held_out_births import BirthSizes, PairedFusion
 from models.fusion.pooling import POOLING, FusionRule
+from models.synthetic.datasets import write_ctu_uhb
+from studies.fusion import cohorts_document, document
+from studies.fusion.stored_pairs import StoredPairs
+from studies.stored import signed
 
 STORED = Path(__file__).parents[3] / "docs" / "evidence" / "oof"
 
@@ -76,25 +76,25 @@ def test_stored_pairs_are_those_of_the_documents(stored: StoredPairs) -> None:
     assert (len(stored.ph), int(stored.event(MILD.name).sum()), int(stored.event(SEVERE.name).sum())) == (441, 90, 32)
     assert np.isfinite(stored.z()).sum() == 416
     text = (STORED.parent / "fusion.md").read_text()
-    for target in fusion.EVENTS:
-        value = fusion.over(stored, stored.fused(target), target, auc)
+    for target in document.EVENTS:
+        value = document.over(stored, stored.fused(target), target, auc)
         assert f"{value['value']:.3f} ({value['ci95'][0]:.3f} to {value['ci95'][1]:.3f})" in text
-        margin = fusion.gain(stored, stored.fused(target), stored.distress[target], target)
+        margin = document.gain(stored, stored.fused(target), stored.distress[target], target)
         assert signed(margin) in text
         assert margin["ci95"][0] > -0.02
 
 
 @pytest.mark.slow
 def test_the_committed_document_is_what_the_rows_say() -> None:
-    assert (STORED.parent / "fusion.md").read_text() == fusion.document(STORED)
+    assert (STORED.parent / "fusion.md").read_text() == document.document(STORED)
 
 
 def test_the_document_says_what_the_rows_say_of_sets(stored: StoredPairs) -> None:
     text = (STORED.parent / "fusion.md").read_text()
     covers = stored.covered(stored.sets(stored.fused(MILD.name)))
-    for name, kept in fusion.groups(stored).items():
-        if name != "all" and kept.sum() >= fusion.LEAST:
-            assert f"| {name} | {int(kept.sum())} | {fusion.coverage(covers, kept)} |" in text
+    for name, kept in document.groups(stored).items():
+        if name != "all" and kept.sum() >= document.LEAST:
+            assert f"| {name} | {int(kept.sum())} | {document.coverage(covers, kept)} |" in text
             assert np.mean([one[kept].mean() for one in covers]) > 0.80
 
 
@@ -124,4 +124,4 @@ def test_a_copula_cohort_with_published_odds_gains_and_without_any_loses_nothing
 
 
 def test_no_probe_is_violated() -> None:
-    assert fusion_cohorts.violations(2_000, seed=5) == 0
+    assert cohorts_document.violations(2_000, seed=5) == 0

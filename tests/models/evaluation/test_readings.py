@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 
 from models.ctg.analysis import analyse
-from models.ctg.synthetic import trace
 from models.datasets.ctu_uhb import BirthRecord, ExpertReading
-from models.evaluation.measuring import last_readings
 from models.evaluation.readings import by_expert, first_stage_windows, kappa_with_experts, majority
+from models.synthetic.traces import trace
+from studies.traces.study import last_readings
 
 
 def record(name: str, *, late: bool, seed: int) -> BirthRecord:

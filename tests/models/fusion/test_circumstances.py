@@ -14,8 +14,8 @@ from models.fusion.answer import RiskAssessment
 from models.fusion.circumstances import ORDINARY, Circumstances
 from models.fusion.conformal import EVENT, NO_EVENT
 from models.fusion.growth_odds import ANCHOR_Z
-from models.fusion.paired import HeldOut, PairedFusion
-from models.fusion.parts import CtgInput, ScanInput
+from models.fusion.held_out_births import HeldOut, PairedFusion
+from models.fusion.inputs import CtgInput, ScanInput
 from models.fusion.pooling import FusionRule
 from models.fusion.prior import POPULATION_PRIOR, Prior
 from models.fusion.risk import assess

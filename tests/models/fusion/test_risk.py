@@ -12,21 +12,21 @@ from models.ctg.acidaemia import MILD, SEVERE
 from models.ctg.analysis import analyse
 from models.ctg.features import DESIGN_NAMES
 from models.ctg.guidelines import Statements
-from models.ctg.synthetic import trace
-from models.ctg.synthetic_beats import beats
 from models.ctg.trace_features import trace_features
 from models.errors import InputError, RangeError
 from models.fusion.answer import CANNOT_ASSESS, RiskAssessment
 from models.fusion.distress import PATTERN_EVENT
-from models.fusion.parts import CtgInput, Outline, ScanImage, ScanInput
+from models.fusion.inputs import CtgInput, Outline, ScanImage, ScanInput
 from models.fusion.risk import assess
 from models.growth.assessment import Age
 from models.growth.delphi import Dopplers
 from models.growth.measures import AC, FL, HC
+from models.synthetic.beats import beats
+from models.synthetic.heads import phantom
+from models.synthetic.traces import trace
 from models.ultrasound.biometry import HeadEllipse
 from models.ultrasound.ellipse import Ellipse
 from models.ultrasound.image import UltrasoundImage
-from models.ultrasound.synthetic import phantom
 
 HEALTHY = {
     "baseline_bpm": 133, "accelerations_per_s": 0.006, "fetal_movements_per_s": 0, "contractions_per_s": 0.004,

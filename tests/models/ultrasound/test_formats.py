@@ -9,10 +9,10 @@ import pytest
 from PIL import Image
 
 from models.errors import FormatError, InputError, RangeError
+from models.synthetic.heads import phantom
 from models.ultrasound.ellipse import Ellipse
 from models.ultrasound.formats import as_png, read
 from models.ultrasound.image import Scale
-from models.ultrasound.synthetic import phantom
 from tests.models.ultrasound.dicoms import SECONDARY_CAPTURE, US_MULTIFRAME, dicom, region
 
 HEAD = phantom(Ellipse(400, 270, 200, 150, 0.1), seed=1)

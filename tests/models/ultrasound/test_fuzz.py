@@ -8,9 +8,9 @@ import pytest
 from PIL import Image
 
 from models.errors import InputError
+from models.synthetic.heads import phantom
 from models.ultrasound.ellipse import Ellipse
 from models.ultrasound.formats import read
-from models.ultrasound.synthetic import phantom
 from tests.models.ultrasound.dicoms import US_MULTIFRAME, dicom, region
 
 HEAD = phantom(Ellipse(200, 130, 100, 78, 0.1), 270, 400, seed=1)

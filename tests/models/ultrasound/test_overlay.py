@@ -7,7 +7,7 @@ from PIL import Image
 
 from models.bundle import Bundle
 from models.fusion.growth import growth_part
-from models.fusion.parts import ScanImage, ScanInput
+from models.fusion.inputs import ScanImage, ScanInput
 from models.growth.assessment import Age
 from models.ultrasound.biometry import HeadEllipse
 from models.ultrasound.ellipse import Ellipse

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from models.datasets.hc18 import HeadImage
+from models.synthetic.heads import phantom, random_ellipse
 from models.ultrasound.ellipse import Ellipse
-from models.ultrasound.synthetic import phantom, random_ellipse
 
 torch = pytest.importorskip("torch")
 

@@ -1,0 +1,1 @@
+"""Bundles of model files: registered, promoted to service and rolled back."""

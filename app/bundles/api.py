@@ -1,0 +1,82 @@
+"""REST API of bundles, for operators."""
+
+from datetime import datetime
+from typing import Any
+
+from fastapi import APIRouter, Request
+from pydantic import BaseModel, ConfigDict, Field
+from sqlalchemy.orm import Session
+
+from app.accounts.guards import Database, Operator
+from app.audit.store import record
+from app.bundles.store import BundleRow, bundles, latest
+from app.errors import NotFoundError
+from app.retraining import service as jobs
+
+router = APIRouter(prefix="/api/v1")
+
+
+class BundleAnswer(BaseModel):
+    """A bundle."""
+
+    identifier: str
+    name: str
+    in_service: bool
+    gate: str
+    run: str | None
+    registered_at: datetime
+    manifest: dict[str, Any] | None = None
+
+
+class ReasonRequest(BaseModel):
+    """Why."""
+
+    model_config = ConfigDict(extra="forbid")
+    reason: str = Field(min_length=1, max_length=300)
+
+
+def _bundle(session: Session, row: BundleRow, manifest: dict[str, Any] | None = None) -> BundleAnswer:
+    current = latest(session)
+    return BundleAnswer(
+        identifier=row.identifier,
+        name=row.name,
+        in_service=current is not None and current.bundle_id == row.identifier,
+        gate=row.gate,
+        run=row.run,
+        registered_at=row.registered_at,
+        manifest=manifest,
+    )
+
+
+@router.get("/bundles", tags=["bundles"])
+def list_bundles(request: Request, user: Operator, session: Database) -> list[BundleAnswer]:
+    """All bundles, newest first; candidates of finished runs are among them."""
+    jobs.collect(session, request.app.state.settings)
+    return [_bundle(session, row) for row in bundles(session)]
+
+
+@router.get("/bundles/{identifier}", tags=["bundles"])
+def get_bundle(request: Request, identifier: str, user: Operator, session: Database) -> BundleAnswer:
+    """One bundle with its manifest."""
+    row = session.get(BundleRow, identifier)
+    if row is None:
+        raise NotFoundError(f"bundle {identifier}")
+    return _bundle(session, row, request.app.state.bundle.open(identifier).manifest)
+
+
+@router.post("/bundles/{identifier}/promote", tags=["bundles"])
+def promote_bundle(
+    request: Request, identifier: str, body: ReasonRequest, user: Operator, session: Database
+) -> BundleAnswer:
+    """Put a bundle in service."""
+    made = request.app.state.bundle.promote(session, identifier, user.name, body.reason)
+    record(session, user, "bundle.promote", bundle=identifier, reason=body.reason)
+    return _bundle(session, session.get_one(BundleRow, made.bundle_id))
+
+
+@router.post("/bundles/roll-back", tags=["bundles"])
+def roll_back_bundle(request: Request, body: ReasonRequest, user: Operator, session: Database) -> BundleAnswer:
+    """Back to the bundle that served before."""
+    made = request.app.state.bundle.roll_back(session, user.name, body.reason)
+    record(session, user, "bundle.roll-back", bundle=made.bundle_id, reason=body.reason)
+    return _bundle(session, session.get_one(BundleRow, made.bundle_id))

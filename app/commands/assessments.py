@@ -1,0 +1,237 @@
+"""Commands on assessments: assess files, measure an image, analyse a trace, repeat and watch what is stored."""
+
+import json
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from models.errors import InputError
+
+NOTICE = "Research prototype. Not a medical device."
+Channel = Annotated[int | None, typer.Option(help="1 or 2, where a file holds two fetal heart rates.")]
+Stage = Annotated[str, typer.Option(help="labour, antepartum or unknown")]
+
+
+def assess(
+    request: Annotated[Path | None, typer.Option(help="JSON as the REST API takes it; options add to it.")] = None,
+    ctg: Annotated[list[Path] | None, typer.Option(help="CTG file; a WFDB record needs .hea and .dat.")] = None,
+    image: Annotated[list[Path] | None, typer.Option(help="PNG, JPEG or DICOM of the head; may repeat.")] = None,
+    features: Annotated[Path | None, typer.Option(help="JSON file with named CTG features.")] = None,
+    sampling_rate_hz: float | None = None,
+    channel: Channel = None,
+    stage: Annotated[str | None, typer.Option(help="labour, antepartum or unknown")] = None,
+    pixel_size_mm: float | None = None,
+    head_circumference_mm: float | None = None,
+    abdominal_circumference_mm: float | None = None,
+    femur_length_mm: float | None = None,
+    gestational_age: Annotated[str | None, typer.Option(help="At the scan, weeks+days.")] = None,
+    prior: Annotated[str | None, typer.Option(help="training, population or a share; default: the setting.")] = None,
+    bundle: Annotated[Path | None, typer.Option(help="Folder of a bundle; default: the shipped one.")] = None,
+) -> None:
+    """Assess files and print JSON, the same as browser and REST API give; nothing is stored."""
+    from dataclasses import replace
+
+    from app.assessments.forms import validated
+    from app.assessments.offline import assess as run
+    from app.assessments.offline import scratch
+    from app.assessments.service import Uploads
+    from app.settings import settings
+    from models.bundle import Bundle, shipped
+    from models.fusion.prior import Prior
+
+    body: dict[str, Any] = _json(request) if request else {}
+    if not isinstance(body, dict):
+        raise InputError(f"{request}: expected a JSON object")
+    files = Uploads(_files(ctg, signals=True), _files(image))
+    options = {
+        "ctg": {
+            "features": _json(features) if features else None,
+            "sampling_rate_hz": sampling_rate_hz,
+            "channel": channel,
+            "stage": stage,
+        },
+        "scan": {
+            "pixel_size_mm": pixel_size_mm,
+            "head_circumference_mm": head_circumference_mm,
+            "abdominal_circumference_mm": abdominal_circumference_mm,
+            "femur_length_mm": femur_length_mm,
+            "gestational_age": gestational_age,
+        },
+    }
+    for part, values in options.items():
+        given = {name: value for name, value in values.items() if value is not None}
+        if given:
+            body[part] = {**(body.get(part) or {}), **given}
+    body.setdefault("patient", {"pseudonym": "command line"})
+    circumstances = settings().circumstances
+    if prior is not None:
+        circumstances = replace(circumstances, prior=Prior.parse(prior))
+    made = run(scratch(), Bundle(bundle or shipped()), validated(body), files, circumstances)
+    typer.echo(json.dumps(made, indent=1))
+
+
+def repeat(identifier: Annotated[int, typer.Argument(help="Number of the assessment.")]) -> None:
+    """Make a stored assessment again from its stored inputs; exit code 1 where a digit differs."""
+    from app.assessments import service
+    from app.assessments.store import Assessment
+    from app.bundles.service import BundleRegistry
+    from app.database import make_engine, session_factory, unit_of_work
+    from app.settings import settings
+
+    chosen = settings()
+    with unit_of_work(session_factory(make_engine(chosen.database))) as session:
+        found = session.get(Assessment, identifier)
+        if found is None:
+            raise InputError(f"no assessment {identifier}")
+        lines = service.run_again(session, BundleRegistry(chosen.home).open(found.bundle), found)
+    for line in lines:
+        typer.echo(line)
+    typer.echo(f"assessment {identifier}: {f'{len(lines)} differences' if lines else 'the same to the last digit'}")
+    if lines:
+        raise typer.Exit(1)
+
+
+def monitor(as_json: Annotated[bool, typer.Option("--json", help="Everything as JSON.")] = False) -> None:
+    """Look at drift, refusals and live calibration of every site and bundle; exit code 4 while notices are open."""
+    from app.bundles.service import BundleRegistry
+    from app.database import make_engine, session_factory, unit_of_work
+    from app.monitoring import service
+    from app.monitoring.store import open_notices
+    from app.settings import settings
+
+    chosen = settings()
+    registry = BundleRegistry(chosen.home)
+    with unit_of_work(session_factory(make_engine(chosen.database))) as session:
+        reports = [service.watch(session, site, registry.open(name)) for site, name, _ in service.places(session)]
+        notices = [f"{n.site}, {n.bundle}: {n.text}" for n in open_notices(session)]
+    if as_json:
+        typer.echo(json.dumps({"reports": reports, "notices": notices}, indent=1))
+    else:
+        for one in reports:
+            outcomes = one["outcomes"]["births"]
+            typer.echo(f"{one['site']}, {one['bundle']}: {one['assessments']} assessments, {outcomes} with an outcome")
+        typer.echo("\n".join(notices) or "no open notices")
+    if notices:
+        raise typer.Exit(4)
+
+
+def _files(paths: list[Path] | None, *, signals: bool = False) -> dict[str, bytes]:
+    """Content by name; beside a WFDB header its signal file."""
+    files: dict[str, bytes] = {}
+    for path in paths or []:
+        name = path.name if path.name not in files else f"{path.name} ({len(files) + 1})"
+        files[name] = _bytes(path)
+    if signals and paths and len(paths) == 1 and paths[0].suffix == ".hea":
+        beside = paths[0].with_suffix(".dat")
+        if beside.exists():
+            files[beside.name] = _bytes(beside)
+    return files
+
+
+def measure(
+    image: Annotated[list[Path], typer.Argument(help="PNG, JPEG or DICOM of one head; several are combined.")],
+    mm_per_pixel: Annotated[float | None, typer.Option(help="Where the file states no scale.")] = None,
+    calliper: Annotated[str | None, typer.Option(help="x0,y0,x1,y1,mm: a line of known length.")] = None,
+    frame: Annotated[int | None, typer.Option(help="Only this frame of a DICOM clip.")] = None,
+    ga: Annotated[str | None, typer.Option(help="Gestational age, weeks+days.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Everything as JSON.")] = False,
+    overlay: Annotated[Path | None, typer.Option(help="Write the first image with its outline here, .png.")] = None,
+    bundle: Annotated[Path | None, typer.Option(help="Folder of a bundle; default: the shipped one.")] = None,
+) -> None:
+    """Measure the fetal head in an image; with an age, judge its size. Exit code 3: cannot assess."""
+    from app.patients.schemas import parse_age
+    from models.bundle import Bundle, shipped
+    from models.fusion.growth import growth_part
+    from models.fusion.inputs import ScanImage, ScanInput
+    from models.growth.assessment import Age
+    from models.ultrasound import formats as image_formats
+    from models.ultrasound.image import Scale
+    from models.ultrasound.overlay import draw, lines
+
+    if overlay is not None and overlay.suffix != ".png":
+        raise InputError(f"{overlay}: the overlay is written as .png")
+    scale = Scale(mm_per_pixel, _numbers(calliper, 5, "--calliper") if calliper else None)
+    chosen = Bundle(bundle or shipped())
+    pictures = [one for path in image for one in image_formats.read(path.name, _bytes(path), scale, frame)]
+    images = tuple(ScanImage(picture, chosen.segmenter.head(picture.pixels)) for picture in pictures)
+    age = Age(parse_age(ga), "as given") if ga else None
+    warnings: list[str] = []
+    part, _ = growth_part(chosen, ScanInput(images=images, age=age), warnings)
+    if overlay is not None:
+        _write(overlay, draw(pictures[0], images[0].head))
+    detail = {**part.detail, "warnings": warnings, "bundle": chosen.identifier, "notice": NOTICE}
+    typer.echo(json.dumps(detail, indent=1) if as_json else "\n".join([*lines(detail), *warnings, NOTICE]))
+    if "measures" not in detail:
+        raise typer.Exit(3)
+
+
+def _numbers(text: str, count: int, option: str) -> Any:
+    try:
+        values = tuple(float(part) for part in text.split(","))
+    except ValueError:
+        values = ()
+    if len(values) != count:
+        raise InputError(f"{option} {text!r}: expected {count} numbers with commas between")
+    return values
+
+
+def analyse(
+    record: Annotated[list[Path], typer.Argument(help="CTG file; of a WFDB record the .hea is enough.")],
+    strip: Annotated[Path | None, typer.Option(help="Write the strip here, .svg or .pdf.")] = None,
+    speed: Annotated[int, typer.Option(help="Paper speed, cm/min: 1, 2 or 3.")] = 1,
+    scale: Annotated[int, typer.Option(help="bpm per cm: 30 or 20.")] = 30,
+    sampling_rate_hz: float | None = None,
+    channel: Channel = None,
+    stage: Stage = "unknown",
+    as_json: Annotated[bool, typer.Option("--json", help="All measurements as JSON.")] = False,
+) -> None:
+    """Measure a CTG: quality, baseline, events, variability, guidelines; and draw it on paper."""
+    from models.ctg.analysis import analyse as analyse_trace
+    from models.ctg.strip import Paper, strip_pdf, strip_svg
+    from models.ctg.summary import lines, trace_detail
+
+    paper = Paper(speed, scale)
+    if strip is not None and strip.suffix not in {".svg", ".pdf"}:
+        raise InputError(f"{strip}: the strip is written as .svg or .pdf")
+    recording, stage = _recording(record, sampling_rate_hz, channel, stage)
+    analysis = analyse_trace(recording)
+    detail = trace_detail(analysis, stage)
+    typer.echo(json.dumps(detail, indent=1) if as_json else "\n".join(lines(recording, analysis, detail)))
+    if strip is not None:
+        svg = strip_svg(recording, analysis, paper, title=record[0].stem)
+        _write(strip, strip_pdf(svg) if strip.suffix == ".pdf" else svg.encode())
+        typer.echo(f"written: {strip}", err=as_json)
+    if analysis.quality.refusal:
+        raise typer.Exit(3)
+
+
+def _recording(paths: list[Path], sampling_rate_hz: float | None, channel: int | None, stage: str) -> tuple[Any, str]:
+    """The recording, its signal file taken from beside a WFDB header, and its stage."""
+    from models.ctg import formats
+
+    if stage not in {"labour", "antepartum", "unknown"}:
+        raise InputError("--stage is labour, antepartum or unknown")
+    recording = formats.read(_files(paths, signals=True), sampling_rate_hz, channel)
+    return recording, recording.stage if stage == "unknown" else stage
+
+
+def _write(path: Path, content: bytes) -> None:
+    try:
+        path.write_bytes(content)
+    except OSError as error:
+        raise InputError(f"{path}: {error.strerror}") from None
+
+
+def _bytes(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise InputError(f"{path}: {error.strerror}") from None
+
+
+def _json(path: Path) -> Any:
+    try:
+        return json.loads(_bytes(path))
+    except ValueError as error:
+        raise InputError(f"{path}: not valid JSON ({error})") from None

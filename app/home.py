@@ -1,0 +1,29 @@
+"""The installation that a command works on: its database, brought up to date, and its bundles."""
+
+from contextlib import AbstractContextManager
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from sqlalchemy.orm import Session
+
+    from app.bundles.service import BundleRegistry
+
+
+def session_of_home() -> "AbstractContextManager[Session]":
+    """Open a unit of work on this installation's database, after bringing its schema up to date."""
+    from app.database import make_engine, migrate, session_factory, unit_of_work
+    from app.settings import settings
+
+    chosen = settings()
+    chosen.home.mkdir(parents=True, exist_ok=True)
+    engine = make_engine(chosen.database)
+    migrate(engine)
+    return unit_of_work(session_factory(engine))
+
+
+def registry_of_home() -> "BundleRegistry":
+    """Return the registry of this installation's bundles."""
+    from app.bundles.service import BundleRegistry
+    from app.settings import settings
+
+    return BundleRegistry(settings().home)

@@ -1,1 +1,0 @@
-"""Retraining runs: started, watched, stopped."""

@@ -1,0 +1,62 @@
+"""REST API of women."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Query
+from sqlalchemy.orm import Session
+
+from app.accounts.guards import Clinician, Database
+from app.assessments import store
+from app.audit.store import record
+from app.errors import NotFoundError
+from app.idempotency import Key, once
+from app.patients.schemas import PatientAnswer, PatientRequest
+from app.patients.service import register
+from app.patients.store import Woman, woman_by_pseudonym, women
+
+router = APIRouter(prefix="/api/v1")
+
+
+def _patient(session: Session, woman: Woman) -> PatientAnswer:
+    pregnancy = woman.pregnancies[-1]
+    return PatientAnswer(
+        pseudonym=woman.pseudonym,
+        synthetic=woman.synthetic,
+        due_date=pregnancy.due_date,
+        dating_method=pregnancy.dating_method,
+        parity=pregnancy.parity,
+        assessments=[row.id for row in store.of_woman(session, woman)],
+    )
+
+
+@router.post("/patients", status_code=201, tags=["patients"])
+def create_patient(body: PatientRequest, user: Clinician, session: Database, key: Key = None) -> PatientAnswer:
+    """Register a woman under a pseudonym."""
+    name, fresh = once(
+        session, user, key, "patient" + body.model_dump_json(), lambda: register(session, body).pseudonym
+    )
+    woman = woman_by_pseudonym(session, name)
+    assert woman is not None
+    if fresh:
+        record(session, user, "patient.create", subject=name)
+    return _patient(session, woman)
+
+
+@router.get("/patients", tags=["patients"])
+def list_patients(
+    user: Clinician, session: Database, search: Annotated[str, Query(max_length=80)] = ""
+) -> list[PatientAnswer]:
+    """Women whose pseudonym contains `search`."""
+    rows = women(session, search)
+    record(session, user, "patients.read", fold=True, search=search, shown=[row.pseudonym for row in rows])
+    return [_patient(session, row) for row in rows]
+
+
+@router.get("/patients/{pseudonym}", tags=["patients"])
+def get_patient(pseudonym: str, user: Clinician, session: Database) -> PatientAnswer:
+    """One woman."""
+    woman = woman_by_pseudonym(session, pseudonym)
+    if woman is None:
+        raise NotFoundError(f"patient {pseudonym}")
+    record(session, user, "patient.read", subject=pseudonym, fold=True)
+    return _patient(session, woman)

@@ -1,1 +1,0 @@
-"""Bundles: registered, in service, promoted, rolled back."""

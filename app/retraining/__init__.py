@@ -1,0 +1,1 @@
+"""Retraining: start, watch and schedule runs; REST and pages for operators."""

@@ -1,0 +1,131 @@
+"""Starting what is due: looked at once a minute by a thread of the web process; several workers start it once."""
+
+import logging
+import threading
+from datetime import datetime, timedelta
+
+from sqlalchemy import update
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.orm import Session, sessionmaker
+
+from app.audit.store import record
+from app.database import now, unit_of_work
+from app.retraining import service
+from app.retraining.store import Schedule, schedules
+from app.settings import Settings
+from models.errors import FetalHealthError, InputError
+
+_log = logging.getLogger(__name__)
+LOOK_S = 60.0
+LONGEST_DAYS = 366
+
+
+def add(
+    session: Session,
+    settings: Settings,
+    plan: str,
+    every_days: int,
+    first_at: datetime,
+    by: str,
+    sites: list[str],
+    minimum_sites: int | None = None,
+) -> Schedule:
+    """Schedule a plan.
+
+    Raises
+    ------
+    InputError
+        No such plan or hospital, or a time that cannot be meant.
+    """
+    service.check(settings, plan, sites)
+    if not 1 <= every_days <= LONGEST_DAYS:
+        raise InputError(f"every {every_days} days: 1 to {LONGEST_DAYS}")
+    if first_at < now() - timedelta(minutes=5):
+        raise InputError(f"first at {first_at:%Y-%m-%d %H:%M} UTC: that is over")
+    made = Schedule(
+        plan=plan, sites=sorted(sites), minimum_sites=minimum_sites, every_days=every_days, next_at=first_at, by=by
+    )
+    session.add(made)
+    session.flush()
+    return made
+
+
+def remove(session: Session, identifier: int) -> Schedule:
+    """Take a schedule away.
+
+    Raises
+    ------
+    InputError
+        There is none.
+    """
+    found = session.get(Schedule, identifier)
+    if found is None:
+        raise InputError(f"no schedule {identifier}")
+    session.delete(found)
+    return found
+
+
+def start_due(session: Session, settings: Settings) -> list[str]:
+    """Start what is due; names of the runs. What cannot start says why, and comes again at its next time."""
+    started = []
+    for schedule in schedules(session):
+        moment = now()
+        if schedule.next_at > moment or not _claim(session, schedule, moment):
+            continue
+        try:
+            name = service.start(session, settings, schedule.plan, schedule.sites, schedule.minimum_sites)
+        except FetalHealthError as error:
+            schedule.last_run = f"not started: {error}"[:200]
+            record(session, None, "schedule.failed", name=schedule.by, plan=schedule.plan, why=str(error))
+            continue
+        schedule.last_run = name
+        record(session, None, "run.start", name=schedule.by, plan=schedule.plan, run=name, schedule=schedule.id)
+        started.append(name)
+    return started
+
+
+def _claim(session: Session, schedule: Schedule, moment: datetime) -> bool:
+    """Move the schedule on, if no other worker has."""
+    due = schedule.next_at
+    later = due
+    while later <= moment:
+        later += timedelta(days=schedule.every_days)
+    moved = session.execute(
+        update(Schedule).where(Schedule.id == schedule.id, Schedule.next_at == due).values(next_at=later)
+    )
+    session.refresh(schedule)
+    return bool(moved.rowcount)  # type: ignore[attr-defined]
+
+
+class Clock:
+    """The thread.
+
+    Parameters
+    ----------
+    sessions : sessionmaker
+    settings : Settings
+    """
+
+    def __init__(self, sessions: sessionmaker[Session], settings: Settings) -> None:
+        self.sessions = sessions
+        self.settings = settings
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="schedule", daemon=True)
+
+    def start(self) -> None:
+        """Begin to look."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End."""
+        self._over.set()
+        self._thread.join()
+
+    def _run(self) -> None:
+        while not self._over.wait(LOOK_S):
+            try:
+                with unit_of_work(self.sessions) as session:
+                    start_due(session, self.settings)
+                    service.collect(session, self.settings)
+            except (FetalHealthError, SQLAlchemyError, OSError) as error:
+                _log.warning("schedule: %s; looked at again in %g s", error, LOOK_S)

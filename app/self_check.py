@@ -1,0 +1,67 @@
+"""``fetal-health doctor``: what is in order, what is not, and what to do."""
+
+import importlib.util
+import socket
+import sys
+from importlib.resources import files
+from pathlib import Path
+
+from sqlalchemy import inspect
+
+from app.bundles.service import BundleRegistry
+from app.bundles.store import latest
+from app.database import make_engine, unit_of_work
+from app.settings import settings
+from models.bundle import Bundle, shipped
+from models.errors import BundleError
+
+Line = tuple[bool, str]
+
+
+def diagnose() -> list[Line]:
+    """One line a check."""
+    chosen = settings()
+    lines: list[Line] = [(sys.version_info >= (3, 11), f"Python {sys.version.split()[0]} (3.11 or newer is needed)")]
+    vendor = Path(str(files("app"))) / "static" / "vendor"
+    assets = all((vendor / name).exists() for name in ("htmx.min.js", "uPlot.iife.min.js", "pico.min.css"))
+    lines.append((assets, "browser assets" + ("" if assets else ": run `make assets`")))
+    for module in ("torch", "flwr"):
+        there = importlib.util.find_spec(module) is not None
+        lines.append((True, f"{module}: {'installed' if there else 'not installed, so no retraining here'}"))
+    try:
+        bundle = Bundle(shipped()).warm()
+        lines.append((True, f"shipped bundle {bundle.identifier} matches its manifest"))
+    except BundleError as error:
+        lines.append((False, f"shipped bundle: {error}"))
+    lines += _database()
+    data = chosen.data
+    if data is None:
+        lines.append((True, "FETAL_HEALTH_DATA is not set: only synthetic retraining"))
+    else:
+        lines.append((data.is_dir(), f"data folder {data}"))
+    with socket.socket() as probe:
+        busy = probe.connect_ex((chosen.host, chosen.port)) == 0
+    lines.append((True, f"port {chosen.port} is {'in use (perhaps by this application)' if busy else 'free'}"))
+    return lines
+
+
+def _database() -> list[Line]:
+    chosen = settings()
+    if chosen.database_url is None and not chosen.home.exists():
+        return [(True, f"no database yet: `fetal-health serve --prepare` makes one in {chosen.home}")]
+    try:
+        from app.database import session_factory
+
+        engine = make_engine(chosen.database)
+        if "account" not in inspect(engine).get_table_names():
+            return [(False, "database without tables: run `fetal-health migrate`")]
+        with unit_of_work(session_factory(engine)) as session:
+            deployment = latest(session)
+            if deployment is None:
+                return [(False, "no bundle is in service: `fetal-health models promote`")]
+            bundle = BundleRegistry(chosen.home).open(deployment.bundle_id)
+        return [(True, f"database reachable; bundle {bundle.identifier} in service")]
+    except BundleError as error:
+        return [(False, f"bundle in service: {error}")]
+    except Exception as error:  # whatever a driver raises: the doctor names it and goes on
+        return [(False, f"database: {str(error).splitlines()[0]}")]

@@ -1,0 +1,1 @@
+"""The coordinator of a federation between hospitals: server, kits and runs."""

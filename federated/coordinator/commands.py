@@ -1,0 +1,71 @@
+"""Commands of a federation's operator: serve it, and invite, list and revoke hospitals."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+Folder = Annotated[Path, typer.Option("--folder", help="The federation's folder.", envvar="FETAL_HEALTH_FEDERATION")]
+FEDERATION = Path("var/federation")
+kits = typer.Typer(no_args_is_help=True, help="Hospitals of a federation: invite, list, revoke.")
+
+
+def serve(
+    folder: Folder = FEDERATION,
+    name: Annotated[str, typer.Option(help="Of a new federation.")] = "fetal-health",
+    host: Annotated[str, typer.Option(help="Name or address that hospitals reach this server by.")] = "localhost",
+    port: Annotated[int, typer.Option(help="Of the outside door, for hospitals.")] = 9443,
+    inside_port: Annotated[int, typer.Option(help="Of the inside door, on loopback.")] = 9444,
+    bind: Annotated[str, typer.Option(help="Address of this machine to listen on.")] = "0.0.0.0",  # noqa: S104
+) -> None:
+    """Serve a federation: Flower's SuperLink behind TLS, node authentication and two doors. Makes it if needed."""
+    from federated.coordinator.folder import FederationFolder
+    from federated.coordinator.serve import serve as run
+    from federated.trust.identity import expires
+
+    federation = FederationFolder.create(folder, name, host, port, inside_port)
+    federation.renew()
+    ends = expires(federation.path / "tls" / "server.crt")
+    typer.echo(
+        f"federation {federation.name}: hospitals reach it at {federation.address}; certificate until {ends:%Y-%m-%d}"
+    )
+    typer.echo(f"invite one: fetal-health federate kit create HOSPITAL --folder {folder}")
+    run(federation, bind)
+
+
+@kits.command("create")
+def create(
+    hospital: Annotated[str, typer.Argument(help="Lower-case letters, digits, hyphens; one name a modality.")],
+    folder: Folder = FEDERATION,
+    out: Annotated[Path, typer.Option(help="Where the kit goes.")] = Path("."),
+    days: Annotated[int, typer.Option(help="Until it expires.")] = 30,
+) -> None:
+    """Make a hospital's kit; give it to them over a channel that you trust."""
+    from federated.coordinator import kit
+    from federated.coordinator.folder import FederationFolder
+
+    made = kit.create(FederationFolder(folder), hospital, out, days)
+    typer.echo(
+        f"{made}: good for one use within {days} days\nthere: fetal-health federate join {made.name} --data FOLDER"
+    )
+
+
+@kits.command("list")
+def show(folder: Folder = FEDERATION) -> None:
+    """Hospitals, their state, what they hold, when they were last there."""
+    from federated.coordinator.folder import FederationFolder
+
+    federation = FederationFolder(folder)
+    for one in federation.hospitals():
+        seen = federation.seen(one.name)
+        held = f"{seen['rows']} {seen['modality']}, last there {seen['time']}" if seen else "never there"
+        typer.echo(f"{one.name:24s} {one.state:8s} {held}")
+
+
+@kits.command("revoke")
+def revoke(hospital: str, folder: Folder = FEDERATION) -> None:
+    """Shut a hospital out: from now on the server answers nothing to its key."""
+    from federated.coordinator.folder import FederationFolder
+
+    FederationFolder(folder).revoke(hospital)
+    typer.echo(f"{hospital} is shut out; `fetal-health federate kit create {hospital}` would invite it again")

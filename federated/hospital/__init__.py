@@ -1,0 +1,1 @@
+"""A hospital in a federation: its folder, its node and the checks before it joins."""

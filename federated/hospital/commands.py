@@ -1,0 +1,93 @@
+"""Commands of a hospital: join a federation, answer it, approve and withdraw plans."""
+
+import getpass
+import signal
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from models.errors import InputError
+
+if TYPE_CHECKING:
+    from federated.hospital.folder import SiteFolder
+    from federated.sites.data import Modality
+
+SiteArgument = Annotated[Path, typer.Argument(help="The site's folder, as `join` made it.")]
+
+
+def join(
+    kit: Annotated[Path, typer.Argument(help="The kit that the federation's operator sent.")],
+    data: Annotated[Path, typer.Option(help="Folder with this hospital's data.", envvar="FETAL_HEALTH_DATA")],
+    folder: Annotated[Path | None, typer.Option(help="The site's folder; default: the hospital's name.")] = None,
+    modality: Annotated[
+        str | None, typer.Option(help="ctg, acidaemia or ultrasound, if the data hold several.")
+    ] = None,
+    approve: Annotated[list[str] | None, typer.Option(help="Approve this plan, by its hash, without asking.")] = None,
+    start: Annotated[bool, typer.Option(help="Answer the federation at once.")] = True,
+) -> None:
+    """Join a federation with a kit: check the data, make this hospital's own key, approve plans, answer."""
+    from federated.hospital.folder import SiteFolder
+    from federated.hospital.preflight import preflight, report
+    from federated.trust import kit as kits
+
+    found = kits.read(kit)
+    target = folder or Path(found.hospital)
+    if modality not in (None, "ctg", "acidaemia", "ultrasound"):
+        raise InputError(f"--modality {modality}: it is ctg, acidaemia or ultrasound")
+    wanted: Modality | None = modality  # type: ignore[assignment]
+    held = preflight(found.hospital, data.resolve(), wanted, target.parent)
+    for line in report(held):
+        typer.echo(line)
+    site = SiteFolder.create(target, found, kit, held)
+    typer.echo(f"{site.name} has joined {found.federation}; its key is in {site.path} and goes nowhere")
+    for bundle in site.hello():
+        _, plan = site.offer(bundle)
+        chosen = approve is not None and any(bundle.startswith(one) for one in approve)
+        if not chosen and approve is None:
+            typer.echo(plan.model_dump_json(indent=1, exclude_defaults=True))
+            chosen = typer.confirm(f"approve plan {plan.name}, {bundle[:12]}, with the code that is installed here?")
+        if chosen:
+            site.approve(bundle, getpass.getuser())
+            typer.echo(f"approved: plan {plan.name}, {bundle[:12]}")
+    if start:
+        _work(site)
+    else:
+        site.hello(leaving=True)
+        typer.echo(f"start it: fetal-health federate node {site.path}")
+
+
+def node(folder: SiteArgument) -> None:
+    """Answer the federation until stopped (what the systemd unit and the container run)."""
+    from federated.hospital.folder import SiteFolder
+
+    _work(SiteFolder(folder))
+
+
+def _work(site: "SiteFolder") -> None:
+    from federated.hospital.node import work
+    from federated.hospital.preflight import check_disk
+
+    check_disk(site.path)
+    for number in (signal.SIGINT, signal.SIGTERM):  # systemd and containers stop by the latter
+        signal.signal(number, signal.default_int_handler)
+    try:
+        work(site)
+    except KeyboardInterrupt:
+        typer.echo("stopped")
+
+
+def approve(folder: SiteArgument, bundle: Annotated[str, typer.Argument(help="Hash, or its beginning.")]) -> None:
+    """Approve an offered plan with the code that is installed here; a running node takes it up."""
+    from federated.hospital.folder import SiteFolder
+
+    plan = SiteFolder(folder).approve(bundle, getpass.getuser())
+    typer.echo(f"approved: plan {plan.name}")
+
+
+def withdraw(folder: SiteArgument, bundle: Annotated[str, typer.Argument(help="Hash, or its beginning.")]) -> None:
+    """Take an approval back; a run of this plan gets no further answer."""
+    from federated.hospital.folder import SiteFolder
+
+    SiteFolder(folder).withdraw(bundle, getpass.getuser())
+    typer.echo("withdrawn")

@@ -1,0 +1,1 @@
+"""One retraining: its folder, its job, its candidate bundle and the gate that judges it."""

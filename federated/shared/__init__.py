@@ -1,0 +1,1 @@
+"""Training of a representation that several modalities share: multi-task and transfer."""

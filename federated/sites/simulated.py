@@ -1,0 +1,63 @@
+"""Simulated hospitals on one machine: data sets cut into sites, a folder each; a group never stands at two sites."""
+
+from collections.abc import Iterable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from federated.plan import Plan, SharedPlan
+from federated.sites.data import LABELS, Modality, Site, find, keep, read_births, read_ctg, read_heads
+from federated.sites.partition import birth_sites, ctg_sites, head_sites, head_strata
+
+
+def cut(plan: Plan, data: Path, folder: Path, bundle: Path | None = None) -> list[Site]:
+    """Cut the data sets into the plan's sites and write a folder for each, CTG first.
+
+    Raises
+    ------
+    DataSetError
+        A data set that the plan needs is not below `data`.
+    """
+    sites: list[Site] = []
+    shared = plan.shared or SharedPlan(mode="multi-task")
+    if ctg := plan.ctg or shared.table:
+        where = find("ctg", data)
+        table = read_ctg(str(where))
+        site_of = ctg_sites(table, ctg, plan.seed)
+        sites += _sites("ctg", where, site_of, table.woman, table.state)
+    if acidaemia := plan.acidaemia or shared.trace:
+        where = find("acidaemia", data)
+        births = read_births(str(where))
+        site_of = birth_sites(births.names, births.labels, acidaemia, plan.seed)
+        sites += _sites("acidaemia", where, site_of, births.names, births.labels)
+    if ultrasound := plan.ultrasound or shared.scan:
+        where = find("ultrasound", data)
+        records = read_heads(str(where))
+        site_of = head_sites(records, ultrasound, plan.seed)
+        examinations = np.array([record.examination for record in records])
+        sites += _sites("ultrasound", where, site_of, examinations, head_strata(records))
+    if bundle is not None:
+        sites = [replace(site, bundle=str(bundle.resolve())) for site in sites]
+    for position, site in enumerate(sites):
+        keep(site, folder / str(position))
+    return sites
+
+
+def _sites(
+    modality: Modality, where: Path, site_of: Iterable[int], groups: NDArray[np.str_], strata: NDArray[np.int64]
+) -> list[Site]:
+    index = np.asarray(site_of)
+    levels = int(strata.max()) + 1
+    return [
+        Site(
+            f"{LABELS[modality]}-{k + 1}",
+            modality,
+            str(where),
+            sorted(set(groups[index == k].tolist())),
+            int((index == k).sum()),
+            np.bincount(strata[index == k], minlength=levels).tolist(),
+        )
+        for k in np.unique(index)
+    ]

@@ -1,1 +1,0 @@
-"""One file a strategy. Each aggregates a list of replies by a pure function."""

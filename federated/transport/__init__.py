@@ -1,0 +1,1 @@
+"""How tasks reach sites and replies come back over Flower."""

@@ -1,0 +1,1 @@
+"""Federated boosting of trees on cardiotocography (CTG) features."""

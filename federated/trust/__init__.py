@@ -1,0 +1,1 @@
+"""What coordinator and hospital share: agreements, identities, kits and hash-chained journals."""

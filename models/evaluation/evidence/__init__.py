@@ -1,1 +1,0 @@
-"""Documents and pictures from stored out-of-fold predictions, in a minute."""

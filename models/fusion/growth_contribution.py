@@ -1,0 +1,129 @@
+"""The chronic part: what growth adds to the score, and why it may not.
+
+Growth keeps its own result whatever happens here; it does not enter the score where the scan is too old, where the two
+examinations contradict each other, or where it cannot be judged.
+"""
+
+from dataclasses import dataclass
+
+from models.bundle import Bundle
+from models.fusion.growth import growth_part
+from models.fusion.growth_odds import doppler_term, growth_term, tracked
+from models.fusion.inputs import CtgInput, ScanInput
+from models.fusion.part import Part, Reason
+from models.fusion.pooling import Term
+from models.growth.assessment import GrowthAssessment
+from models.growth.measures import HC, LABELS
+
+# Two dates and two ages that disagree by more than an early scan can err by: one of them is wrong.
+AGES_DISAGREE_DAYS = 14
+LABOUR_FROM_DAYS = 22 * 7
+LARGE_WARNING = (
+    "Large for its age: odds of 1.51 at or above the 97th centile are published (Yu 2017), and are not in the score."
+)
+
+
+@dataclass(frozen=True)
+class ChronicPart:
+    """Growth with what fusion needs of it.
+
+    Attributes
+    ----------
+    part : Part
+    growth : GrowthAssessment or None
+    size, doppler : Term or None
+        None where it does not enter the score.
+    refusal : str or None
+        Why growth does not enter the score.
+    days : int
+        From the scan to the CTG.
+    """
+
+    part: Part
+    growth: GrowthAssessment | None = None
+    size: Term | None = None
+    doppler: Term | None = None
+    refusal: str | None = None
+    days: int = 0
+
+    @property
+    def term(self) -> Term | None:
+        """Size and Dopplers together."""
+        if self.size is None or self.doppler is None:
+            return self.size
+        return Term(self.size.log_odds + self.doppler.log_odds, (self.size.sd**2 + self.doppler.sd**2) ** 0.5)
+
+    @property
+    def head_only(self) -> bool:
+        """Whether the head alone speaks for the size."""
+        return self.growth is None or self.growth.leading == HC
+
+    def reasons(self, log_odds: float) -> list[Reason]:
+        """Size and Dopplers, sharing what growth added to the score in proportion to their terms."""
+        if self.growth is None or self.term is None or self.size is None:
+            return []
+        when = f", {abs(self.days)} days {'before' if self.days > 0 else 'after'} the CTG" if self.days else ""
+        if self.doppler is None:
+            return [Reason(_size_words(self.growth) + when, log_odds)]
+        scale = log_odds / self.term.log_odds if self.term.log_odds else 0.0
+        flow = "raised" if self.doppler.log_odds > 0 else "not raised"
+        by_doppler = scale * self.doppler.log_odds
+        return [
+            Reason(_size_words(self.growth) + when, log_odds - by_doppler),
+            Reason(f"placental resistance by Doppler: {flow}", by_doppler),
+        ]
+
+
+def chronic_part(
+    bundle: Bundle, ctg: CtgInput | None, scan: ScanInput | None, valid_days: int, warnings: list[str]
+) -> ChronicPart:
+    """Judge the scan, and say whether its growth enters the score.
+
+    Raises
+    ------
+    InputError, RangeError
+        A typed value or age is impossible.
+    """
+    part, growth = growth_part(bundle, scan, warnings)
+    if scan is None or growth is None:
+        return ChronicPart(part, refusal=part.refusal)
+    reason = _apart(ctg, scan, valid_days)
+    if reason is not None:
+        return ChronicPart(part, growth, refusal=reason)
+    days = scan.days_before_ctg if ctg is not None else 0
+    z_mean, z_sd = tracked(growth.size.true_z_mean, growth.size.true_z_sd, days)
+    if growth.size.probability_large > 0.5:
+        warnings.append(LARGE_WARNING)
+    if days:
+        warnings.append(
+            f"The scan is {abs(days)} days from the CTG: its size counts as what it tells of the day of the CTG."
+        )
+    size = growth_term(z_mean, z_sd, growth.leading == HC)
+    return ChronicPart(part, growth, size, doppler_term(scan.dopplers), days=days)
+
+
+def _apart(ctg: CtgInput | None, scan: ScanInput, valid_days: int) -> str | None:
+    """Why the two examinations cannot be taken together."""
+    if ctg is None or (ctg.analysis is None and ctg.features is None) or scan.age is None:
+        return None
+    days = scan.days_before_ctg
+    if abs(days) > valid_days:
+        return f"the scan is {abs(days)} days from the CTG (at most {valid_days}); growth stands for itself"
+    then = scan.age.days + days
+    if ctg.age_days is not None and abs(ctg.age_days - then) > AGES_DISAGREE_DAYS:
+        return (
+            f"the ages contradict each other: {_weeks(ctg.age_days)} at the CTG, but {_weeks(then)} by the scan's age; "
+            "growth stands for itself"
+        )
+    if ctg.stage == "labour" and then < LABOUR_FROM_DAYS:
+        when = _weeks(scan.age.days)
+        return f"a labour trace beside a scan of {when}: not the growth of today; growth stands for itself"
+    return None
+
+
+def _weeks(days: float) -> str:
+    return f"{int(days) // 7}+{int(days) % 7} weeks"
+
+
+def _size_words(growth: GrowthAssessment) -> str:
+    return f"{LABELS[growth.leading].lower()} on centile {growth.size.centile_text} for {_weeks(growth.age_days)}"

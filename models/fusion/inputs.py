@@ -1,0 +1,85 @@
+"""What goes into an assessment, and one modality's part of what comes out."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from models.ctg.analysis import CtgAnalysis
+from models.ctg.guidelines import Statements
+from models.growth.assessment import Age, Visit
+from models.growth.delphi import Dopplers
+from models.growth.weight import INTERGROWTH_2020
+from models.ultrasound.biometry import HeadEllipse
+from models.ultrasound.ellipse import Ellipse
+from models.ultrasound.image import UltrasoundImage
+
+
+@dataclass(frozen=True)
+class CtgInput:
+    """A table row of named features, or an analysed trace with its stage, what was stated about it, and its age."""
+
+    features: dict[str, float] | None = None
+    analysis: CtgAnalysis | None = None
+    stage: str = "unknown"
+    stated: Statements | None = None
+    age_days: float | None = None
+
+
+@dataclass(frozen=True)
+class ScanImage:
+    """One image of a scan, and what the segmenter found in it."""
+
+    pixels: UltrasoundImage
+    head: HeadEllipse
+
+
+@dataclass(frozen=True)
+class Outline:
+    """An outline of the head that a person drew over an image.
+
+    Attributes
+    ----------
+    image : int
+        Position of the image, from 0.
+    ellipse : Ellipse
+        In that image's pixels.
+    by, at : str
+        Author and time.
+    """
+
+    image: int
+    ellipse: Ellipse
+    by: str
+    at: str
+
+
+@dataclass(frozen=True)
+class ScanInput:
+    """A scan: images, typed measures, or both (what a person corrects or types overrides; all is kept).
+
+    Attributes
+    ----------
+    images : tuple of ScanImage
+    outline : Outline or None
+    typed : dict
+        mm, by measure.
+    age : Age or None
+        At the scan; None when unknown.
+    weight_standard : str
+        Key of `models.growth.weight.WEIGHT`.
+    dopplers : Dopplers
+    visits : tuple of Visit
+        Earlier scans of this fetus.
+    congenital_anomaly : bool or None
+    days_before_ctg : int
+        Negative when the scan came later.
+    """
+
+    images: tuple[ScanImage, ...] = ()
+    outline: Outline | None = None
+    typed: Mapping[str, float] = field(default_factory=dict)
+    age: Age | None = None
+    weight_standard: str = INTERGROWTH_2020.key
+    dopplers: Dopplers = Dopplers()  # noqa: RUF009 - frozen
+    visits: tuple[Visit, ...] = ()
+    congenital_anomaly: bool | None = None
+    days_before_ctg: int = 0

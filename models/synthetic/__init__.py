@@ -1,0 +1,1 @@
+"""Generators of synthetic traces, heads and data sets. They prove nothing clinical."""

@@ -1,0 +1,1 @@
+"""Low umbilical pH from labour traces."""

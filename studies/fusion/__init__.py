@@ -1,0 +1,1 @@
+"""Fusion of both examinations, on births and on cohorts."""

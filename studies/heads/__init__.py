@@ -1,0 +1,1 @@
+"""Head circumference from ultrasound images."""

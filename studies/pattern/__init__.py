@@ -1,0 +1,1 @@
+"""CTG pattern from tables of features."""

@@ -1,0 +1,1 @@
+"""Attacks on the models, and training with differential privacy."""

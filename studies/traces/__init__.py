@@ -1,0 +1,1 @@
+"""Measurements and guidelines on traces, beside other methods and obstetricians."""

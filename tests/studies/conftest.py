@@ -1,0 +1,13 @@
+"""Synthetic rows for the studies."""
+
+from pathlib import Path
+
+import pytest
+
+from models.datasets import uci_ctg
+
+
+@pytest.fixture(scope="session")
+def table(data: Path) -> uci_ctg.CtgTable:
+    """A small table in the official layout."""
+    return uci_ctg.read(data / "ctg")
