@@ -21,6 +21,7 @@ from app.pages import BANNER
 from app.patients import routes as patients
 from app.retraining import routes as retraining
 from app.retraining.schedule import Clock
+from app.schema import check_version
 from app.security import BodyLimit, SecurityHeaders
 from app.settings import Settings
 from app.settings import settings as read_settings
@@ -31,6 +32,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     """Build the application; the schema must be in place (`fetal-health migrate`)."""
     chosen = settings or read_settings()
     engine = make_engine(chosen.database)
+    check_version(engine)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
