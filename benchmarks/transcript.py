@@ -224,7 +224,7 @@ def play(stage: Stage, page: Any, port: int) -> None:
     until(lambda: read_status(run).state == "dead")
     page.reload()
     before = rounds(run)
-    page.get_by_role("button", name="Go on from the last whole round").click()
+    page.get_by_role("button", name="Continue from the last complete round").click()
     until(lambda: rounds(run) >= before + 8)
     stage.do(f"grep -v ' round ' operator/runs/{run.name}/log.txt")
     page.goto(f"{base}/federation/runs/{run.name}")

@@ -128,10 +128,10 @@ def test_a_study_shows_its_sites_and_figures_and_makes_no_bundle(client: TestCli
     page = client.get(f"/federation/runs/{folder.name}").text
     for words in (
         "2 kB up and 4 kB down",
-        "Every site, last round",
+        "All sites, last round",
         "0.450",
-        "Left out of this round: site c",
-        "makes no bundle",
+        "Excluded from this round: site c",
+        "produces no bundle",
         "not aligned: p 0.4",
     ):
         assert words in page

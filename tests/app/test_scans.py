@@ -201,7 +201,7 @@ def test_growth_is_followed_over_visits(api: TestClient) -> None:
     assert change["from_centile"] - change["to_centile"] > 50
     assert detail(answer)["growth"]["delphi"]["verdict"] == "met"
     text = page(api, answer["id"])
-    assert "more than two quartiles lost" in text
+    assert "a fall of more than two quartiles" in text
     assert text.count('class="visit"') == 3
     timeline = api.get("/patients/P-1", headers={"Accept": "text/html"}).text
     assert timeline.count('class="visit"') == 3
