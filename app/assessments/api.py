@@ -10,11 +10,11 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import JSONResponse, Response
 
 from app.accounts.guards import Clinician, Database
-from app.assessments import service, store
+from app.assessments import store
 from app.assessments.forms import FIELDS, FILE_FIELDS, read_request
-from app.assessments.routes import corrected, find
-from app.assessments.schemas import AssessmentAnswer, AssessmentRequest, OutlineRequest, ScaleRequest
-from app.assessments.service import Uploads
+from app.assessments.routes import assessor_of, find
+from app.assessments.schemas import AssessmentAnswer, AssessmentRequest, OutlineRequest, ScaleRequest, Uploads
+from app.assessments.service import Assessor, outline_of, scale_of
 from app.audit.store import record
 from app.database import unit_of_work
 from app.idempotency import Key, once
@@ -67,12 +67,7 @@ async def create_assessment(request: Request, user: Clinician, key: Key = None) 
         with unit_of_work(request.app.state.sessions) as session:
 
             def create() -> str:
-                bundle = request.app.state.bundle.get(session)
-                circumstances = request.app.state.settings.circumstances
-                made = service.create(session, bundle, parsed, uploads, user, circumstances)
-                subject = made.woman.pseudonym
-                record(session, user, "assessment.create", subject=subject, assessment=made.id, state=made.state)
-                return str(made.id)
+                return str(assessor_of(request, session, user).create(parsed, uploads).id)
 
             identifier, _ = once(session, user, key, _fingerprint(parsed, uploads), create)
             return answer(find(session, int(identifier))).model_dump(mode="json")
@@ -117,9 +112,9 @@ class RepeatAnswer(BaseModel):
 @router.post("/assessments/{identifier}/repeat", tags=["assessments"])
 def repeat_assessment(request: Request, identifier: int, user: Clinician, session: Database) -> RepeatAnswer:
     """Make it again from its stored inputs with the bundle that it names; nothing is stored."""
-    found = find(session, identifier)
-    lines = service.run_again(session, request.app.state.bundle.open(found.bundle), found)
-    record(session, user, "assessment.repeat", subject=found.woman.pseudonym, assessment=identifier, same=not lines)
+    stored = find(session, identifier)
+    bundle = request.app.state.bundle.open(stored.bundle)
+    lines = Assessor(session, bundle, user, request.app.state.settings.circumstances).repeat(stored)
     return RepeatAnswer(same=not lines, differences=lines)
 
 
@@ -128,7 +123,10 @@ def correct_outline(
     request: Request, identifier: int, body: OutlineRequest, user: Clinician, session: Database
 ) -> AssessmentAnswer:
     """Assess again with a drawn outline of the head; the model's is kept beside it."""
-    return answer(corrected(request, user, session, identifier, service.outline_of(body, user), body.reason))
+    corrected = assessor_of(request, session, user).correct(
+        find(session, identifier), outline_of(body, user), body.reason
+    )
+    return answer(corrected)
 
 
 @router.post("/assessments/{identifier}/scale", status_code=201, tags=["assessments"])
@@ -136,5 +134,6 @@ def correct_scale(
     request: Request, identifier: int, body: ScaleRequest, user: Clinician, session: Database
 ) -> AssessmentAnswer:
     """Assess again with the scale of an image stated."""
-    changes = service.scale_of(body, find(session, identifier).scan)
-    return answer(corrected(request, user, session, identifier, changes, body.reason))
+    replaced = find(session, identifier)
+    changes = scale_of(body, replaced.scan)
+    return answer(assessor_of(request, session, user).correct(replaced, changes, body.reason))

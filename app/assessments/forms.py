@@ -9,8 +9,7 @@ from fastapi import Request
 from pydantic import ValidationError
 from starlette.datastructures import FormData, UploadFile
 
-from app.assessments.schemas import AssessmentRequest, ScanRequest
-from app.assessments.service import Uploads
+from app.assessments.schemas import AssessmentRequest, ScanRequest, Uploads
 from app.patients.schemas import PatientRequest
 from models.errors import InputError
 

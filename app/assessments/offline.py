@@ -6,9 +6,8 @@ from sqlalchemy import Engine
 
 from app.accounts.guards import User
 from app.accounts.store import Role
-from app.assessments import service
-from app.assessments.schemas import AssessmentRequest
-from app.assessments.service import Uploads
+from app.assessments.schemas import AssessmentRequest, Uploads
+from app.assessments.service import Assessor
 from app.database import make_engine, migrate, session_factory
 from models.bundle import Bundle
 from models.fusion.circumstances import Circumstances
@@ -33,6 +32,6 @@ def assess(
     """
     with session_factory(record)() as session:
         user = User(0, "command line", Role.CLINICIAN)
-        result = service.create(session, bundle, request, uploads, user, circumstances).result
+        result = Assessor(session, bundle, user, circumstances).create(request, uploads).result
         session.rollback()
     return result

@@ -4,10 +4,14 @@ Only grey values are stored, as PNG without metadata and under a name of ours: a
 file name and everything outside the ultrasound region stay behind.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import lru_cache
 from hashlib import sha256
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
@@ -24,6 +28,7 @@ from models.growth.delphi import INDICES, Dopplers
 from models.growth.measures import RANGES
 from models.growth.weight import INTERGROWTH_2020
 from models.ultrasound import formats
+from models.ultrasound.biometry import HeadEllipse
 from models.ultrasound.ellipse import Ellipse
 from models.ultrasound.formats import MAX_IMAGES, pictures
 from models.ultrasound.image import Scale, UltrasoundImage
@@ -70,10 +75,40 @@ def images_of(examination: Examination) -> list[UltrasoundImage]:
     ]
 
 
-def scan_input_of(session: Session, bundle: Bundle, examination: Examination) -> ScanInput:
-    """Images with the heads found in them, what was typed and corrected, and the earlier visits."""
+@dataclass(frozen=True)
+class _Picture:
+    """Pixels that are known by their digest, and the bundle that segments them by its identifier."""
+
+    digest: str
+    bundle: str
+    pixels: NDArray[np.uint8] = field(compare=False)
+    segment: Callable[[NDArray[np.uint8]], HeadEllipse] = field(compare=False)
+
+
+def head_of(bundle: Bundle, image: UltrasoundImage) -> HeadEllipse:
+    """Segment the head, or return what this bundle found in the same pixels before."""
+    digest = sha256(f"{image.pixels.shape}".encode() + image.pixels.tobytes()).hexdigest()
+    return _remembered(_Picture(digest, bundle.identifier, image.pixels, bundle.segmenter.head))
+
+
+@lru_cache(maxsize=16)
+def _remembered(picture: _Picture) -> HeadEllipse:
+    return picture.segment(picture.pixels)
+
+
+def scan_input_of(session: Session, bundle: Bundle, examination: Examination, *, fresh: bool = False) -> ScanInput:
+    """Return images with the heads found in them, what was typed and corrected, and the earlier visits.
+
+    Parameters
+    ----------
+    fresh : bool
+        Segment the images again, whatever is remembered.
+    """
     parameters = examination.parameters
-    images = tuple(ScanImage(image, bundle.segmenter.head(image.pixels)) for image in images_of(examination))
+    images = tuple(
+        ScanImage(image, bundle.segmenter.head(image.pixels) if fresh else head_of(bundle, image))
+        for image in images_of(examination)
+    )
     age = None
     if examination.gestational_age_days is not None:
         derived = tuple(parameters.get("age_derived_from", ()))

@@ -1,5 +1,7 @@
 """What a caller sends for an assessment, and what comes back."""
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
@@ -155,3 +157,14 @@ class AssessmentAnswer(BaseModel):
     input_hashes: dict[str, str]
     result: dict[str, Any]
     notice: str = "Research prototype. Not a medical device. Not for patient care."
+
+
+Files = Mapping[str, bytes]
+
+
+@dataclass(frozen=True)
+class Uploads:
+    """Files of one request, by kind and name."""
+
+    ctg: Files
+    image: Files

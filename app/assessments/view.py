@@ -6,10 +6,10 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from app.assessments.drawing import VisitPoint, growth_svg, lead_time_svg
-from app.assessments.service import DISAGREE_REASONS, recording_of
-from app.assessments.store import Assessment, of_woman, superseded_by
+from app.assessments.review import DISAGREE_REASONS
+from app.assessments.store import Assessment, of_woman, replaced_of_fetus, superseded_by
+from app.assessments.traces import baseline_of, recording_of
 from app.monitoring.store import outcome_of
-from models.ctg.analysis import analyse
 from models.ctg.features import DESIGN
 from models.ctg.strip import strip_svg
 from models.ctg.trace_features import TRACE_FEATURES
@@ -64,11 +64,12 @@ def charts(session: Session, assessment: Assessment) -> list[dict[str, str]]:
     growth = assessment.result["growth"]["detail"].get("growth")
     sizes = sizes_of(growth)
     points: dict[str, dict[int, VisitPoint]] = {}
+    replaced = replaced_of_fetus(session, assessment.fetus_id)
     for other in of_woman(session, assessment.woman):
         current = other.id == assessment.id
         if other.fetus_id != assessment.fetus_id or other.scan_id is None:
             continue
-        if not current and superseded_by(session, other) is not None:
+        if not current and other.id in replaced:
             continue
         later = other.result["growth"]["detail"].get("growth")
         for size in sizes_of(later):
@@ -97,11 +98,12 @@ def standard_of(size: dict[str, Any]) -> Standard:
 def context(session: Session, assessment: Assessment) -> dict[str, Any]:
     """Everything the template needs."""
     result = assessment.result
+    detail = result["distress"]["detail"]
     trace = None
     try:
         recording = recording_of(assessment.ctg)
         if recording is not None:
-            trace = strip_svg(recording, analyse(recording))
+            trace = strip_svg(recording, {**detail, "baseline_trace_bpm": baseline_of(detail, recording)})
     except InputError:  # stored before a reader became stricter; the numbers stay
         pass
     return {
@@ -109,12 +111,12 @@ def context(session: Session, assessment: Assessment) -> dict[str, Any]:
         "result": result,
         "shape": SHAPES[assessment.state],
         "trace": trace,
-        "trace_summary": summary(result["distress"]["detail"]) if assessment.ctg and assessment.ctg.files else None,
-        "trace_events": events(result["distress"]["detail"]),
-        "features": _features(result["distress"]["detail"]),
+        "trace_summary": summary(detail) if assessment.ctg and assessment.ctg.files else None,
+        "trace_events": events(detail),
+        "features": _features(detail),
         "charts": charts(session, assessment),
         "labels": LABELS,
-        "lead_time": _lead_time(result["distress"]["detail"]),
+        "lead_time": _lead_time(detail),
         "bars": bars([reason for reason in result["reasons"] if abs(reason["log_odds"]) >= SHOWN_LOG_ODDS]),
         "total": sum(reason["log_odds"] for reason in [*result["reasons"], *_start(result)]),
         "outcome": outcome_of(session, assessment.fetus_id),

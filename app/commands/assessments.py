@@ -35,7 +35,7 @@ def assess(
     from app.assessments.forms import validated
     from app.assessments.offline import assess as run
     from app.assessments.offline import scratch
-    from app.assessments.service import Uploads
+    from app.assessments.schemas import Uploads
     from app.settings import settings
     from models.bundle import Bundle, shipped
     from models.fusion.prior import Prior
@@ -73,7 +73,7 @@ def assess(
 
 def repeat(identifier: Annotated[int, typer.Argument(help="Number of the assessment.")]) -> None:
     """Make a stored assessment again from its stored inputs; exit code 1 where a digit differs."""
-    from app.assessments import service
+    from app.assessments.repeat import run_again
     from app.assessments.store import Assessment
     from app.bundles.service import BundleRegistry
     from app.database import make_engine, session_factory, unit_of_work
@@ -84,7 +84,7 @@ def repeat(identifier: Annotated[int, typer.Argument(help="Number of the assessm
         found = session.get(Assessment, identifier)
         if found is None:
             raise InputError(f"no assessment {identifier}")
-        lines = service.run_again(session, BundleRegistry(chosen.home).open(found.bundle), found)
+        lines = run_again(session, BundleRegistry(chosen.home).open(found.bundle), found)
     for line in lines:
         typer.echo(line)
     typer.echo(f"assessment {identifier}: {f'{len(lines)} differences' if lines else 'the same to the last digit'}")
@@ -199,7 +199,7 @@ def analyse(
     detail = trace_detail(analysis, stage)
     typer.echo(json.dumps(detail, indent=1) if as_json else "\n".join(lines(recording, analysis, detail)))
     if strip is not None:
-        svg = strip_svg(recording, analysis, paper, title=record[0].stem)
+        svg = strip_svg(recording, detail, paper, title=record[0].stem)
         _write(strip, strip_pdf(svg) if strip.suffix == ".pdf" else svg.encode())
         typer.echo(f"written: {strip}", err=as_json)
     if analysis.quality.refusal:

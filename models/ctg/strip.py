@@ -4,16 +4,16 @@ Presentation attributes give the strip its looks where it stands alone; a page's
 """
 
 import io
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from models.ctg.analysis import CtgAnalysis
-from models.ctg.events import Event
 from models.ctg.recording import CtgRecording
+from models.ctg.summary import BASELINE_STEP_S
 from models.errors import RangeError
 
 Array = NDArray[np.float64]
@@ -100,13 +100,15 @@ def thin(ctg: CtgRecording, rate_hz: float = 1.0) -> tuple[Array, Array, Array |
     return ctg.time_s[::step], ctg.fhr_bpm[::step], toco
 
 
-def strip_svg(ctg: CtgRecording, analysis: CtgAnalysis, paper: Paper | None = None, *, title: str = "") -> str:
+def strip_svg(ctg: CtgRecording, detail: Mapping[str, Any], paper: Paper | None = None, *, title: str = "") -> str:
     """The whole strip: grid, band 110-160, baseline, events with their kind, tocogram; gaps are gaps.
 
     Parameters
     ----------
     ctg : CtgRecording
         As recorded; artefacts that the analysis left out are drawn, for the reader to see them.
+    detail : mapping
+        Measurements as `models.ctg.summary.trace_detail` gives them, and as they are stored with a result.
     title : str
         Printed below, with paper speed, scale and the notice.
     """
@@ -121,12 +123,12 @@ def strip_svg(ctg: CtgRecording, analysis: CtgAnalysis, paper: Paper | None = No
         f'role="img" aria-label="{label}">',
         _band(paper, ctg.duration_s),
         *_grid(paper, ctg.duration_s),
-        *_marks(paper, analysis.accelerations, "acceleration", _TOP),
-        *_marks(paper, analysis.decelerations, "deceleration", _TOP + paper.fhr_height - 8),
-        *_marks(paper, analysis.contractions, "contraction", paper.uc_top + _UC_HEIGHT - 6),
+        *_marks(paper, detail["accelerations"], "acceleration", _TOP),
+        *_marks(paper, detail["decelerations"], "deceleration", _TOP + paper.fhr_height - 8),
+        *_marks(paper, detail["contractions"] or [], "contraction", paper.uc_top + _UC_HEIGHT - 6),
     ]
-    level: Array = analysis.baseline_trace_bpm[::15]
-    parts.append(_curve("baseline", paper, 15.0 * np.arange(len(level), dtype=np.float64), level, paper.y))
+    level: Array = np.array(detail["baseline_trace_bpm"], dtype=np.float64)
+    parts.append(_curve("baseline", paper, BASELINE_STEP_S * np.arange(len(level), dtype=np.float64), level, paper.y))
     if toco is not None:
         top = max(100.0, float(np.nanmax(toco)))
         parts.append(
@@ -192,17 +194,19 @@ def _grid(paper: Paper, duration_s: float) -> Iterable[str]:
             yield _text(x, bottom + 16, f"{minute} min", "middle")
 
 
-def _marks(paper: Paper, events: Sequence[Event], kind: str, y: float) -> Iterable[str]:
+def _marks(paper: Paper, events: Sequence[Mapping[str, Any]], kind: str, y: float) -> Iterable[str]:
     for event in events:
-        minute, second = divmod(int(event.start_s), 60)
-        name = f"{event.kind} {kind}".strip()
-        lag = f", nadir {event.lag_s:+.0f} s from the acme" if event.lag_s is not None else ""
-        words = escape(f"{name} at {minute}:{second:02d}, {event.duration_s:.0f} s, {event.peak:.0f}{lag}")
-        x, length = paper.x(event.start_s), event.duration_s / paper.seconds_per_unit
+        minute, second = divmod(int(event["start_s"]), 60)
+        duration_s = event["end_s"] - event["start_s"]
+        name = f"{event['kind']} {kind}".strip()
+        lag_s = event.get("lag_s")
+        lag = f", nadir {lag_s:+.0f} s from the acme" if lag_s is not None else ""
+        words = escape(f"{name} at {minute}:{second:02d}, {duration_s:.0f} s, {event['peak']:.0f}{lag}")
+        x, length = paper.x(event["start_s"]), duration_s / paper.seconds_per_unit
         size = f'width="{length:.1f}" height="8"'
         yield f'<rect class="{kind}" x="{x:.1f}" y="{y:.1f}" {size} {INK[kind]}><title>{words}</title></rect>'
-        if event.kind in LETTERS:
-            yield _text(paper.x(event.peak_s), y - 3, LETTERS[event.kind], "middle")
+        if event["kind"] in LETTERS:
+            yield _text(paper.x(event["peak_s"]), y - 3, LETTERS[event["kind"]], "middle")
 
 
 def strip_pdf(svg: str) -> bytes:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from fastapi.testclient import TestClient
 
-from app.assessments.service import differences
+from app.assessments.repeat import differences
 from app.assessments.store import Assessment
 from app.database import unit_of_work
 from app.settings import Settings
@@ -98,7 +98,8 @@ def test_the_page_shows_what_adds_up_and_what_would_change_it(api: TestClient) -
     made = api.post("/api/v1/assessments", data=fields("P-1"), files=[("ctg", ("t.csv", LABOUR))]).json()
     page = api.get(f"/assessments/{made['id']}", headers={"Accept": "text/html"}).text
     for words in (
-        "What would change the score", "starting point", "together", "Without the scan", "If the weight were on the 50th",
+        "What would change the score", "starting point", "together", "Without the scan",
+        "If the weight were on the 50th",
         "placental resistance by Doppler: raised", "at 90 %", "where 20 of 100 have it", "Outcome of the birth",
     ):  # fmt: skip
         assert words in page

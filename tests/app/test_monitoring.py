@@ -208,7 +208,15 @@ def test_the_evidence_page_and_its_numbers(api: TestClient, bundle: Bundle) -> N
     assert both["ece"] < both["ece_limit"]
     assert both["births"] > 400
     page = api.get("/evidence", headers={"Accept": "text/html"}).text
-    for words in ("Data behind the bundle", "Limits", "CTU-UHB", "Net benefit", "make no decision in", 'class="plot"', "Out-of-fold figures"):
+    for words in (
+        "Data behind the bundle",
+        "Limits",
+        "CTU-UHB",
+        "Net benefit",
+        "make no decision in",
+        'class="plot"',
+        "Out-of-fold figures",
+    ):
         assert words in page
     assert "`" not in page
 
