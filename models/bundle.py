@@ -52,7 +52,7 @@ class FusionSettings:
     Attributes
     ----------
     prior : float
-        Share of pathological rows in the calibration set. It is the probability of distress when no CTG can be assessed.
+        Share of pathological rows in the calibration set: the probability of distress when no CTG can be assessed.
     distress_logit_sd : float
         Standard deviation of the out-of-fold log-odds over the calibration rows.
     cuts : dict of view to (float, float)

@@ -3,8 +3,8 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-# Texts of the shipped card: `models/pretrained/MODEL_CARD.md` must stay what `model_card` writes (a test compares them),
-# so they change only together with the shipped bundle.
+# `models/pretrained/MODEL_CARD.md` must equal what `model_card` writes (a test compares them). Therefore the texts of
+# the card change only together with the shipped bundle.
 CITATIONS = {
     "UCI Cardiotocography": (
         "Campos D, Bernardes J. Cardiotocography. UCI Machine Learning Repository 2000. doi:10.24432/C51S4N; "

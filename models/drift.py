@@ -78,7 +78,7 @@ def merge_small_cells(counts: Counts, least: int) -> Counts:
 
 
 def coarse(expected: Counts, actual: Counts) -> tuple[Counts, Counts]:
-    """Join neighbouring bins of both until each holds a tenth of the expected values; missing stays a bin of its own."""
+    """Join neighbouring bins of both until each holds a tenth of the expected values; missing values stay apart."""
     least = 0.1 * expected[:-1].sum()
     ends, reached = [], 0
     for cell in range(len(expected) - 1):
