@@ -88,9 +88,9 @@ def _tensor(values: Array) -> Tensor:
 
 def _loss(scores: Tensor, label: Tensor, weight: Tensor) -> Tensor:
     """Weighted cross-entropy of the rows that have a label; 0 where none has."""
-    known = label != UNKNOWN
+    labelled = label != UNKNOWN
     each = nn.functional.cross_entropy(scores, label.clamp(min=0), reduction="none")
-    return (each * weight * known).sum() / (weight * known).sum().clamp(min=1e-6)
+    return (each * weight * labelled).sum() / (weight * labelled).sum().clamp(min=1e-6)
 
 
 def _alignment(embedding: Tensor, growth: Tensor, targets: Targets) -> Tensor:
