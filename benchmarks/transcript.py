@@ -42,8 +42,8 @@ class Stage:
         self.lines: list[str] = []
         self.background: dict[str, subprocess.Popen[bytes]] = {}
         home = {"FETAL_HEALTH_HOME": "operator", "FETAL_HEALTH_FEDERATION": "federation", "COLUMNS": "120"}
-        kept = {k: v for k, v in os.environ.items() if k not in {"DATABASE_URL", "FETAL_HEALTH_DATA"}}
-        self.environment = {**kept, **home, "PATH": f"{BIN.parent}:{os.environ['PATH']}"}
+        inherited = {k: v for k, v in os.environ.items() if k not in {"DATABASE_URL", "FETAL_HEALTH_DATA"}}
+        self.environment = {**inherited, **home, "PATH": f"{BIN.parent}:{os.environ['PATH']}"}
 
     def words(self, text: str) -> None:
         """A paragraph."""
