@@ -7,8 +7,6 @@ from datetime import UTC, datetime
 from importlib.resources import files
 from typing import Any
 
-from alembic import command
-from alembic.config import Config
 from sqlalchemy import DateTime, Engine, MetaData, create_engine, event
 from sqlalchemy.orm import DeclarativeBase, Session, sessionmaker
 from sqlalchemy.types import TypeDecorator
@@ -74,6 +72,9 @@ def _with_driver(address: str) -> str:
 
 def migrate(engine: Engine, revision: str = "head") -> None:
     """Bring the schema up (or down) to `revision`."""
+    from alembic import command
+    from alembic.config import Config
+
     config = Config()
     config.set_main_option("script_location", str(files("migrations")))
     with engine.begin() as connection:

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from scipy.stats import norm
+from scipy.special import ndtri
 
 from models.errors import RangeError
 
@@ -23,7 +23,7 @@ LABELS = {
 }
 # What a fetus can measure at all, mm: wide enough for disease, narrow enough to catch centimetres.
 RANGES = {HC: (40, 450), BPD: (12, 130), OFD: (14, 160), AC: (40, 500), FL: (5, 100)}
-NORMAL_90 = float(norm.ppf(0.95))
+NORMAL_90 = float(ndtri(0.95))
 # Half-width of the 90 % interval of a typed measure, as a share. Head circumference: 95 % limits of +/- 3.0 % within
 # one observer (Sarris I et al. Ultrasound Obstet Gynecol 2012), so 2.5 % at 90 %. The others are assumed to be as
 # reproducible as the head: the reference gives no figure for them.

@@ -9,13 +9,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.stats import norm
+from scipy.special import ndtr, ndtri
 
 from models.growth.measures import NORMAL_90, Measured
 from models.growth.standard import Standard
 
-SMALL_Z = float(norm.ppf(0.03))
-TENTH_Z = float(norm.ppf(0.10))
+SMALL_Z = float(ndtri(0.03))
+TENTH_Z = float(ndtri(0.10))
 
 
 @dataclass(frozen=True)
@@ -103,7 +103,7 @@ def size_for_age(
     spread = max((error**2 / (1.0 + error**2)) ** 0.5, 1e-9)
 
     def small(measured: float, cut: float = SMALL_Z) -> float:
-        return float(norm.cdf((cut - measured / (1.0 + error**2)) / spread))
+        return float(ndtr((cut - measured / (1.0 + error**2)) / spread))
 
     low, high = z - NORMAL_90 * error, z + NORMAL_90 * error
     return SizeForAge(
@@ -115,7 +115,7 @@ def size_for_age(
         value,
         error_sd,
         z,
-        100.0 * float(norm.cdf(z)),
+        100.0 * float(ndtr(z)),
         standard.centile_text(z),
         z / (1.0 + error**2),
         spread,
