@@ -30,13 +30,14 @@ def federation(tmp_path: Path) -> FederationFolder:
 
 
 def said(federation: FederationFolder, tmp_path: Path, name: str = "anne", **other: Any) -> tuple[dict[str, str], Any]:
-    """An enrolment as a hospital with a fresh kit would send it."""
+    """An enrolment as a hospital with a fresh kit would send it; its clock may be some seconds ahead."""
+    clock = datetime.now(UTC) + timedelta(seconds=other.pop("seconds_ahead", 0))
     made = kits.read(kit.create(federation, name, tmp_path, days=int(other.pop("days", 30))))
     content = {
         "hospital": name,
         "kit": made.identifier,
         "node_key": public_pem(new_key().public_key()),
-        "time": datetime.now(UTC).isoformat(),
+        "time": clock.isoformat(),
         "libraries": library_versions(),
         **other,
     }
