@@ -22,7 +22,7 @@ from tests.app.conftest import PASSWORD
 from tests.conftest import need
 from tests.models.fusion.test_risk import HEALTHY
 
-pytestmark = [pytest.mark.slow, pytest.mark.network]
+pytestmark = [pytest.mark.soak, pytest.mark.network]
 
 
 def _binaries() -> Path | None:

@@ -20,7 +20,7 @@ from models.ctg.boosting import booster_from
 from models.ctg.pattern import VIEWS
 from tests.conftest import need
 
-pytestmark = [pytest.mark.slow, pytest.mark.network]
+pytestmark = [pytest.mark.soak, pytest.mark.network]
 
 
 @pytest.fixture(scope="module")
