@@ -17,12 +17,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import xgboost
 from numpy.typing import NDArray
 
 from models.ctg.acidaemia import TARGETS, AcidaemiaModel
 from models.ctg.calibration import Calibration
 from models.ctg.pattern import VIEWS, Decision, PatternModel, View
+from models.ctg.trees_library import xgboost
 from models.drift import Reference
 from models.errors import BundleError
 from models.fusion.held_out_births import PairedFusion

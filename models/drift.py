@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import chi2
+from scipy.special import gammaincinv
 
 Array = NDArray[np.float64]
 Counts = NDArray[np.int64]
@@ -113,7 +113,7 @@ def psi_noise(expected: Counts, n: int) -> float:
     if n == 0 or expected[:-1].sum() == 0:
         return float("inf")
     degrees = len(coarse(expected, expected)[0]) - 1
-    return float((1 / n + 1 / total) * chi2.ppf(0.9995, max(degrees, 1)))
+    return float((1 / n + 1 / total) * 2 * gammaincinv(max(degrees, 1) / 2, 0.9995))
 
 
 def ks(expected: Counts, actual: Counts) -> float:

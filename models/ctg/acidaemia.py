@@ -8,12 +8,12 @@ target is shipped as one booster (leaf values divided by the number of rungs), s
 from dataclasses import dataclass
 
 import numpy as np
-import xgboost
 from numpy.typing import NDArray
 
 from models.ctg.boosting import margins, matrix
 from models.ctg.calibration import Calibration, two_classes
 from models.ctg.trace_features import TRACE_FEATURE_NAMES
+from models.ctg.trees_library import xgboost
 
 Array = NDArray[np.float64]
 RUNGS = (7.05, 7.10, 7.15, 7.20, 7.25)

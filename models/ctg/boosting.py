@@ -9,11 +9,11 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-import xgboost
 from numpy.typing import NDArray
 from scipy.special import expit, softmax
 
 from models.ctg.boosting_settings import BoostingSettings
+from models.ctg.trees_library import xgboost
 
 Array = NDArray[np.float64]
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage, signal
+from scipy import ndimage
 
 from models.ctg.events import Event
 
@@ -25,6 +25,8 @@ def contractions(toco_grid: Array) -> list[Event]:
     filled = np.interp(np.arange(len(toco_grid)), np.flatnonzero(present), toco_grid[present])
     smooth = ndimage.gaussian_filter1d(filled, 8.0)
     spread = float(np.subtract(*np.percentile(smooth, [95, 5])))
+    from scipy import signal  # heavy, and only a trace with a tocogram needs it
+
     peaks, found = signal.find_peaks(
         smooth, prominence=max(0.2 * spread, 5.0), width=(20, 240), distance=60, rel_height=0.5
     )

@@ -11,12 +11,12 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 import numpy as np
-import xgboost
 from numpy.typing import NDArray
 
 from models.ctg.boosting import margins, matrix
 from models.ctg.calibration import Calibration
 from models.ctg.features import DESIGN_NAMES, FEATURE_NAMES, as_trace_would, design
+from models.ctg.trees_library import xgboost
 
 Array = NDArray[np.float64]
 STATES = ("normal", "suspect", "pathological")

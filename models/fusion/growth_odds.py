@@ -16,8 +16,7 @@ from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import expit, logit
-from scipy.stats import norm
+from scipy.special import expit, logit, ndtri
 
 from models.fusion.pooling import Term
 from models.growth.delphi import Dopplers
@@ -25,17 +24,17 @@ from models.growth.probability import SMALL_Z
 
 Array = NDArray[np.float64]
 # Mean of a standard normal below its 3rd centile.
-ANCHOR_Z = -float(norm.pdf(SMALL_Z)) / 0.03
+ANCHOR_Z = -float(np.exp(-(SMALL_Z**2) / 2.0) / np.sqrt(2 * np.pi)) / 0.03
 HINGE_Z = -1.0
 FURTHEST_Z = 3.0
 PUBLISHED_LOG_ODDS = float(np.log(3.53))
-PUBLISHED_SD = float((np.log(4.07) - np.log(3.06)) / (2 * norm.ppf(0.975)))
+PUBLISHED_SD = float((np.log(4.07) - np.log(3.06)) / (2 * ndtri(0.975)))
 # Assumption, stated: head size is not among the criteria of growth restriction and tells half as much
 # about the fetus as its weight does. The interval spans from nothing to all of the published ratio.
 HEAD_ONLY_SHARE = 0.5
 # Cerebroplacental ratio below the 5th centile and low pH: meta-analysis 2019, 66,392 women, 2.19 (1.01 to 4.75).
 DOPPLER_LOG_ODDS = float(np.log(2.19))
-DOPPLER_SD = float((np.log(4.75) - np.log(1.01)) / (2 * norm.ppf(0.975)))
+DOPPLER_SD = float((np.log(4.75) - np.log(1.01)) / (2 * ndtri(0.975)))
 DOPPLER_PREVALENCE = 0.05
 # Assumption, stated: beside the size, half of what a Doppler says is news.
 DOPPLER_SHARE = 0.5
@@ -125,5 +124,5 @@ def growth_only_cuts(prior: float, head_only: bool = True) -> tuple[float, float
     apply; true z-scores of a population are standard normal.
     """
     centre = float(logit(prior))
-    raised, high = (growth_term(float(norm.ppf(share)), 0.0, head_only).log_odds for share in (0.20, 0.05))
+    raised, high = (growth_term(float(ndtri(share)), 0.0, head_only).log_odds for share in (0.20, 0.05))
     return float(expit(centre + raised)), float(expit(centre + high))

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from typing import Literal
 
 from models.errors import InputError
-from models.fusion.pooling import log_odds
 
 Source = Literal["training", "population", "unit"]
 # Umbilical-artery pH below 7.2 in 7.1 % and below 7.1 in 1.1 % of 14,221 Korean births; their geometric mean stands
@@ -52,7 +51,7 @@ class Prior:
             share = float(text)
         except ValueError:
             raise InputError(f"prior {text!r}: training, population, or a share such as 0.06") from None
-        log_odds(share, "a prior")
+        _log_odds(share)
         return cls("unit", share)
 
     def of(self, training: float) -> float:
@@ -61,7 +60,13 @@ class Prior:
 
     def shift(self, training: float) -> float:
         """What it adds to every log-odds."""
-        return 0.0 if self.value is None else log_odds(self.value, "a prior") - log_odds(training, "a prior")
+        return 0.0 if self.value is None else _log_odds(self.value) - _log_odds(training)
+
+
+def _log_odds(share: float) -> float:
+    from models.fusion.pooling import log_odds  # needs SciPy, which settings do without
+
+    return log_odds(share, "a prior")
 
 
 TRAINING = Prior()

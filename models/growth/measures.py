@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from scipy.stats import norm
+from scipy.special import ndtri
 
 from models.errors import RangeError
 
@@ -23,7 +23,7 @@ LABELS = {
 }
 # Plausible ranges, mm: wide enough for a sick fetus, narrow enough to detect values typed in centimetres.
 RANGES = {HC: (40, 450), BPD: (12, 130), OFD: (14, 160), AC: (40, 500), FL: (5, 100)}
-NORMAL_90 = float(norm.ppf(0.95))
+NORMAL_90 = float(ndtri(0.95))
 # Half-width of the 90 % interval of a typed measure, as a share of its value. Head circumference: the 95 % limits of
 # one observer are +/- 3.0 % (Sarris I et al. Ultrasound Obstet Gynecol 2012), which gives 2.5 % at 90 %. The other
 # measures are assumed to be as reproducible as the head, because the reference gives no figure for them.

@@ -9,13 +9,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.stats import norm
+from scipy.special import ndtr, ndtri
 
 from models.growth.measures import NORMAL_90, Measured
 from models.growth.standard import Standard
 
-SMALL_Z = float(norm.ppf(0.03))
-TENTH_Z = float(norm.ppf(0.10))
+SMALL_Z = float(ndtri(0.03))
+TENTH_Z = float(ndtri(0.10))
 
 
 @dataclass(frozen=True)
@@ -105,7 +105,7 @@ def size_for_age(
     spread = max((error**2 / (1.0 + error**2)) ** 0.5, 1e-9)
 
     def small(measured: float, limit: float = SMALL_Z) -> float:
-        return float(norm.cdf((limit - measured / (1.0 + error**2)) / spread))
+        return float(ndtr((limit - measured / (1.0 + error**2)) / spread))
 
     low, high = z - NORMAL_90 * error, z + NORMAL_90 * error
     return SizeForAge(
@@ -117,7 +117,7 @@ def size_for_age(
         value=value,
         error_sd=error_sd,
         z_score=z,
-        centile=100.0 * float(norm.cdf(z)),
+        centile=100.0 * float(ndtr(z)),
         centile_text=standard.centile_text(z),
         true_z_mean=z / (1.0 + error**2),
         true_z_sd=spread,

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import norm
+from scipy.special import ndtr, ndtri
 
 from models.errors import RangeError
 
@@ -97,10 +97,10 @@ class Standard:
         """The centile in words, never more precise than the printed standard."""
         low, high = self.printed or (-float("inf"), float("inf"))
         if z < low:
-            return f"below {100 * norm.cdf(low):g}"
+            return f"below {100 * ndtr(low):g}"
         if z > high:
-            return f"above {100 * norm.cdf(high):g}"
-        centile = 100.0 * float(norm.cdf(z))
+            return f"above {100 * ndtr(high):g}"
+        centile = 100.0 * float(ndtr(z))
         if centile < 1:
             return "below 1"
         return "above 99" if centile > 99 else f"{centile:.0f}"
@@ -109,7 +109,7 @@ class Standard:
         """The chart: an array ``weeks``, and one array for each of the 3rd, 10th, 50th, 90th and 97th centile."""
         weeks = np.arange(7 * self.first_week, 7 * self.last_week + 1, step_days) / 7.0
         return {"weeks": weeks} | {
-            f"{c:g}": np.array([self.curve.value(float(norm.ppf(c / 100)), float(g)) for g in weeks]) for c in CENTILES
+            f"{c:g}": np.array([self.curve.value(float(ndtri(c / 100)), float(g)) for g in weeks]) for c in CENTILES
         }
 
 

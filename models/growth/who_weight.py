@@ -8,7 +8,7 @@ coefficients and the tables of HC, AC, FL and BPD are not available.
 
 from dataclasses import dataclass
 
-from scipy.stats import norm
+from scipy.special import ndtri
 
 from models.growth.standard import Curve, between_printed
 
@@ -55,7 +55,7 @@ class PrintedTable:
     @property
     def deviates(self) -> tuple[float, ...]:
         """The z-score of each printed centile."""
-        return tuple(float(norm.ppf(c / 100)) for c in self.centiles)
+        return tuple(float(ndtri(c / 100)) for c in self.centiles)
 
     @property
     def range(self) -> tuple[float, float]:

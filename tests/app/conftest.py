@@ -8,13 +8,18 @@ import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 from fastapi.testclient import TestClient
+from pwdlib import PasswordHash
+from pwdlib.hashers.argon2 import Argon2Hasher
 from typer.testing import CliRunner
 
+from app.accounts import service as accounts
 from app.accounts.service import create_account, create_token
 from app.accounts.store import Role
+from app.bundles.service import BundleRegistry
 from app.cli import app as command
 from app.database import make_engine, migrate, session_factory, unit_of_work
 from app.main import create_app
@@ -22,6 +27,33 @@ from app.settings import Settings
 from tests.conftest import need
 
 PASSWORD = "correct horse battery"
+PRODUCTION_PASSWORDS = accounts.passwords
+accounts.passwords = PasswordHash((Argon2Hasher(time_cost=1, memory_cost=8, parallelism=1),))  # a cheap hash
+
+
+class Installation(NamedTuple):
+    """A home with schema, shipped bundle and one account a role, and an API token a role."""
+
+    home: Path
+    tokens: dict[str, str]
+
+
+@pytest.fixture(scope="session")
+def installation(tmp_path_factory: pytest.TempPathFactory) -> Installation:
+    """Made once a session; `tokens` copies it for each test."""
+    home = tmp_path_factory.mktemp("installation")
+    engine = make_engine(Settings(home=home, data=None).database)
+    migrate(engine)
+    tokens = {}
+    with unit_of_work(session_factory(engine)) as session:
+        BundleRegistry(home).ensure_shipped(session)
+        for role in Role:
+            account = create_account(session, f"{role.value}-1", PASSWORD, role)
+            tokens[role.value] = create_token(session, account, "test")
+    with engine.connect() as connection:
+        connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")  # everything in one file, to be copied
+    engine.dispose()
+    return Installation(home, tokens)
 
 
 @pytest.fixture
@@ -36,17 +68,10 @@ def settings(home: Path) -> Settings:
 
 
 @pytest.fixture
-def tokens(settings: Settings) -> dict[str, str]:
-    """An API token a role."""
-    engine = make_engine(settings.database)
-    migrate(engine)
-    made = {}
-    with unit_of_work(session_factory(engine)) as session:
-        for role in Role:
-            account = create_account(session, f"{role.value}-1", PASSWORD, role)
-            made[role.value] = create_token(session, account, "test")
-    engine.dispose()
-    return made
+def tokens(settings: Settings, installation: Installation) -> dict[str, str]:
+    """An API token a role, in a copy of the installation."""
+    shutil.copytree(installation.home, settings.home, dirs_exist_ok=True)
+    return dict(installation.tokens)
 
 
 @pytest.fixture

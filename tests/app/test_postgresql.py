@@ -14,7 +14,7 @@ from app.settings import Settings
 from tests.app.conftest import PASSWORD
 from tests.models.fusion.test_risk import HEALTHY
 
-pytestmark = [pytest.mark.slow, pytest.mark.network]
+pytestmark = [pytest.mark.soak, pytest.mark.network]
 
 
 def test_the_whole_way_on_postgresql(postgresql: str, tmp_path: Path) -> None:

@@ -21,7 +21,7 @@ from studies.families import study
 from studies.in_process import train_shared_sites
 
 CUT = Cut(sites=2, alpha=5.0)
-PLAN = SharedPlan(mode="multi-task", rounds=3, folds=2, table=CUT, trace=CUT, scan=CUT)
+PLAN = SharedPlan(mode="multi-task", rounds=2, folds=2, table=CUT, trace=CUT, scan=CUT)
 
 
 def scans(n: int = 90) -> tuple[list[str], list[str], np.ndarray, dict[str, dict[str, float]]]:
