@@ -1,4 +1,4 @@
-"""The trace features, the ladder and what is shipped of it."""
+"""The trace features, the threshold models and what is shipped of them."""
 
 from pathlib import Path
 
@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from models.bundle import Bundle
-from models.ctg.acidaemia import MILD, RUNGS, SEVERE, TARGETS, low_ph
+from models.ctg.acidaemia import MILD, PH_THRESHOLDS, SEVERE, TARGETS, low_ph
 from models.ctg.analysis import analyse
 from models.ctg.boosting import margins
 from models.ctg.recording import recording
@@ -75,9 +75,9 @@ def test_ph_is_below_7_05_but_at_or_below_the_others() -> None:
     assert low_ph(ph, 7.05).tolist() == [1, 0, 0, 0, 0]
     assert low_ph(ph, 7.10).tolist() == [1, 1, 1, 0, 0]
     assert low_ph(ph, 7.15).tolist() == [1, 1, 1, 1, 0]
-    assert {target.threshold for target in TARGETS} <= set(RUNGS)
-    assert MILD.threshold in MILD.rungs
-    assert SEVERE.threshold in SEVERE.rungs
+    assert {target.threshold for target in TARGETS} <= set(PH_THRESHOLDS)
+    assert MILD.threshold in MILD.model_thresholds
+    assert SEVERE.threshold in SEVERE.model_thresholds
 
 
 @pytest.mark.parametrize("target", [target.name for target in TARGETS])
@@ -97,7 +97,7 @@ def test_shipped_contributions_are_exact(bundle: Bundle, target: str) -> None:
     np.testing.assert_allclose(np.log(probability / (1 - probability)), logit, atol=1e-4)
 
 
-def test_shipped_calibration_has_the_direction_of_its_ladder(bundle: Bundle) -> None:
+def test_shipped_calibration_has_the_direction_of_its_threshold_models(bundle: Bundle) -> None:
     assert bundle.acidaemia is not None
     for model in bundle.acidaemia.models.values():
         assert model.calibration.scale > 0.3
