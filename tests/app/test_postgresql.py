@@ -20,7 +20,7 @@ from app.main import create_app
 from app.settings import Settings
 from tests.app.conftest import PASSWORD
 from tests.conftest import need
-from tests.models.fusion.test_risk import HEALTHY
+from tests.examples import HEALTHY
 
 pytestmark = [pytest.mark.slow, pytest.mark.network]
 

@@ -52,8 +52,8 @@ def read(files: Mapping[str, bytes], sampling_rate_hz: float | None = None, chan
     if channel is None:
         if len(recordings) > 1:
             raise InputError(
-                "the file contains two fetal heart rates (twins, or two probes): choose the channel, 1 or 2; each fetus is "
-                "assessed separately"
+                "the file contains two fetal heart rates (twins, or two probes): choose the channel, 1 or 2; each "
+                "fetus is assessed separately"
             )
         return recordings[0]
     chosen = next((recording for recording in recordings if recording.channel == channel), None)

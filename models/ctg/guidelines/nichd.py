@@ -18,8 +18,8 @@ from models.ctg.guidelines.findings import (
 
 RULES = "NICHD 2008"
 SOURCE = (
-    "Macones GA et al. Obstet Gynecol 2008;112:661-666 (checked; the duration of the sinusoidal pattern quoted from memory, "
-    "not checked)"
+    "Macones GA et al. Obstet Gynecol 2008;112:661-666 (checked; the duration of the sinusoidal pattern quoted "
+    "from memory, not checked)"
 )
 LABELS = ("category I", "category II", "category III")
 RECURRENT_WINDOW_MIN = 20.0

@@ -55,17 +55,17 @@ def test_a_short_trace_fills_the_windows_as_far_as_it_goes() -> None:
 
 
 def test_without_a_tocogram_contractions_are_missing() -> None:
-    made = trace(minutes=30, seed=3).recording
-    values = named(trace_features(analyse(recording(made.fhr_bpm, None, 4.0, "test"))))
+    ctg = trace(minutes=30, seed=3).recording
+    values = named(trace_features(analyse(recording(ctg.fhr_bpm, None, 4.0, "test"))))
     assert np.isnan(values["contractions_per_min_last_30_min"])
     assert np.isfinite(values["fhr_sd_bpm_last_30_min"])
 
 
 def test_a_refused_trace_has_no_features_and_a_lost_end_none_there() -> None:
     assert np.isnan(trace_features(analyse(trace(minutes=30, loss=0.7, seed=4).recording))).all()
-    made = trace(minutes=40, seed=4).recording
-    made.fhr_bpm[-2400:] = np.nan
-    values = named(trace_features(analyse(made)))
+    ctg = trace(minutes=40, seed=4).recording
+    ctg.fhr_bpm[-2400:] = np.nan
+    values = named(trace_features(analyse(ctg)))
     assert np.isnan(values["fhr_sd_bpm_last_10_min"])
     assert np.isfinite(values["fhr_sd_bpm_last_30_min"])
 

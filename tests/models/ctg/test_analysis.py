@@ -13,21 +13,21 @@ from models.synthetic.traces import trace
 @pytest.mark.parametrize("seed", range(5))
 @pytest.mark.parametrize("baseline", [115.0, 140.0, 165.0])
 def test_baseline_and_accelerations_are_found(seed: int, baseline: float) -> None:
-    made = trace(minutes=30, baseline_bpm=baseline, accelerations=5, seed=seed)
-    analysis = analyse(made.recording)
+    synthetic = trace(minutes=30, baseline_bpm=baseline, accelerations=5, seed=seed)
+    analysis = analyse(synthetic.recording)
     assert analysis.baseline_bpm == pytest.approx(baseline, abs=3)
-    assert len(analysis.accelerations) == len(made.acceleration_starts_s)
-    for event, start in zip(analysis.accelerations, made.acceleration_starts_s, strict=True):
+    assert len(analysis.accelerations) == len(synthetic.acceleration_starts_s)
+    for event, start in zip(analysis.accelerations, synthetic.acceleration_starts_s, strict=True):
         assert event.start_s == pytest.approx(start, abs=15)
     assert not analysis.decelerations
 
 
 @pytest.mark.parametrize("seed", range(5))
 def test_decelerations_and_contractions_are_found(seed: int) -> None:
-    made = trace(minutes=40, accelerations=0, late_decelerations=True, seed=seed)
-    analysis = analyse(made.recording)
-    assert len(analysis.decelerations) == pytest.approx(len(made.deceleration_starts_s), abs=1)
-    assert len(analysis.contractions) == len(made.contraction_peaks_s)
+    synthetic = trace(minutes=40, accelerations=0, late_decelerations=True, seed=seed)
+    analysis = analyse(synthetic.recording)
+    assert len(analysis.decelerations) == pytest.approx(len(synthetic.deceleration_starts_s), abs=1)
+    assert len(analysis.contractions) == len(synthetic.contraction_peaks_s)
     assert analysis.baseline_bpm == pytest.approx(135, abs=3)
 
 
@@ -40,20 +40,20 @@ def test_variability_follows_the_generator() -> None:
 
 
 def test_features_of_the_same_definition_and_no_others() -> None:
-    made = trace(minutes=14, accelerations=4, seed=2)
-    features = analyse(made.recording).windows[-1].features
+    synthetic = trace(minutes=14, accelerations=4, seed=2)
+    features = analyse(synthetic.recording).windows[-1].features
     assert set(features) == {name for name, fills in zip(FEATURE_NAMES, FROM_TRACE, strict=True) if fills}
-    heart = made.recording.fhr_bpm[np.isfinite(made.recording.fhr_bpm)]
+    heart = synthetic.recording.fhr_bpm[np.isfinite(synthetic.recording.fhr_bpm)]
     assert features["histogram_mean_bpm"] == pytest.approx(heart.mean(), abs=0.6)
     assert features["histogram_median_bpm"] == pytest.approx(np.median(heart), abs=0.6)
     assert features["histogram_width_bpm"] == features["histogram_max_bpm"] - features["histogram_min_bpm"]
-    assert features["accelerations_per_s"] == pytest.approx(len(made.acceleration_starts_s) / (14 * 60))
-    assert features["contractions_per_s"] == pytest.approx(len(made.contraction_peaks_s) / (14 * 60))
+    assert features["accelerations_per_s"] == pytest.approx(len(synthetic.acceleration_starts_s) / (14 * 60))
+    assert features["contractions_per_s"] == pytest.approx(len(synthetic.contraction_peaks_s) / (14 * 60))
 
 
 def test_without_a_tocogram_contractions_stay_missing() -> None:
-    made = trace(seed=3).recording
-    analysis = analyse(recording(made.fhr_bpm, np.zeros(len(made.fhr_bpm)), 4.0, "test"))
+    synthetic = trace(seed=3).recording
+    analysis = analyse(recording(synthetic.fhr_bpm, np.zeros(len(synthetic.fhr_bpm)), 4.0, "test"))
     assert not analysis.has_toco
     assert "contractions_per_s" not in analysis.windows[-1].features
 

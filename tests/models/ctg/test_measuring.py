@@ -94,8 +94,8 @@ def test_an_empty_or_gappy_signal_has_what_it_has() -> None:
 def test_tachysystole_needs_half_an_hour_of_more_than_five_in_ten() -> None:
     every = {100.0: True, 120.0: False, 240.0: False}
     for seconds, expected in every.items():
-        made = trace(minutes=45, accelerations=0, contraction_every_s=seconds, seed=1)
-        found = analyse(made.recording)
+        synthetic = trace(minutes=45, accelerations=0, contraction_every_s=seconds, seed=1)
+        found = analyse(synthetic.recording)
         assert bool(found.tachysystole) == expected, seconds
     assert per_ten_minutes((), 0, 600) == 0
     assert tachysystole((), 1700) == []
@@ -111,8 +111,8 @@ def test_bandwidth_of_a_wave(width: float) -> None:
 def test_a_minute_without_half_its_signal_is_not_measured() -> None:
     values = 140 + np.random.default_rng(0).normal(0, 2, 2400)
     values[:130] = np.nan
-    made = bandwidth_by_minute(values, 4.0, level(600))
-    assert np.isnan(made).tolist() == [True] + [False] * 9
+    synthetic = bandwidth_by_minute(values, 4.0, level(600))
+    assert np.isnan(synthetic).tolist() == [True] + [False] * 9
 
 
 def test_short_term_variation_of_alternating_epochs() -> None:
@@ -178,8 +178,8 @@ def test_matching_counts_both_ways() -> None:
 
 
 def test_parts_keep_their_channels() -> None:
-    made = recording(np.arange(100, 180.0), np.arange(80.0), 1.0, "test", mhr_bpm=np.full(80, 80.0), channel=2)
-    part = made.part(10, 20)
+    synthetic = recording(np.arange(100, 180.0), np.arange(80.0), 1.0, "test", mhr_bpm=np.full(80, 80.0), channel=2)
+    part = synthetic.part(10, 20)
     assert (part.fhr_bpm[0], part.duration_s, part.channel) == (110, 10, 2)
     assert part.toco is not None
     assert part.mhr_bpm is not None
