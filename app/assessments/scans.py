@@ -20,7 +20,7 @@ from app.assessments.store import Assessment
 from app.patients.store import Examination, Pregnancy, StoredFile
 from models.bundle import Bundle
 from models.errors import FetalHealthError, InputError
-from models.fusion.growth import measured
+from models.fusion.growth import measure_scan
 from models.fusion.inputs import Outline, ScanImage, ScanInput
 from models.growth.assessment import AGE_SD_DAYS, Age, Visit
 from models.growth.dating import by_scan
@@ -163,10 +163,10 @@ def date_by(session: Session, bundle: Bundle, pregnancy: Pregnancy, examination:
     """
     if pregnancy.due_date is not None or examination.gestational_age_days is not None:
         raise FetalHealthError("an age is known already; a scan dates only a pregnancy without one")
-    scan, notes = scan_input_of(session, bundle, examination), dict[str, Any]()
-    values = {name: one.value for name, one in measured(bundle, scan, notes, []).items()}
+    measurements = measure_scan(bundle, scan_input_of(session, bundle, examination))
+    values = {name: measure.value for name, measure in measurements.measures.items()}
     if not values:
-        raise InputError(f"the scan cannot date the pregnancy: {notes.get('refusal', 'no head circumference')}")
+        raise InputError(f"the scan cannot date the pregnancy: {measurements.refusal or 'no head circumference'}")
     dating = by_scan(values, examination.performed_at.date())
     pregnancy.due_date, pregnancy.dating_method = dating.due_date, dating.method
     examination.gestational_age_days = round(dating.age_days)

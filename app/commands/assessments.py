@@ -156,8 +156,8 @@ def measure(
     pictures = [one for path in image for one in image_formats.read(path.name, _bytes(path), scale, frame)]
     images = tuple(ScanImage(picture, chosen.segmenter.head(picture.pixels)) for picture in pictures)
     age = Age(parse_age(ga), "as given") if ga else None
-    warnings: list[str] = []
-    part, _ = growth_part(chosen, ScanInput(images=images, age=age), warnings)
+    growth = growth_part(chosen, ScanInput(images=images, age=age))
+    part, warnings = growth.part, growth.warnings
     if overlay is not None:
         _write(overlay, draw(pictures[0], images[0].head))
     detail = {**part.detail, "warnings": warnings, "bundle": chosen.identifier, "notice": NOTICE}

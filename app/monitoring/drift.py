@@ -11,8 +11,8 @@ from models.bundle import Bundle
 from models.ctg.features import FEATURES
 from models.ctg.trace_features import TRACE_FEATURES
 from models.drift import PSI_ALARM, Reference, binned, ks, psi, psi_noise
-from models.fusion.distress import shifted
 from models.fusion.prior import Prior
+from models.fusion.terms import shifted
 
 # Fewer rows say nothing.
 LEAST = 30

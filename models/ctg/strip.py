@@ -1,6 +1,6 @@
-"""The trace on paper: an SVG that prints at its true size, with classes for a style sheet and colours of its own.
+"""The CTG strip: an SVG that prints at its true size, with classes for a style sheet.
 
-Presentation attributes give the strip its looks where it stands alone; a page's style sheet overrides them.
+Presentation attributes give the strip its colours where it is shown alone. The style sheet of a page overrides them.
 """
 
 import io
@@ -43,7 +43,7 @@ LETTERS = {"early": "E", "late": "L", "variable": "V", "prolonged": "P", "gradua
 
 @dataclass(frozen=True)
 class Paper:
-    """Paper speed and scale, printed on every strip.
+    """Paper speed and scale; both are printed on every strip.
 
     Attributes
     ----------
@@ -73,11 +73,11 @@ class Paper:
         return (FHR_HIGH - FHR_LOW) / self.bpm_per_cm * _PER_CM
 
     def x(self, second: float) -> float:
-        """Place of a time."""
+        """Horizontal position of a time in seconds."""
         return _LEFT + second / self.seconds_per_unit
 
     def y(self, bpm: float) -> float:
-        """Place of a heart rate, held inside the grid."""
+        """Vertical position of a heart rate, limited to the grid."""
         return _TOP + self.fhr_height * (FHR_HIGH - min(max(bpm, FHR_LOW), FHR_HIGH)) / (FHR_HIGH - FHR_LOW)
 
     @property
@@ -94,23 +94,23 @@ def runs(values: Array) -> list[tuple[int, int]]:
 
 
 def thin(ctg: CtgRecording, rate_hz: float = 1.0) -> tuple[Array, Array, Array | None]:
-    """Time, heart rate and tocogram at about `rate_hz`, by taking samples, never by bridging gaps."""
+    """Time, heart rate and tocogram at about `rate_hz`, by picking samples. Gaps are never filled."""
     step = max(1, round(ctg.sampling_rate_hz / rate_hz))
     toco = ctg.toco[::step] if ctg.toco is not None else None
     return ctg.time_s[::step], ctg.fhr_bpm[::step], toco
 
 
 def strip_svg(ctg: CtgRecording, detail: Mapping[str, Any], paper: Paper | None = None, *, title: str = "") -> str:
-    """The whole strip: grid, band 110-160, baseline, events with their kind, tocogram; gaps are gaps.
+    """The whole strip: grid, band of 110 to 160 bpm, baseline, events with their kind, tocogram. Gaps stay gaps.
 
     Parameters
     ----------
     ctg : CtgRecording
-        As recorded; artefacts that the analysis left out are drawn, for the reader to see them.
+        The recording before cleaning: artefacts that the analysis ignores are drawn, so that the reader sees them.
     detail : mapping
         Measurements as `models.ctg.summary.trace_detail` gives them, and as they are stored with a result.
     title : str
-        Printed below, with paper speed, scale and the notice.
+        Title printed below the strip, with paper speed, scale and the notice.
     """
     paper = paper or Paper()
     seconds, heart, toco = thin(ctg, min(float(paper.speed_cm_min), 2.0))
@@ -144,7 +144,7 @@ def strip_svg(ctg: CtgRecording, detail: Mapping[str, Any], paper: Paper | None 
 
 
 def thumbnail_svg(ctg: CtgRecording) -> str:
-    """The heart rate alone, scaled to its box."""
+    """The heart rate alone, scaled to the size of its element."""
     paper = Paper()
     seconds, heart, _ = thin(ctg, 0.25)
     width, height = paper.x(ctg.duration_s) + _RIGHT, _TOP + paper.fhr_height + 8
@@ -210,7 +210,7 @@ def _marks(paper: Paper, events: Sequence[Mapping[str, Any]], kind: str, y: floa
 
 
 def strip_pdf(svg: str) -> bytes:
-    """The strip of `strip_svg` on one page of its own size."""
+    """The strip of `strip_svg` as a PDF with one page of the size of the strip."""
     from fpdf import FPDF
 
     width, height = (float(svg.split(f'{side}="')[1].split("mm")[0]) for side in ("width", "height"))

@@ -1,4 +1,4 @@
-"""What the place decides about an assessment."""
+"""Circumstances of an assessment that do not come from the examinations."""
 
 from dataclasses import dataclass
 
@@ -7,17 +7,17 @@ from models.fusion.prior import TRAINING, Prior
 
 @dataclass(frozen=True)
 class Circumstances:
-    """What the place decides, not the examinations; kept with the answer, so that it can be made again.
+    """Settings of the hospital and the pregnancy. They are stored with the answer, so that it can be repeated.
 
     Attributes
     ----------
     prior : Prior
     scan_valid_days : int
-        A scan further from the CTG than this stands for itself and does not enter the score.
+        A scan further from the CTG than this does not enter the score.
     fetuses : int
-        In this pregnancy.
+        Number of fetuses in this pregnancy.
     site : str
-        Name of the place.
+        Name of the hospital (a stored key).
     """
 
     prior: Prior = TRAINING

@@ -15,7 +15,7 @@ from app.settings import Settings
 from models.errors import FetalHealthError
 from models.synthetic.traces import as_csv, trace
 from tests.app.conftest import browser
-from tests.models.fusion.test_risk import HEALTHY
+from tests.examples import HEALTHY
 
 LABOUR = as_csv(trace(minutes=70, accelerations=0, late_decelerations=True, seed=1).recording)
 SCAN = {"abdominal_circumference_mm": 301.0, "cerebroplacental_ratio_below_5th": True}
@@ -84,7 +84,7 @@ def test_a_units_prior_is_kept_with_the_assessment(
     assert made["result"]["score"] < ordinary["result"]["score"]
     assert made["result"]["state"] == ordinary["result"]["state"]
     assert made["result"]["circumstances"]["site"] == "ward-7"
-    assert "where 5 of 100 have it (in this unit" in made["result"]["meaning"]
+    assert "at a prevalence of 5 % (in this unit" in made["result"]["meaning"]
     client.app.state.settings = settings  # type: ignore[attr-defined]
     assert client.post(f"/api/v1/assessments/{made['id']}/repeat", headers=bearer).json()["same"]
 
@@ -100,7 +100,7 @@ def test_the_page_shows_what_adds_up_and_what_would_change_it(api: TestClient) -
     for words in (
         "What would change the score", "starting point", "together", "Without the scan",
         "If the weight were on the 50th",
-        "placental resistance by Doppler: raised", "at 90 %", "where 20 of 100 have it", "Outcome of the birth",
+        "placental resistance by Doppler: raised", "at 90 %", "at a prevalence of 20 %", "Outcome of the birth",
     ):  # fmt: skip
         assert words in page
 

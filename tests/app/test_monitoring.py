@@ -17,7 +17,7 @@ from models.bundle import Bundle
 from models.ctg.acidaemia import MILD
 from models.drift import BINS, INNER
 from tests.app.conftest import browser
-from tests.models.fusion.test_risk import HEALTHY
+from tests.examples import HEALTHY
 
 
 def births(

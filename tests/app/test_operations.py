@@ -18,7 +18,7 @@ from models.bundle import Bundle, save, shipped
 from models.errors import BundleError, FetalHealthError
 from models.synthetic.traces import as_csv, trace
 from tests.app.conftest import browser
-from tests.models.fusion.test_risk import HEALTHY
+from tests.examples import HEALTHY
 
 
 def other_bundle(folder: Path, name: str = "other", **changes: object) -> Bundle:

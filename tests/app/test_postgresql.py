@@ -12,7 +12,7 @@ from app.database import Base, make_engine, migrate, session_factory, unit_of_wo
 from app.main import create_app
 from app.settings import Settings
 from tests.app.conftest import PASSWORD
-from tests.models.fusion.test_risk import HEALTHY
+from tests.examples import HEALTHY
 
 pytestmark = [pytest.mark.soak, pytest.mark.network]
 

@@ -43,8 +43,8 @@ def test_a_refusal_stands_in_the_picture() -> None:
 
 
 def words(bundle: Bundle, head: HeadEllipse, age: Age | None) -> str:
-    part, _ = growth_part(bundle, ScanInput((ScanImage(IMAGE, head),), age=age), [])
-    return "\n".join(lines(part.detail))
+    growth = growth_part(bundle, ScanInput((ScanImage(IMAGE, head),), age=age))
+    return "\n".join(lines(growth.part.detail))
 
 
 def test_lines_say_measure_interval_size_and_what_is_not_judged(bundle: Bundle) -> None:
