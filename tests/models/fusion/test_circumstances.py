@@ -42,7 +42,7 @@ def odds(assessment: RiskAssessment) -> float:
 
 def _abdomen(z: float) -> float:
     """The abdomen, mm, whose measured z-score at 39 weeks is z."""
-    return float(brentq(lambda value: BIOMETRY[AC].score(value, 39.0) - z, 250.0, 420.0))
+    return float(brentq(lambda value: BIOMETRY[AC].curve.score(value, 39.0) - z, 250.0, 420.0))
 
 
 def test_growth_below_the_3rd_centile_multiplies_the_odds_at_a_fixed_trace(bundle: Bundle) -> None:
