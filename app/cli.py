@@ -91,9 +91,9 @@ def _share_memory() -> None:
 @app.command()
 def doctor() -> None:
     """Look whether everything an installation needs is in order."""
-    from app.self_check import diagnose
+    from app.self_check import self_check
 
-    lines = diagnose()
+    lines = self_check()
     for good, text in lines:
         typer.echo(f"{'ok     ' if good else 'PROBLEM'}  {text}")
     if not all(good for good, _ in lines):

@@ -11,6 +11,7 @@ from starlette.staticfiles import StaticFiles
 
 from app import api, errors, probes
 from app.accounts import routes as accounts
+from app.assessments import previews
 from app.assessments import routes as assessments
 from app.audit import routes as audit
 from app.bundles.service import BundleRegistry
@@ -62,7 +63,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.state.bundle = BundleRegistry(chosen.home)
     app.state.metrics = probes.Metrics()
     errors.install(app)
-    for module in (api, assessments, patients, accounts, audit, retraining, evidence, monitoring, probes):
+    for module in (api, assessments, previews, patients, accounts, audit, retraining, evidence, monitoring, probes):
         app.include_router(module.router)
     static = Path(str(files("app"))) / "static"
     app.mount("/static", StaticFiles(directory=static), name="static")

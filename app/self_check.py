@@ -18,8 +18,8 @@ from models.errors import BundleError
 Line = tuple[bool, str]
 
 
-def diagnose() -> list[Line]:
-    """One line a check."""
+def self_check() -> list[Line]:
+    """Check the installation: for each check whether it is in order, and one line of text."""
     chosen = settings()
     lines: list[Line] = [(sys.version_info >= (3, 11), f"Python {sys.version.split()[0]} (3.11 or newer is needed)")]
     vendor = Path(str(files("app"))) / "static" / "vendor"

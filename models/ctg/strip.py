@@ -11,7 +11,7 @@ from html import escape
 import numpy as np
 from numpy.typing import NDArray
 
-from models.ctg.analysis import CtgAnalysis
+from models.ctg.analysis import BASELINE_STEP_S, CtgAnalysis
 from models.ctg.events import Event
 from models.ctg.recording import CtgRecording
 from models.errors import RangeError
@@ -39,6 +39,33 @@ INK = {
     "lost": 'fill="#5a6068" fill-opacity="0.12"',
 }
 LETTERS = {"early": "E", "late": "L", "variable": "V", "prolonged": "P", "gradual": "G"}
+
+
+@dataclass(frozen=True)
+class Marks:
+    """What is drawn over a trace: all that a strip needs of an analysis, so that it can be drawn from a stored one.
+
+    Attributes
+    ----------
+    baseline_bpm : ndarray of float64, shape (n,)
+        One value for each `BASELINE_STEP_S`; NaN where there is none.
+    accelerations, decelerations, contractions : sequence of Event
+    """
+
+    baseline_bpm: Array
+    accelerations: Sequence[Event]
+    decelerations: Sequence[Event]
+    contractions: Sequence[Event]
+
+    @classmethod
+    def of(cls, analysis: CtgAnalysis) -> "Marks":
+        """Take the marks from a fresh analysis."""
+        return cls(
+            baseline_bpm=analysis.baseline_trace_bpm[::BASELINE_STEP_S],
+            accelerations=analysis.accelerations,
+            decelerations=analysis.decelerations,
+            contractions=analysis.contractions,
+        )
 
 
 @dataclass(frozen=True)
@@ -100,7 +127,7 @@ def thin(ctg: CtgRecording, rate_hz: float = 1.0) -> tuple[Array, Array, Array |
     return ctg.time_s[::step], ctg.fhr_bpm[::step], toco
 
 
-def strip_svg(ctg: CtgRecording, analysis: CtgAnalysis, paper: Paper | None = None, *, title: str = "") -> str:
+def strip_svg(ctg: CtgRecording, analysis: CtgAnalysis | Marks, paper: Paper | None = None, *, title: str = "") -> str:
     """The whole strip: grid, band 110-160, baseline, events with their kind, tocogram; gaps are gaps.
 
     Parameters
@@ -111,6 +138,7 @@ def strip_svg(ctg: CtgRecording, analysis: CtgAnalysis, paper: Paper | None = No
         Printed below, with paper speed, scale and the notice.
     """
     paper = paper or Paper()
+    marks = analysis if isinstance(analysis, Marks) else Marks.of(analysis)
     seconds, heart, toco = thin(ctg, min(float(paper.speed_cm_min), 2.0))
     width = paper.x(ctg.duration_s) + _RIGHT
     height = paper.uc_top + _UC_HEIGHT + _MARGIN + (14.0 if title else 0.0)
@@ -121,12 +149,13 @@ def strip_svg(ctg: CtgRecording, analysis: CtgAnalysis, paper: Paper | None = No
         f'role="img" aria-label="{label}">',
         _band(paper, ctg.duration_s),
         *_grid(paper, ctg.duration_s),
-        *_marks(paper, analysis.accelerations, "acceleration", _TOP),
-        *_marks(paper, analysis.decelerations, "deceleration", _TOP + paper.fhr_height - 8),
-        *_marks(paper, analysis.contractions, "contraction", paper.uc_top + _UC_HEIGHT - 6),
+        *_marks(paper, marks.accelerations, "acceleration", _TOP),
+        *_marks(paper, marks.decelerations, "deceleration", _TOP + paper.fhr_height - 8),
+        *_marks(paper, marks.contractions, "contraction", paper.uc_top + _UC_HEIGHT - 6),
     ]
-    level: Array = analysis.baseline_trace_bpm[::15]
-    parts.append(_curve("baseline", paper, 15.0 * np.arange(len(level), dtype=np.float64), level, paper.y))
+    level = marks.baseline_bpm
+    at_s = float(BASELINE_STEP_S) * np.arange(len(level), dtype=np.float64)
+    parts.append(_curve("baseline", paper, at_s, level, paper.y))
     if toco is not None:
         top = max(100.0, float(np.nanmax(toco)))
         parts.append(

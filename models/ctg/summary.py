@@ -4,7 +4,10 @@ from collections import Counter
 from dataclasses import asdict
 from typing import Any
 
-from models.ctg.analysis import CtgAnalysis
+import numpy as np
+from numpy.typing import NDArray
+
+from models.ctg.analysis import BASELINE_STEP_S, CtgAnalysis
 from models.ctg.guidelines import Statements, classify
 from models.ctg.recording import CtgRecording
 
@@ -60,5 +63,11 @@ def trace_detail(analysis: CtgAnalysis, stage: str, stated: Statements | None = 
         "contractions": [asdict(event) for event in analysis.contractions] if analysis.has_toco else None,
         "tachysystole": [list(stretch) for stretch in analysis.tachysystole],
         "sinusoidal": [list(stretch) for stretch in analysis.sinusoidal],
+        "baseline_by_15_s_bpm": _with_null(analysis.baseline_trace_bpm[::BASELINE_STEP_S]),
         "guidelines": [asdict(answer) for answer in classify(analysis, stage, stated)],
     }
+
+
+def _with_null(values: NDArray[np.float64]) -> list[float | None]:
+    """Values to 0.1 bpm, as they are drawn; what is not finite becomes null in JSON."""
+    return [round(float(value), 1) if np.isfinite(value) else None for value in values]

@@ -84,7 +84,8 @@ def chronic_part(
     InputError, RangeError
         A typed value or age is impossible.
     """
-    part, growth = growth_part(bundle, scan, warnings)
+    part, growth, scan_warnings = growth_part(bundle, scan)
+    warnings.extend(scan_warnings)
     if scan is None or growth is None:
         return ChronicPart(part, refusal=part.refusal)
     reason = _apart(ctg, scan, valid_days)

@@ -31,16 +31,25 @@ PATTERN_PRIOR_WARNING = "The prior that is set speaks of the cord pH; what exper
 
 
 def assess(
-    bundle: Bundle, ctg: CtgInput | None, scan: ScanInput | None, circumstances: Circumstances = ORDINARY
+    bundle: Bundle,
+    ctg: CtgInput | None,
+    scan: ScanInput | None,
+    circumstances: Circumstances = ORDINARY,
+    acute: AcutePart | None = None,
 ) -> RiskAssessment:
     """Assess what is there; say what is not.
+
+    Parameters
+    ----------
+    acute : AcutePart or None
+        What `distress_part` gave for this CTG, bundle and prior; computed here where it is None.
 
     Raises
     ------
     InputError, RangeError
         A given value is unknown or impossible (a state with a reason is no error).
     """
-    acute = distress_part(bundle, ctg, circumstances.prior)
+    acute = acute or distress_part(bundle, ctg, circumstances.prior)
     warnings = list(acute.warnings)
     chronic = chronic_part(bundle, ctg, scan, circumstances.scan_valid_days, warnings)
     if circumstances.fetuses > 1:
@@ -52,7 +61,6 @@ def assess(
         missing.append(f"CTG: {acute.part.refusal}")
     if chronic.refusal is not None:
         missing.append(f"Ultrasound: {chronic.refusal}")
-    kept = asdict(circumstances)
     if acute.distress is None and chronic.term is None:
         meaning = "Neither the CTG nor the ultrasound scan can be assessed."
         return RiskAssessment(
@@ -66,7 +74,7 @@ def assess(
             missing,
             warnings,
             bundle.identifier,
-            circumstances=kept,
+            circumstances=circumstances.as_dict(),
         )
     return _assessed(bundle, acute, chronic, circumstances, missing, warnings)
 
@@ -121,7 +129,7 @@ def _assessed(
         pairs.rule.method,
         _certainty(pairs, acute, chronic, fused, shift),
         alternatives(pairs.rule, prior, acute, chronic, state_of),
-        asdict(circumstances),
+        circumstances.as_dict(),
     )
 
 

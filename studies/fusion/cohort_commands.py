@@ -93,7 +93,7 @@ def assess(
     from app.assessments.forms import validated
     from app.assessments.offline import assess as run
     from app.assessments.offline import scratch
-    from app.assessments.service import Uploads
+    from app.assessments.schemas import Uploads
     from app.settings import settings
     from models.bundle import Bundle, shipped
 

@@ -43,7 +43,7 @@ def test_a_refusal_stands_in_the_picture() -> None:
 
 
 def words(bundle: Bundle, head: HeadEllipse, age: Age | None) -> str:
-    part, _ = growth_part(bundle, ScanInput((ScanImage(IMAGE, head),), age=age), [])
+    part, _, _ = growth_part(bundle, ScanInput((ScanImage(IMAGE, head),), age=age))
     return "\n".join(lines(part.detail))
 
 
