@@ -82,8 +82,8 @@ def demonstrate(session: Session, registry: BundleRegistry) -> None:
         bundle = registry.get(session)
     except BundleError:
         return
-    user, today = User(0, "demonstration", Role.CLINICIAN), now()
-    assessor = Assessor(session, bundle, user, ORDINARY)
+    assessor = Assessor(session, bundle, User(None, "demonstration", Role.CLINICIAN), ORDINARY)
+    today = now()
     for number, case in enumerate(cases()):
         due = today.date() + timedelta(days=TERM_DAYS - case.age_days)
         patient = PatientRequest(

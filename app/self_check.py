@@ -18,8 +18,14 @@ from models.errors import BundleError
 Line = tuple[bool, str]
 
 
-def diagnose(*, deep: bool = False) -> list[Line]:
-    """One line a check: files of bundles by their SHA-256; `deep` also loads the models."""
+def self_check(*, deep: bool = False) -> list[Line]:
+    """Check the installation: for each check whether it is in order, and one line of text.
+
+    Parameters
+    ----------
+    deep : bool
+        Load the models as well. Otherwise the files of bundles are compared with their SHA-256.
+    """
     chosen = settings()
     lines: list[Line] = [(sys.version_info >= (3, 11), f"Python {sys.version.split()[0]} (3.11 or newer is needed)")]
     vendor = Path(str(files("app"))) / "static" / "vendor"

@@ -11,7 +11,6 @@ from models.ctg.analysis import analyse
 from models.ctg.formats import read
 from models.ctg.guidelines import classify
 from models.ctg.strip import strip_svg
-from models.ctg.summary import trace_detail
 from models.ctg.trace_features import trace_features
 from models.synthetic.traces import as_csv, as_wfdb, trace
 
@@ -34,7 +33,7 @@ def table(bundle: Bundle) -> list[tuple[str, Timing]]:
         ("  of it: measure", timed(lambda: analyse(recording))),
         ("  of it: features", timed(lambda: trace_features(analysis))),
         ("guidelines", timed(lambda: classify(analysis, "labour"))),
-        ("strip as SVG", timed(lambda: strip_svg(recording, trace_detail(analysis, "labour")))),
+        ("strip as SVG", timed(lambda: strip_svg(recording, analysis))),
     ]
     if bundle.acidaemia is not None:
         model = bundle.acidaemia.models[MILD.name]

@@ -1,4 +1,4 @@
-"""An assessment of files that is not kept: the same way through as one that is, and rolled back at its end."""
+"""An assessment that is not stored: it goes the same way as a stored one and is rolled back at its end."""
 
 from typing import Any
 
@@ -14,7 +14,7 @@ from models.fusion.circumstances import Circumstances
 
 
 def scratch() -> Engine:
-    """A record in memory, empty and gone with the process."""
+    """An empty database in memory that ends with the process."""
     engine = make_engine("sqlite://")
     migrate(engine)
     return engine
@@ -31,7 +31,7 @@ def assess(
         The request or a file cannot be used.
     """
     with session_factory(record)() as session:
-        user = User(0, "command line", Role.CLINICIAN)
+        user = User(None, "command line", Role.CLINICIAN)
         result = Assessor(session, bundle, user, circumstances).create(request, uploads).result
         session.rollback()
     return result

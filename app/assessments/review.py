@@ -1,4 +1,4 @@
-"""What a clinician says of an assessment: agree, disagree or cannot tell, notes, and the signature."""
+"""What clinicians do with a stored assessment: review it, note something, sign it."""
 
 from sqlalchemy.orm import Session
 
@@ -8,14 +8,20 @@ from app.database import now
 from models.errors import FetalHealthError, InputError
 
 VERDICTS = ("agree", "disagree", "cannot tell")
-
-
 DISAGREE_REASONS = ("trace misread", "measurement wrong", "clinical context", "image not suitable", "other")
 
 
 def review(session: Session, assessment: Assessment, verdict: str, reason: str, text: str, user: User) -> Review:
-    """Record agree, disagree (with a reason) or cannot tell."""
-    refuse_closed(session, assessment)
+    """Record agree, disagree (with a reason) or cannot tell.
+
+    Raises
+    ------
+    InputError
+        The verdict is unknown, or a disagreement comes without a known reason.
+    FetalHealthError
+        The assessment is signed or replaced.
+    """
+    require_open(session, assessment)
     if verdict not in VERDICTS:
         raise InputError(f"a verdict is one of {', '.join(VERDICTS)}")
     if verdict == "disagree" and reason not in DISAGREE_REASONS:
@@ -34,7 +40,7 @@ def review(session: Session, assessment: Assessment, verdict: str, reason: str, 
 
 
 def note(session: Session, assessment: Assessment, text: str, user: User) -> Note:
-    """Add a note; also after signing."""
+    """Add a note; this is also possible after signing."""
     if not text.strip():
         raise InputError("the note is empty")
     row = Note(assessment_id=assessment.id, text=text.strip(), at=now(), by=user.name)
@@ -44,15 +50,21 @@ def note(session: Session, assessment: Assessment, text: str, user: User) -> Not
 
 
 def sign(session: Session, assessment: Assessment, user: User) -> None:
-    """Sign off: reviews and corrections are closed then."""
-    refuse_closed(session, assessment)
+    """Sign an assessment; reviews and corrections are closed from then on."""
+    require_open(session, assessment)
     if not assessment.reviews:
         raise FetalHealthError("agree, disagree or say that you cannot tell before you sign")
     assessment.signed_at, assessment.signed_by = now(), user.name
 
 
-def refuse_closed(session: Session, assessment: Assessment) -> None:
-    """Refuse to change an assessment that is signed, or replaced by a later one."""
+def require_open(session: Session, assessment: Assessment) -> None:
+    """Refuse to change an assessment that is signed or replaced.
+
+    Raises
+    ------
+    FetalHealthError
+        It is signed, or a correction replaced it.
+    """
     if assessment.signed_at is not None:
         raise FetalHealthError(f"signed by {assessment.signed_by}; it can no longer be changed")
     later = superseded_by(session, assessment)

@@ -10,12 +10,12 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import JSONResponse, RedirectResponse, Response
 
 from app.accounts.guards import Clinician, Database, User
-from app.assessments import review as reviews
+from app.assessments import review as review_
 from app.assessments import store
 from app.assessments.forms import read_request
 from app.assessments.schemas import AssessmentRequest, OutlineForm, ScaleRequest, Uploads
 from app.assessments.service import Assessor, outline_of, scale_of
-from app.assessments.traces import baseline_of, recording_of
+from app.assessments.traces import marks_of, recording_of
 from app.assessments.view import SHAPES, context
 from app.audit.store import record
 from app.database import unit_of_work
@@ -37,10 +37,16 @@ CHOICES = {
 
 def find(session: Session, identifier: int) -> store.Assessment:
     """The assessment, or 404."""
-    found = session.get(store.Assessment, identifier)
-    if found is None:
+    assessment = session.get(store.Assessment, identifier)
+    if assessment is None:
         raise NotFoundError(f"assessment {identifier}")
-    return found
+    return assessment
+
+
+def assessor(request: Request, session: Session, user: User) -> Assessor:
+    """What makes and corrects assessments for this request, with the bundle in service."""
+    state = request.app.state
+    return Assessor(session, state.bundle.get(session), user, state.settings.circumstances)
 
 
 @router.get("/")
@@ -71,12 +77,13 @@ def new(request: Request, user: Clinician, patient: Annotated[str, Query(max_len
 async def create(request: Request, user: Clinician) -> Response:
     """Assess what the form sends; a refusal shows the form again with what was typed."""
 
-    def store_new(parsed: AssessmentRequest, uploads: Uploads) -> int:
+    def assess(parsed: AssessmentRequest, uploads: Uploads) -> int:
         with unit_of_work(request.app.state.sessions) as session:
-            return assessor_of(request, session, user).create(parsed, uploads).id
+            return assessor(request, session, user).create(parsed, uploads).id
 
     try:
-        identifier = await run_in_threadpool(store_new, *await read_request(request))
+        parsed, uploads = await read_request(request)
+        identifier = await run_in_threadpool(assess, parsed, uploads)
     except FetalHealthError as error:
         form = await request.form()
         typed = {name: value for name, value in form.items() if isinstance(value, str)}
@@ -88,26 +95,26 @@ async def create(request: Request, user: Clinician) -> Response:
 @router.get("/assessments/{identifier}")
 def show(request: Request, identifier: int, user: Clinician, session: Database) -> Response:
     """The result page."""
-    found = find(session, identifier)
-    record(session, user, "assessment.read", subject=found.woman.pseudonym, fold=True, assessment=identifier)
-    return render(request, "assessment.html", context(session, found))
+    assessment = find(session, identifier)
+    record(session, user, "assessment.read", subject=assessment.woman.pseudonym, fold=True, assessment=identifier)
+    return render(request, "assessment.html", context(session, assessment))
 
 
 @router.get("/assessments/{identifier}/trace")
 def trace(identifier: int, user: Clinician, session: Database) -> Response:
     """The trace as arrays, for the browser to draw; lost samples are null."""
-    found = find(session, identifier)
-    recording = recording_of(found.ctg)
-    if recording is None:
+    assessment = find(session, identifier)
+    recording, marks = recording_of(assessment.ctg), marks_of(assessment)
+    if recording is None or marks is None:
         raise NotFoundError(f"a raw trace of assessment {identifier}")
-    record(session, user, "trace.read", subject=found.woman.pseudonym, fold=True, assessment=identifier)
+    record(session, user, "trace.read", subject=assessment.woman.pseudonym, fold=True, assessment=identifier)
     seconds, heart, toco = thin(recording, 2.0)
-    detail = found.result["distress"]["detail"]
+    detail = assessment.result["distress"]["detail"]
     body = {
         "seconds": np.round(seconds, 2).tolist(),
         "fhr": _with_null(heart),
         "toco": _with_null(toco) if toco is not None else None,
-        "baseline": baseline_of(detail, recording),
+        "baseline": _with_null(marks.baseline_bpm),
         "events": {kind: detail.get(kind) or [] for kind in ("accelerations", "decelerations", "contractions")},
     }
     return JSONResponse(body)
@@ -120,18 +127,18 @@ def _with_null(values: Any) -> list[float | None]:
 @router.get("/assessments/{identifier}/images/{number}")
 def image(identifier: int, number: int, user: Clinician, session: Database) -> Response:
     """One image of the scan (from 1), as stored: grey values without metadata."""
-    found = find(session, identifier)
-    files = found.scan.files if found.scan else []
+    assessment = find(session, identifier)
+    files = assessment.scan.files if assessment.scan else []
     if not 1 <= number <= len(files):
         raise NotFoundError(f"image {number} of assessment {identifier}")
-    record(session, user, "image.read", subject=found.woman.pseudonym, fold=True, assessment=identifier)
+    record(session, user, "image.read", subject=assessment.woman.pseudonym, fold=True, assessment=identifier)
     pixels = image_formats.pictures.read(files[number - 1].name, files[number - 1].content)
     return Response(image_formats.as_png(UltrasoundImage(pixels)), media_type="image/png")
 
 
-def _changed(session: Session, user: User, found: store.Assessment, action: str, **detail: Any) -> Response:
-    record(session, user, action, subject=found.woman.pseudonym, assessment=found.id, **detail)
-    return RedirectResponse(f"/assessments/{found.id}", 303)
+def _changed(session: Session, user: User, assessment: store.Assessment, action: str, **detail: Any) -> Response:
+    record(session, user, action, subject=assessment.woman.pseudonym, assessment=assessment.id, **detail)
+    return RedirectResponse(f"/assessments/{assessment.id}", 303)
 
 
 @router.post("/assessments/{identifier}/review")
@@ -144,17 +151,17 @@ def review(
     text: Annotated[str, Form(max_length=4000)] = "",
 ) -> Response:
     """Agree, disagree with a reason, or cannot tell."""
-    found = find(session, identifier)
-    reviews.review(session, found, verdict, reason, text, user)
-    return _changed(session, user, found, "assessment.review", verdict=verdict)
+    assessment = find(session, identifier)
+    review_.review(session, assessment, verdict, reason, text, user)
+    return _changed(session, user, assessment, "assessment.review", verdict=verdict)
 
 
 @router.post("/assessments/{identifier}/sign")
 def sign(identifier: int, user: Clinician, session: Database) -> Response:
     """Sign off."""
-    found = find(session, identifier)
-    reviews.sign(session, found, user)
-    return _changed(session, user, found, "assessment.sign")
+    assessment = find(session, identifier)
+    review_.sign(session, assessment, user)
+    return _changed(session, user, assessment, "assessment.sign")
 
 
 @router.post("/assessments/{identifier}/notes")
@@ -162,23 +169,16 @@ def add_note(
     identifier: int, user: Clinician, session: Database, text: Annotated[str, Form(max_length=4000)] = ""
 ) -> Response:
     """Add a note."""
-    found = find(session, identifier)
-    reviews.note(session, found, text, user)
-    return _changed(session, user, found, "assessment.note")
-
-
-def assessor_of(request: Request, session: Session, user: User) -> Assessor:
-    """Return an assessor with the bundle in service and the circumstances of this installation."""
-    bundle = request.app.state.bundle.get(session)
-    return Assessor(session, bundle, user, request.app.state.settings.circumstances)
+    assessment = find(session, identifier)
+    review_.note(session, assessment, text, user)
+    return _changed(session, user, assessment, "assessment.note")
 
 
 def _corrected(
     request: Request, user: User, session: Session, identifier: int, changes: dict[str, Any], reason: str
 ) -> Response:
-    assessor = assessor_of(request, session, user)
-    corrected = assessor.correct(find(session, identifier), changes, reason)
-    return RedirectResponse(f"/assessments/{corrected.id}", 303)
+    assessment = assessor(request, session, user).correct(find(session, identifier), changes, reason)
+    return RedirectResponse(f"/assessments/{assessment.id}", 303)
 
 
 @router.post("/assessments/{identifier}/head-circumference")

@@ -4,23 +4,20 @@ Only grey values are stored, as PNG without metadata and under a name of ours: a
 file name and everything outside the ultrasound region stay behind.
 """
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from functools import lru_cache
+from collections.abc import Mapping
 from hashlib import sha256
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app.assessments.schemas import ScanRequest
 from app.assessments.store import Assessment
-from app.patients.store import Examination, Pregnancy, StoredFile
+from app.patients.store import Examination, StoredFile
+from app.recent import Recent
 from models.bundle import Bundle
 from models.errors import FetalHealthError, InputError
-from models.fusion.growth import measure_scan
+from models.fusion.growth import SCALE_UNKNOWN, measure_scan
 from models.fusion.inputs import Outline, ScanImage, ScanInput
 from models.growth.assessment import AGE_SD_DAYS, Age, Visit
 from models.growth.dating import by_scan
@@ -31,15 +28,25 @@ from models.ultrasound import formats
 from models.ultrasound.biometry import HeadEllipse
 from models.ultrasound.ellipse import Ellipse
 from models.ultrasound.formats import MAX_IMAGES, pictures
+from models.ultrasound.gate import Traits
 from models.ultrasound.image import Scale, UltrasoundImage
+from models.version import code_version
 
-# How an image is scaled is kept beside it, not in the request's words.
-NOT_KEPT = {"performed_at", "gestational_age", "pixel_size_mm", "calliper", "frame"}
+# The scale of an image is stored beside it, not in the words of the request.
+NOT_STORED = {"performed_at", "gestational_age", "pixel_size_mm", "calliper", "frame"}
+Heads = tuple[HeadEllipse, ...]
+# Only for an assessment that follows the check of the same images; a head takes far less than the kilobyte assumed.
+_recent: Recent[HeadEllipse] = Recent(max_count=64, max_bytes=64 * 1024, size_of=lambda head: 1024)
+
+
+def forget() -> None:
+    """Empty the memory of recent heads, as a restart does."""
+    _recent.clear()
 
 
 def parameters_of(request: ScanRequest) -> dict[str, Any]:
-    """What is kept of a scan request beside its images."""
-    return request.model_dump(mode="json", exclude=NOT_KEPT, exclude_none=True)
+    """What is stored of a scan request beside its images."""
+    return request.model_dump(mode="json", exclude=NOT_STORED, exclude_none=True)
 
 
 def entered(request: ScanRequest, files: Mapping[str, bytes]) -> tuple[list[StoredFile], list[dict[str, Any]]]:
@@ -75,40 +82,51 @@ def images_of(examination: Examination) -> list[UltrasoundImage]:
     ]
 
 
-@dataclass(frozen=True)
-class _Picture:
-    """Pixels that are known by their digest, and the bundle that segments them by its identifier."""
-
-    digest: str
-    bundle: str
-    pixels: NDArray[np.uint8] = field(compare=False)
-    segment: Callable[[NDArray[np.uint8]], HeadEllipse] = field(compare=False)
-
-
-def head_of(bundle: Bundle, image: UltrasoundImage) -> HeadEllipse:
-    """Segment the head, or return what this bundle found in the same pixels before."""
-    digest = sha256(f"{image.pixels.shape}".encode() + image.pixels.tobytes()).hexdigest()
-    return _remembered(_Picture(digest, bundle.identifier, image.pixels, bundle.segmenter.head))
-
-
-@lru_cache(maxsize=16)
-def _remembered(picture: _Picture) -> HeadEllipse:
-    return picture.segment(picture.pixels)
-
-
-def scan_input_of(session: Session, bundle: Bundle, examination: Examination, *, fresh: bool = False) -> ScanInput:
-    """Return images with the heads found in them, what was typed and corrected, and the earlier visits.
+def head_of(bundle: Bundle, image: UltrasoundImage, *, afresh: bool = False) -> HeadEllipse:
+    """The head in an image, or what was found in the same pixels with the same bundle a moment ago.
 
     Parameters
     ----------
-    fresh : bool
-        Segment the images again, whatever is remembered.
+    afresh : bool
+        Segment the image in any case.
     """
-    parameters = examination.parameters
-    images = tuple(
-        ScanImage(image, bundle.segmenter.head(image.pixels) if fresh else head_of(bundle, image))
-        for image in images_of(examination)
+    if afresh:
+        return bundle.segmenter.head(image.pixels)
+    key = (sha256(image.pixels.tobytes()).hexdigest(), image.pixels.shape, bundle.identifier)
+    return _recent.get(key, lambda: bundle.segmenter.head(image.pixels))
+
+
+def heads_of(bundle: Bundle, examination: Examination, *, afresh: bool = False) -> Heads:
+    """The head in each image of a scan."""
+    return tuple(head_of(bundle, image, afresh=afresh) for image in images_of(examination))
+
+
+def stored_heads(assessment: Assessment, bundle: Bundle) -> Heads | None:
+    """The heads that an earlier assessment found in its images; None where they must be found again.
+
+    That is so where the bundle or the version of the code differ.
+    """
+    lines = assessment.result["growth"]["detail"].get("images", [])
+    same = (assessment.bundle, assessment.code_version) == (bundle.identifier, code_version())
+    if not same or assessment.scan is None or len(lines) != len(assessment.scan.files):
+        return None
+    return tuple(_stored_head(line) for line in lines)
+
+
+def _stored_head(line: Mapping[str, Any]) -> HeadEllipse:
+    """A head from one line of a result's images; a missing scale is no refusal of the head itself."""
+    ellipse, traits, refusal = line.get("ellipse"), line.get("traits"), line["refusal"]
+    return HeadEllipse(
+        ellipse=Ellipse(**ellipse) if ellipse else None,
+        traits=Traits(**traits) if traits else None,
+        refusal=None if refusal == SCALE_UNKNOWN else refusal,
     )
+
+
+def scan_input_of(session: Session, examination: Examination, heads: Heads) -> ScanInput:
+    """Images with the heads found in them, what was typed and corrected, and the earlier visits."""
+    parameters = examination.parameters
+    images = tuple(ScanImage(image, head) for image, head in zip(images_of(examination), heads, strict=True))
     age = None
     if examination.gestational_age_days is not None:
         derived = tuple(parameters.get("age_derived_from", ()))
@@ -153,7 +171,7 @@ def _visits_before(session: Session, examination: Examination) -> tuple[Visit, .
     return tuple(last.values())
 
 
-def date_by(session: Session, bundle: Bundle, pregnancy: Pregnancy, examination: Examination) -> None:
+def date_by(session: Session, bundle: Bundle, examination: Examination, heads: Heads) -> None:
     """Date the pregnancy by this scan's head (and femur) and lock the date.
 
     Raises
@@ -161,12 +179,14 @@ def date_by(session: Session, bundle: Bundle, pregnancy: Pregnancy, examination:
     FetalHealthError
         The pregnancy is dated already, or the scan gives no head circumference.
     """
+    pregnancy = examination.fetus.pregnancy
     if pregnancy.due_date is not None or examination.gestational_age_days is not None:
         raise FetalHealthError("an age is known already; a scan dates only a pregnancy without one")
-    measurements = measure_scan(bundle, scan_input_of(session, bundle, examination))
+    measurements = measure_scan(bundle, scan_input_of(session, examination, heads))
     values = {name: measure.value for name, measure in measurements.measures.items()}
     if not values:
-        raise InputError(f"the scan cannot date the pregnancy: {measurements.refusal or 'no head circumference'}")
+        reason = measurements.refusal or "no head circumference"
+        raise InputError(f"the scan cannot date the pregnancy: {reason}")
     dating = by_scan(values, examination.performed_at.date())
     pregnancy.due_date, pregnancy.dating_method = dating.due_date, dating.method
     examination.gestational_age_days = round(dating.age_days)

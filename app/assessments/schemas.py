@@ -11,6 +11,7 @@ from app.patients.schemas import PatientRequest
 from models.growth.delphi import Flow
 from models.growth.measures import RANGES
 
+Files = Mapping[str, bytes]
 Stage = Literal["labour", "antepartum", "unknown"]
 WeightStandard = Literal["intergrowth-2020", "intergrowth-2017", "who-2017", "hadlock-1991", "fmf-2018"]
 
@@ -131,6 +132,14 @@ class ScaleRequest(BaseModel):
     reason: str = Field(min_length=1, max_length=400)
 
 
+@dataclass(frozen=True)
+class Uploads:
+    """Files of one request, by kind and name."""
+
+    ctg: Files
+    image: Files
+
+
 class AssessmentRequest(BaseModel):
     """One assessment of one fetus."""
 
@@ -157,14 +166,3 @@ class AssessmentAnswer(BaseModel):
     input_hashes: dict[str, str]
     result: dict[str, Any]
     notice: str = "Research prototype. Not a medical device. Not for patient care."
-
-
-Files = Mapping[str, bytes]
-
-
-@dataclass(frozen=True)
-class Uploads:
-    """Files of one request, by kind and name."""
-
-    ctg: Files
-    image: Files

@@ -21,6 +21,8 @@ from models.ctg.variability import (
 Array = NDArray[np.float64]
 Stretch = tuple[float, float]
 WINDOW_S = 900.0
+# The baseline moves slowly: it is drawn and stored at this step.
+BASELINE_STEP_S = 15
 
 
 @dataclass(frozen=True)

@@ -4,16 +4,16 @@ Presentation attributes give the strip its colours where it is shown alone. The 
 """
 
 import io
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from html import escape
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from models.ctg.analysis import BASELINE_STEP_S, CtgAnalysis
+from models.ctg.events import Event
 from models.ctg.recording import CtgRecording
-from models.ctg.summary import BASELINE_STEP_S
 from models.errors import RangeError
 
 Array = NDArray[np.float64]
@@ -39,6 +39,33 @@ INK = {
     "lost": 'fill="#5a6068" fill-opacity="0.12"',
 }
 LETTERS = {"early": "E", "late": "L", "variable": "V", "prolonged": "P", "gradual": "G"}
+
+
+@dataclass(frozen=True)
+class Marks:
+    """What is drawn over a trace: all that a strip needs of an analysis, so that it can be drawn from a stored one.
+
+    Attributes
+    ----------
+    baseline_bpm : ndarray of float64, shape (n,)
+        One value for each `BASELINE_STEP_S`; NaN where there is none.
+    accelerations, decelerations, contractions : sequence of Event
+    """
+
+    baseline_bpm: Array
+    accelerations: Sequence[Event]
+    decelerations: Sequence[Event]
+    contractions: Sequence[Event]
+
+    @classmethod
+    def of(cls, analysis: CtgAnalysis) -> "Marks":
+        """Take the marks from a fresh analysis."""
+        return cls(
+            baseline_bpm=analysis.baseline_trace_bpm[::BASELINE_STEP_S],
+            accelerations=analysis.accelerations,
+            decelerations=analysis.decelerations,
+            contractions=analysis.contractions,
+        )
 
 
 @dataclass(frozen=True)
@@ -100,19 +127,20 @@ def thin(ctg: CtgRecording, rate_hz: float = 1.0) -> tuple[Array, Array, Array |
     return ctg.time_s[::step], ctg.fhr_bpm[::step], toco
 
 
-def strip_svg(ctg: CtgRecording, detail: Mapping[str, Any], paper: Paper | None = None, *, title: str = "") -> str:
+def strip_svg(ctg: CtgRecording, analysis: CtgAnalysis | Marks, paper: Paper | None = None, *, title: str = "") -> str:
     """The whole strip: grid, band of 110 to 160 bpm, baseline, events with their kind, tocogram. Gaps stay gaps.
 
     Parameters
     ----------
     ctg : CtgRecording
         The recording before cleaning: artefacts that the analysis ignores are drawn, so that the reader sees them.
-    detail : mapping
-        Measurements as `models.ctg.summary.trace_detail` gives them, and as they are stored with a result.
+    analysis : CtgAnalysis or Marks
+        A fresh analysis, or the marks of a stored one.
     title : str
         Title printed below the strip, with paper speed, scale and the notice.
     """
     paper = paper or Paper()
+    marks = analysis if isinstance(analysis, Marks) else Marks.of(analysis)
     seconds, heart, toco = thin(ctg, min(float(paper.speed_cm_min), 2.0))
     width = paper.x(ctg.duration_s) + _RIGHT
     height = paper.uc_top + _UC_HEIGHT + _MARGIN + (14.0 if title else 0.0)
@@ -123,12 +151,13 @@ def strip_svg(ctg: CtgRecording, detail: Mapping[str, Any], paper: Paper | None 
         f'role="img" aria-label="{label}">',
         _band(paper, ctg.duration_s),
         *_grid(paper, ctg.duration_s),
-        *_marks(paper, detail["accelerations"], "acceleration", _TOP),
-        *_marks(paper, detail["decelerations"], "deceleration", _TOP + paper.fhr_height - 8),
-        *_marks(paper, detail["contractions"] or [], "contraction", paper.uc_top + _UC_HEIGHT - 6),
+        *_marks(paper, marks.accelerations, "acceleration", _TOP),
+        *_marks(paper, marks.decelerations, "deceleration", _TOP + paper.fhr_height - 8),
+        *_marks(paper, marks.contractions, "contraction", paper.uc_top + _UC_HEIGHT - 6),
     ]
-    level: Array = np.array(detail["baseline_trace_bpm"], dtype=np.float64)
-    parts.append(_curve("baseline", paper, BASELINE_STEP_S * np.arange(len(level), dtype=np.float64), level, paper.y))
+    level = marks.baseline_bpm
+    at_s = float(BASELINE_STEP_S) * np.arange(len(level), dtype=np.float64)
+    parts.append(_curve("baseline", paper, at_s, level, paper.y))
     if toco is not None:
         top = max(100.0, float(np.nanmax(toco)))
         parts.append(
@@ -194,19 +223,17 @@ def _grid(paper: Paper, duration_s: float) -> Iterable[str]:
             yield _text(x, bottom + 16, f"{minute} min", "middle")
 
 
-def _marks(paper: Paper, events: Sequence[Mapping[str, Any]], kind: str, y: float) -> Iterable[str]:
+def _marks(paper: Paper, events: Sequence[Event], kind: str, y: float) -> Iterable[str]:
     for event in events:
-        minute, second = divmod(int(event["start_s"]), 60)
-        duration_s = event["end_s"] - event["start_s"]
-        name = f"{event['kind']} {kind}".strip()
-        lag_s = event.get("lag_s")
-        lag = f", nadir {lag_s:+.0f} s from the acme" if lag_s is not None else ""
-        words = escape(f"{name} at {minute}:{second:02d}, {duration_s:.0f} s, {event['peak']:.0f}{lag}")
-        x, length = paper.x(event["start_s"]), duration_s / paper.seconds_per_unit
+        minute, second = divmod(int(event.start_s), 60)
+        name = f"{event.kind} {kind}".strip()
+        lag = f", nadir {event.lag_s:+.0f} s from the acme" if event.lag_s is not None else ""
+        words = escape(f"{name} at {minute}:{second:02d}, {event.duration_s:.0f} s, {event.peak:.0f}{lag}")
+        x, length = paper.x(event.start_s), event.duration_s / paper.seconds_per_unit
         size = f'width="{length:.1f}" height="8"'
         yield f'<rect class="{kind}" x="{x:.1f}" y="{y:.1f}" {size} {INK[kind]}><title>{words}</title></rect>'
-        if event["kind"] in LETTERS:
-            yield _text(paper.x(event["peak_s"]), y - 3, LETTERS[event["kind"]], "middle")
+        if event.kind in LETTERS:
+            yield _text(paper.x(event.peak_s), y - 3, LETTERS[event.kind], "middle")
 
 
 def strip_pdf(svg: str) -> bytes:

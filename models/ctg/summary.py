@@ -7,11 +7,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from models.ctg.analysis import CtgAnalysis
+from models.ctg.analysis import BASELINE_STEP_S, CtgAnalysis
 from models.ctg.guidelines import Statements, classify
 from models.ctg.recording import CtgRecording
-
-BASELINE_STEP_S = 15
 
 
 def lines(recording: CtgRecording, analysis: CtgAnalysis, detail: dict[str, Any]) -> list[str]:
@@ -48,11 +46,6 @@ def lines(recording: CtgRecording, analysis: CtgAnalysis, detail: dict[str, Any]
     return [*facts, *quality.warnings, "Research prototype. Not a medical device."]
 
 
-def thinned(baseline_trace_bpm: NDArray[np.float64]) -> list[float | None]:
-    """Return the baseline every 15 s, to a tenth of a beat a minute; None where it is lost."""
-    return [round(float(value), 1) if np.isfinite(value) else None for value in baseline_trace_bpm[::BASELINE_STEP_S]]
-
-
 def trace_detail(analysis: CtgAnalysis, stage: str, stated: Statements | None = None) -> dict[str, Any]:
     """Quality, baseline, events, variability and the guidelines' classes."""
     return {
@@ -70,6 +63,11 @@ def trace_detail(analysis: CtgAnalysis, stage: str, stated: Statements | None = 
         "contractions": [asdict(event) for event in analysis.contractions] if analysis.has_toco else None,
         "tachysystole": [list(stretch) for stretch in analysis.tachysystole],
         "sinusoidal": [list(stretch) for stretch in analysis.sinusoidal],
-        "baseline_trace_bpm": thinned(analysis.baseline_trace_bpm),
+        "baseline_by_15_s_bpm": _with_null(analysis.baseline_trace_bpm[::BASELINE_STEP_S]),
         "guidelines": [asdict(answer) for answer in classify(analysis, stage, stated)],
     }
+
+
+def _with_null(values: NDArray[np.float64]) -> list[float | None]:
+    """Values to 0.1 bpm, as they are drawn; what is not finite becomes null in JSON."""
+    return [round(float(value), 1) if np.isfinite(value) else None for value in values]

@@ -19,6 +19,7 @@ from models.ultrasound.biometry import HeadMeasurement, axes_mm, combined, measu
 
 # Two images of one head differ by 2.5 % at the median (HC18 references). Above twice that, the answer has a warning.
 UNLIKE_IMAGES = 0.05
+SCALE_UNKNOWN = "the scale of the image is not known; give the pixel size, or a calliper of known length"
 
 
 HEAD_ONLY_WARNING = "Only the head is known: abdomen, weight and Dopplers define growth restriction."
@@ -153,7 +154,7 @@ def _heads(bundle: Bundle, images: Sequence[ScanImage]) -> tuple[list[dict[str, 
         if image.head.traits is not None:
             line["traits"] = asdict(image.head.traits)
         if image.pixels.pixel_size_mm is None and image.head.refusal is None:
-            line["refusal"] = "the scale of the image is not known; give the pixel size, or a calliper of known length"
+            line["refusal"] = SCALE_UNKNOWN
         if line["refusal"] is None and image.head.ellipse is not None and image.pixels.pixel_size_mm is not None:
             head = measure(image.head.ellipse, image.pixels.pixel_size_mm, bundle.intervals)
             line["measurement"] = head.as_dict()

@@ -34,16 +34,25 @@ PATTERN_PRIOR_WARNING = (
 
 
 def assess(
-    bundle: Bundle, ctg: CtgInput | None, scan: ScanInput | None, circumstances: Circumstances = ORDINARY
+    bundle: Bundle,
+    ctg: CtgInput | None,
+    scan: ScanInput | None,
+    circumstances: Circumstances = ORDINARY,
+    judged: DistressPart | None = None,
 ) -> RiskAssessment:
     """Assess the available examinations, and name what is missing.
+
+    Parameters
+    ----------
+    judged : DistressPart or None
+        What `distress_part` returned for this CTG, bundle and prior before. It is computed here if None.
 
     Raises
     ------
     InputError, RangeError
         A given value is unknown or impossible. A state with a reason is not an error.
     """
-    distress = distress_part(bundle, ctg, circumstances.prior)
+    distress = judged or distress_part(bundle, ctg, circumstances.prior)
     growth = growth_contribution(bundle, ctg, scan, circumstances.scan_valid_days)
     warnings = distress.warnings + growth.warnings
     if circumstances.fetuses > 1:
@@ -67,7 +76,7 @@ def assess(
             missing=missing,
             warnings=warnings,
             bundle=bundle.identifier,
-            circumstances=asdict(circumstances),
+            circumstances=circumstances.as_dict(),
         )
     return _assessed(bundle, distress, growth, circumstances, missing, warnings)
 
@@ -122,7 +131,7 @@ def _assessed(
         method=pairs.rule.method,
         certainty=_certainty(pairs, distress, growth, fused, shift),
         alternatives=alternatives(pairs.rule, prior, distress, growth, state_of),
-        circumstances=asdict(circumstances),
+        circumstances=circumstances.as_dict(),
     )
 
 

@@ -79,7 +79,7 @@ def test_a_units_prior_is_kept_with_the_assessment(
     bearer = {"Authorization": f"Bearer {tokens['clinician']}"}
     files = [("ctg", ("t.csv", LABOUR))]
     ordinary = client.post("/api/v1/assessments", data=fields("P-1"), files=files, headers=bearer).json()
-    client.app.state.settings = settings.model_copy(update={"prior": "0.05", "site": "ward-7"})  # type: ignore[attr-defined]
+    client.app.state.settings = settings.model_copy(update={"prior": "0.05", "hospital": "ward-7"})  # type: ignore[attr-defined]
     made = client.post("/api/v1/assessments", data=fields("P-2"), files=files, headers=bearer).json()
     assert made["result"]["score"] < ordinary["result"]["score"]
     assert made["result"]["state"] == ordinary["result"]["state"]
