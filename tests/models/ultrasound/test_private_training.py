@@ -69,6 +69,7 @@ def test_the_same_seed_gives_the_same_weights_and_another_other_ones(rows: Segme
     assert not torch.equal(first, other)
 
 
+@pytest.mark.slow
 def test_with_hardly_any_noise_it_learns(rows: SegmentationRows) -> None:
     losses, _ = trained(rows, 1e-6, epochs=8)
     assert np.mean(losses[-4:]) < np.mean(losses[:4])
