@@ -63,6 +63,7 @@ def test_rate_and_steps() -> None:
     assert steps_of(0.1, 5, 10) == 1
 
 
+@pytest.mark.slow
 def test_the_same_seed_gives_the_same_weights_and_another_other_ones(rows: SegmentationRows) -> None:
     first, again, other = (trained(rows, 1.0, seed)[1] for seed in (1, 1, 2))
     assert torch.equal(first, again)
