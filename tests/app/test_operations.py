@@ -204,6 +204,7 @@ def test_command_line_accounts_models_and_backup(cli, home: Path, tmp_path: Path
     assert "not a backup" in str(cli("restore", str(tmp_path / "broken.tar.gz")).exception)
 
 
+@pytest.mark.slow
 def test_command_line_assess_and_data(cli, tmp_path: Path, data: Path) -> None:  # type: ignore[no-untyped-def]
     path = tmp_path / "t.csv"
     path.write_bytes(as_csv(trace(minutes=15, seed=2).recording))

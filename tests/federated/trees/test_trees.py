@@ -130,6 +130,7 @@ def test_folds_never_part_a_woman(table: CtgTable) -> None:
     assert set(fold) == {1, 2, 3, 4}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("strategy", ["weighted-bagging", "refitted-trees"])
 def test_training_learns_and_calibrates(table: CtgTable, strategy: str) -> None:
     plan = PLAN.model_copy(update={"rounds": 12, "strategy": strategy})

@@ -53,6 +53,7 @@ def test_sets_that_hold_what_happened_are_counted() -> None:
     assert covered(quantiles, probability, event).tolist() == [True, True, False, False]
 
 
+@pytest.mark.slow
 def test_evaluate_scores_the_pairs_of_a_folder(bundle: Bundle, tmp_path: Path) -> None:
     write_ctu_uhb(tmp_path, records=24, seed=3)
     found = evaluate(bundle, tmp_path)["datasets"]["fusion_real_pairs"]

@@ -51,6 +51,7 @@ def test_every_weight_belongs_to_a_part() -> None:
     assert all(name.startswith(prefixes) for name in SharedNetwork().state_dict())
 
 
+@pytest.mark.slow
 def test_frozen_weights_stay_and_proximal_steps_are_short() -> None:
     def moved(**options: object) -> dict[str, float]:
         torch.manual_seed(0)
@@ -64,6 +65,7 @@ def test_frozen_weights_stay_and_proximal_steps_are_short() -> None:
     assert sum(near.values()) < 0.5 * sum(free.values())
 
 
+@pytest.mark.slow
 def test_it_learns_and_unlabelled_rows_say_nothing() -> None:
     torch.manual_seed(0)
     network, rows = SharedNetwork(), examples("scan", 300)
@@ -73,6 +75,7 @@ def test_it_learns_and_unlabelled_rows_say_nothing() -> None:
     assert train(network, unknown) == [0.0] * 19
 
 
+@pytest.mark.slow
 def test_alignment_draws_embeddings_to_its_targets() -> None:
     rows = examples("scan", 200)
     target = np.full(EMBEDDING, 2.0)
