@@ -9,7 +9,7 @@ PYTEST = $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 STAMP := $(VENV)/.installed$(if $(SERVE_ONLY),-serve)
 
 .DEFAULT_GOAL := help
-.PHONY: help install dev assets run serve-dev test unit soak coverage check hooks bench evidence wheel serve-image federation-image clean
+.PHONY: help install dev assets run serve-dev test unit soak coverage check hooks bench evidence docs wheel serve-image federation-image clean
 
 help: ## This list
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -78,7 +78,11 @@ bench: dev ## Latency, memory, start-up and federation speed, as ratios side by 
 
 evidence: dev ## Write docs/evidence from the stored out-of-fold predictions (two minutes)
 	$(BIN)/python -m studies write
-	$(BIN)/python -m studies feature-vector docs/ctg-features.md
+	$(BIN)/python -m studies feature-vector docs/reference/ctg-features.md
+
+docs: dev ## Write the reference pages from the code and build the documentation into site/
+	$(BIN)/python docs/generate.py
+	$(BIN)/sphinx-build --quiet --fail-on-warning --keep-going -d build/doctrees docs site
 
 wheel: $(STAMP) assets ## A wheel with pages, assets and the shipped bundle
 	$(BIN)/python -m pip wheel --quiet --disable-pip-version-check --no-deps -w dist .
@@ -93,4 +97,4 @@ federation-image: ## The federation image's steps into IMAGE_ROOT
 	$(IMAGE_ROOT)/venv/bin/pip install --quiet --disable-pip-version-check -c constraints.txt "$(WHEEL)[postgres,federation]"
 
 clean: ## Remove what make has made (not var/, which holds your records)
-	rm -rf $(VENV) node_modules $(VENDOR) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache
+	rm -rf $(VENV) node_modules $(VENDOR) build dist site *.egg-info .mypy_cache .ruff_cache .pytest_cache

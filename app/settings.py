@@ -1,4 +1,4 @@
-"""Settings from the environment; every one is documented in ``docs/settings.md``."""
+"""Settings from the environment; every one is documented in ``docs/reference/settings.md``."""
 
 from functools import lru_cache
 from pathlib import Path

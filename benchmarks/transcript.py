@@ -1,4 +1,4 @@
-"""The transcript in ``docs/between-hospitals.md``, by doing it: ``python -m benchmarks.transcript DATA DOCS``.
+"""Write ``docs/tutorials/between-hospitals.md`` by running it: ``python -m benchmarks.transcript DATA DOCS``.
 
 One server, three hospitals with a third of the CTU-UHB records each, an application with the federation page; processes
 of their own over TLS. A hospital and the server are killed on the way; the candidate is promoted and rolled back.
@@ -186,7 +186,7 @@ def play(stage: Stage, page: Any, port: int) -> None:
     page.screenshot(path=str(stage.images / "federation-waiting.png"), full_page=True)
     stage.words(
         "On the federation page the operator ticks the three wards, *at least 2*, and starts the plan `acidaemia`. It "
-        "waits: nobody has approved it.\n\n![The run waits for approvals](images/federation-waiting.png)\n\n"
+        "waits: nobody has approved it.\n\n![The run waits for approvals](../images/federation-waiting.png)\n\n"
         "At each hospital the node names the plan; its IT department reads it and approves plan and code by one hash."
     )
     asked = r"federate approve \S+ ([0-9a-f]{12})"
@@ -229,7 +229,7 @@ def play(stage: Stage, page: Any, port: int) -> None:
     stage.do(f"grep -v ' round ' operator/runs/{run.name}/log.txt")
     page.goto(f"{base}/federation/runs/{run.name}")
     page.screenshot(path=str(stage.images / "federation-run.png"), full_page=True)
-    stage.words("![The run goes on](images/federation-run.png)\n\n## 5. Judged, promoted, rolled back")
+    stage.words("![The run goes on](../images/federation-run.png)\n\n## 5. Judged, promoted, rolled back")
     until(lambda: read_status(run).state != "running")
     stage.do(f"fetal-health federate status operator/runs/{run.name}", keep=40)
     page.goto(f"{base}/federation")  # registers the candidate
@@ -239,7 +239,8 @@ def play(stage: Stage, page: Any, port: int) -> None:
     page.goto(f"{base}/federation")
     page.screenshot(path=str(stage.images / "federation-rolled-back.png"), full_page=True)
     stage.words(
-        "The application takes both up without a restart.\n\n![In service over time](images/federation-rolled-back.png)"
+        "The application takes both up without a restart.\n\n"
+        "![In service over time](../images/federation-rolled-back.png)"
     )
     stage.words("## 6. What is on record\n\nAt the hospital, and at the server: logs that cannot be changed unnoticed.")
     stage.do(f"fetal-health federate log {WARDS[2]} | grep -v ' message:' | tail -12", keep=14)
@@ -252,7 +253,8 @@ HEAD = """\
 
 Made by `python -m benchmarks.transcript DATA docs`: every line was run, by separate processes over TLS on one machine,
 in {minutes:.0f} minutes. The wards hold a third of the CTU-UHB records each (public data, development portion); a real
-federation would have one machine a ward. Research prototype, not a medical device. How to set one up: `deployment.md`.
+federation would have one machine a ward. Research prototype, not a medical device. How to set one up:
+[Invite a hospital](../how-to/invite-a-hospital.md).
 """
 
 
@@ -281,7 +283,7 @@ def main() -> None:
                 stage.end()
     minutes = (time.monotonic() - started) / 60
     text = "\n".join([HEAD.format(minutes=minutes), *stage.lines])
-    (options.docs / "between-hospitals.md").write_text(text, encoding="utf-8")
+    (options.docs / "tutorials" / "between-hospitals.md").write_text(text, encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -192,7 +192,7 @@ def test_status_of_a_run_without_a_process(tmp_path: Path) -> None:
 
 
 def test_every_field_of_a_plan_is_documented() -> None:
-    text = (Path(__file__).parents[2] / "docs" / "plans.md").read_text()
+    text = (Path(__file__).parents[2] / "docs" / "reference" / "plans.md").read_text()
     schema = Plan.model_json_schema()
     fields = {name for part in (schema, *schema["$defs"].values()) for name in part.get("properties", {})}
     assert len(fields) > 50

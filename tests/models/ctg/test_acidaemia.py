@@ -107,5 +107,5 @@ def test_shipped_calibration_has_the_direction_of_its_threshold_models(bundle: B
 def test_the_vectors_document_is_true() -> None:
     from studies.feature_vector import document
 
-    path = Path(__file__).parents[3] / "docs" / "ctg-features.md"
+    path = Path(__file__).parents[3] / "docs" / "reference" / "ctg-features.md"
     assert path.read_text(encoding="utf-8") == document()
