@@ -5,10 +5,11 @@ comma := ,
 BIN := $(VENV)/bin
 EXTRAS := $(if $(SERVE_ONLY),assets$(comma)postgres,federation$(comma)assets$(comma)postgres)
 VENDOR := app/static/vendor
+PYTEST = $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 STAMP := $(VENV)/.installed$(if $(SERVE_ONLY),-serve)
 
 .DEFAULT_GOAL := help
-.PHONY: help install dev assets run test check bench evidence docs wheel serve-image federation-image clean
+.PHONY: help install dev assets run serve-dev test unit soak coverage check hooks bench evidence docs wheel serve-image federation-image clean
 
 help: ## This list
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -50,14 +51,27 @@ $(VENDOR)/.done: package.json package-lock.json | $(STAMP)
 run: install ## Set everything up and serve on http://127.0.0.1:8080
 	$(BIN)/fetal-health serve --prepare
 
-test: dev ## Set everything up and pass the tests
-	$(BIN)/ruff format --check .
-	$(BIN)/ruff check .
-	$(BIN)/mypy
-	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
+serve-dev: install ## Serve and reload when a file changes (same home as make run)
+	$(BIN)/fetal-health migrate
+	$(BIN)/uvicorn app.main:create_app --factory --reload --reload-dir app --reload-dir models --reload-dir federated --reload-dir templates --reload-include '*.html' --port 8080
 
-check: dev ## Only lint and types
-	$(BIN)/ruff format --check . && $(BIN)/ruff check . && $(BIN)/mypy
+test: check ## Set everything up and pass the tests; T="path -k word" passes paths and options to pytest
+	$(PYTEST) -m "not soak" $(T)
+
+unit: dev ## The fast tests: nothing slow, no sockets; T="..." as for test
+	$(PYTEST) -m "not slow and not network and not soak" $(T)
+
+soak: dev ## What kills, loads or starts other servers; T="..." as for test
+	$(PYTEST) -m soak $(T)
+
+coverage: dev ## Lines and branches that make test reaches
+	$(PYTEST) -m "not soak" --cov --cov-report=term $(T)
+
+check: dev ## Only lint, types and spelling
+	$(BIN)/ruff format --check . && $(BIN)/ruff check . && $(BIN)/mypy && $(BIN)/typos
+
+hooks: dev ## Run lint, types and spelling before every commit
+	$(BIN)/pre-commit install
 
 bench: dev ## Latency, memory, start-up and federation speed, as ratios side by side
 	$(BIN)/python -m benchmarks

@@ -89,11 +89,13 @@ def _share_memory() -> None:
 
 
 @app.command()
-def doctor() -> None:
-    """Look whether everything an installation needs is in order."""
-    from app.self_check import diagnose
+def doctor(
+    deep: Annotated[bool, typer.Option(help="Load the models too, not only compare their hashes.")] = False,
+) -> None:
+    """Check whether everything an installation needs is in order."""
+    from app.self_check import self_check
 
-    lines = diagnose()
+    lines = self_check(deep=deep)
     for good, text in lines:
         typer.echo(f"{'ok     ' if good else 'PROBLEM'}  {text}")
     if not all(good for good, _ in lines):

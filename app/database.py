@@ -4,11 +4,8 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from importlib.resources import files
 from typing import Any
 
-from alembic import command
-from alembic.config import Config
 from sqlalchemy import DateTime, Engine, MetaData, create_engine, event
 from sqlalchemy.orm import DeclarativeBase, Session, sessionmaker
 from sqlalchemy.types import TypeDecorator
@@ -73,15 +70,23 @@ def _with_driver(address: str) -> str:
 
 
 def migrate(engine: Engine, revision: str = "head") -> None:
-    """Bring the schema up (or down) to `revision`."""
-    config = Config()
-    config.set_main_option("script_location", str(files("migrations")))
-    with engine.begin() as connection:
-        config.attributes["connection"] = connection
-        if revision == "base" or revision.startswith("-"):
-            command.downgrade(config, revision)
-        else:
-            command.upgrade(config, revision)
+    """Bring the schema up or down to `revision`, whole or not at all.
+
+    Parameters
+    ----------
+    engine : Engine
+        SQLite or PostgreSQL. Another process that migrates the same database is waited for.
+    revision : str
+        ``"head"``, ``"base"``, a version such as ``"0002"``, or a number of steps such as ``"-1"``.
+
+    Raises
+    ------
+    SchemaError
+        The schema is newer than this release, no such version exists, or rows would be lost. Nothing was changed.
+    """
+    from app.schema import run
+
+    run(engine, revision)
 
 
 def session_factory(engine: Engine) -> sessionmaker[Session]:

@@ -9,9 +9,8 @@ from sqlalchemy.orm import Session
 
 from app.accounts.guards import User
 from app.accounts.store import Role
-from app.assessments import service
-from app.assessments.schemas import AssessmentRequest
-from app.assessments.service import Uploads
+from app.assessments.schemas import AssessmentRequest, Uploads
+from app.assessments.service import Assessor
 from app.bundles.service import BundleRegistry
 from app.database import now
 from app.patients.schemas import PatientRequest
@@ -83,7 +82,8 @@ def demonstrate(session: Session, registry: BundleRegistry) -> None:
         bundle = registry.get(session)
     except BundleError:
         return
-    user, today = User(0, "demonstration", Role.CLINICIAN), now()
+    assessor = Assessor(session, bundle, User(None, "demonstration", Role.CLINICIAN), ORDINARY)
+    today = now()
     for number, case in enumerate(cases()):
         due = today.date() + timedelta(days=TERM_DAYS - case.age_days)
         patient = PatientRequest(
@@ -99,7 +99,7 @@ def demonstrate(session: Session, registry: BundleRegistry) -> None:
                 "scan": scan if visit.head_mm or visit.typed else None,
             }
             uploads = Uploads({"synthetic.csv": visit.ctg} if visit.ctg else {}, _picture(visit.head_mm, number))
-            service.create(session, bundle, AssessmentRequest.model_validate(request), uploads, user, ORDINARY)
+            assessor.create(AssessmentRequest.model_validate(request), uploads)
 
 
 def _picture(head_mm: float | None, seed: int) -> dict[str, bytes]:

@@ -11,6 +11,7 @@ from starlette.staticfiles import StaticFiles
 
 from app import api, errors, probes
 from app.accounts import routes as accounts
+from app.assessments import previews
 from app.assessments import routes as assessments
 from app.audit import routes as audit
 from app.bundles.service import BundleRegistry
@@ -21,6 +22,7 @@ from app.pages import BANNER
 from app.patients import routes as patients
 from app.retraining import routes as retraining
 from app.retraining.schedule import Clock
+from app.schema import check_version
 from app.security import BodyLimit, SecurityHeaders
 from app.settings import Settings
 from app.settings import settings as read_settings
@@ -31,6 +33,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     """Build the application; the schema must be in place (`fetal-health migrate`)."""
     chosen = settings or read_settings()
     engine = make_engine(chosen.database)
+    check_version(engine)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -62,7 +65,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.state.bundle = BundleRegistry(chosen.home)
     app.state.metrics = probes.Metrics()
     errors.install(app)
-    for module in (api, assessments, patients, accounts, audit, retraining, evidence, monitoring, probes):
+    for module in (api, assessments, previews, patients, accounts, audit, retraining, evidence, monitoring, probes):
         app.include_router(module.router)
     static = Path(str(files("app"))) / "static"
     app.mount("/static", StaticFiles(directory=static), name="static")

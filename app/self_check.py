@@ -18,8 +18,14 @@ from models.errors import BundleError
 Line = tuple[bool, str]
 
 
-def diagnose() -> list[Line]:
-    """One line a check."""
+def self_check(*, deep: bool = False) -> list[Line]:
+    """Check the installation: for each check whether it is in order, and one line of text.
+
+    Parameters
+    ----------
+    deep : bool
+        Load the models as well. Otherwise the files of bundles are compared with their SHA-256.
+    """
     chosen = settings()
     lines: list[Line] = [(sys.version_info >= (3, 11), f"Python {sys.version.split()[0]} (3.11 or newer is needed)")]
     vendor = Path(str(files("app"))) / "static" / "vendor"
@@ -29,11 +35,13 @@ def diagnose() -> list[Line]:
         there = importlib.util.find_spec(module) is not None
         lines.append((True, f"{module}: {'installed' if there else 'not installed, so no retraining here'}"))
     try:
-        bundle = Bundle(shipped()).warm()
+        bundle = Bundle(shipped())
+        if deep:
+            bundle.warm()
         lines.append((True, f"shipped bundle {bundle.identifier} matches its manifest"))
     except BundleError as error:
         lines.append((False, f"shipped bundle: {error}"))
-    lines += _database()
+    lines += _database(deep)
     data = chosen.data
     if data is None:
         lines.append((True, "FETAL_HEALTH_DATA is not set: only synthetic retraining"))
@@ -45,7 +53,7 @@ def diagnose() -> list[Line]:
     return lines
 
 
-def _database() -> list[Line]:
+def _database(deep: bool) -> list[Line]:
     chosen = settings()
     if chosen.database_url is None and not chosen.home.exists():
         return [(True, f"no database yet: `fetal-health serve --prepare` makes one in {chosen.home}")]
@@ -60,6 +68,8 @@ def _database() -> list[Line]:
             if deployment is None:
                 return [(False, "no bundle is in service: `fetal-health models promote`")]
             bundle = BundleRegistry(chosen.home).open(deployment.bundle_id)
+            if deep:
+                bundle.warm()
         return [(True, f"database reachable; bundle {bundle.identifier} in service")]
     except BundleError as error:
         return [(False, f"bundle in service: {error}")]

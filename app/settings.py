@@ -28,15 +28,15 @@ class Settings(BaseSettings):
     session_hours, idle_minutes : float
         Longest life of a session, and of an idle one.
     max_upload_mb : int
-        Largest request body; the connection is cut when it is passed.
+        Largest request body; a larger request is cut off.
     secure_cookies : bool
         Send cookies over TLS only: set it behind a TLS proxy.
     scan_valid_days : int
-        A scan older than this beside a CTG is shown with its date, and does not enter fusion.
+        A scan further than this from the CTG is shown with its date and does not enter the score.
     prior : str
-        How frequent a pH at or below 7.15 is taken to be: "training", "population", or the unit's own share.
-    site : str
-        Name of this place, under which drift is watched.
+        Prevalence of a pH at or below 7.15: "training", "population", or the hospital's own share.
+    hospital : str
+        Name of this hospital, under which drift is monitored (earlier: ``FETAL_HEALTH_SITE``, which is still read).
     """
 
     model_config = SettingsConfigDict(env_prefix="FETAL_HEALTH_", extra="ignore")
@@ -53,7 +53,12 @@ class Settings(BaseSettings):
     secure_cookies: bool = False
     scan_valid_days: int = 28
     prior: str = "training"
-    site: str = Field("this-unit", min_length=1, max_length=80)
+    hospital: str = Field(
+        "this-unit",
+        min_length=1,
+        max_length=80,
+        validation_alias=AliasChoices("hospital", "FETAL_HEALTH_HOSPITAL", "FETAL_HEALTH_SITE"),
+    )
 
     @field_validator("prior")
     @classmethod
@@ -63,16 +68,16 @@ class Settings(BaseSettings):
 
     @property
     def circumstances(self) -> Circumstances:
-        """What the place decides about an assessment."""
-        return Circumstances(Prior.parse(self.prior), self.scan_valid_days, site=self.site)
+        """What the hospital decides about an assessment."""
+        return Circumstances(Prior.parse(self.prior), self.scan_valid_days, hospital=self.hospital)
 
     @property
     def database(self) -> str:
-        """The address in use."""
+        """The database address in use."""
         return self.database_url or f"sqlite:///{(self.home / 'fetal-health.db').resolve()}"
 
 
 @lru_cache(maxsize=1)
 def settings() -> Settings:
-    """Read once a process."""
+    """Read the environment once for each process."""
     return Settings()

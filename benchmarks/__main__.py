@@ -17,6 +17,7 @@ from typing import Any
 import httpx
 from PIL import Image
 
+from benchmarks import commands
 from benchmarks import ctg as ctg_benchmark
 from benchmarks import ultrasound as ultrasound_benchmark
 from benchmarks.timing import timed
@@ -48,6 +49,7 @@ def main() -> None:
     bundle = Bundle(shipped()).warm()
     ctg_benchmark.show(ctg_benchmark.table(bundle))
     ultrasound_benchmark.show(bundle)
+    commands.show()
     print()
 
     def bare(with_ctg: bool, with_image: bool) -> Callable[[], Any]:

@@ -21,13 +21,13 @@ from federated.run.folder import RunFolder
 ROUNDS, EXCHANGES = 8, 2
 
 
-def finished(made: Loopback, name: str, plan: Path) -> RunFolder:
+def finished(loopback: Loopback, name: str, plan: Path) -> RunFolder:
     """A run to its end."""
-    run = made.run(name, plan)
-    made.approve(plan, *HOSPITALS)
-    made.wait(run)
+    run = loopback.run(name, plan)
+    loopback.approve(plan, *HOSPITALS)
+    loopback.wait(run)
     if run.events()[-1]["kind"] != "finished":
-        raise RuntimeError(made.printed(name))
+        raise RuntimeError(loopback.printed(name))
     return run
 
 
@@ -43,27 +43,27 @@ def bytes_a_round(run: RunFolder) -> float:
     return sum(event["bytes"] + event["bytes_down"] for event in rounds) / len(rounds) / 1024
 
 
-def survive(made: Loopback, kills: int, whole: RunFolder, plan: Path) -> dict[str, Any]:
+def survive(loopback: Loopback, kills: int, whole: RunFolder, plan: Path) -> dict[str, Any]:
     """Kill the server or the job so many times at random moments of one run, and start it again each time."""
     draw = random.Random(20261125)
-    run = made.run("killed", plan)
+    run = loopback.run("killed", plan)
     struck = {"server": 0, "killed": 0}
-    while sum(struck.values()) < kills and made.processes["killed"].poll() is None:
+    while sum(struck.values()) < kills and loopback.processes["killed"].poll() is None:
         time.sleep(draw.uniform(1.0, 8.0))
-        if made.processes["killed"].poll() is not None:
+        if loopback.processes["killed"].poll() is not None:
             break
         which = draw.choice(["server", "killed"])
-        made.kill(which)
+        loopback.kill(which)
         struck[which] += 1
-        print(f"  {sum(struck.values())}: {which} killed after {made.rounds(run)} rounds", flush=True)
+        print(f"  {sum(struck.values())}: {which} killed after {loopback.rounds(run)} rounds", flush=True)
         if which == "server":
-            made.serve()
+            loopback.serve()
         else:
-            made.run("killed")
-    made.wait(run, 600)
+            loopback.run("killed")
+    loopback.wait(run, 600)
     last = run.events()[-1]
     if last["kind"] != "finished":
-        raise RuntimeError(made.printed("killed")[-2000:])
+        raise RuntimeError(loopback.printed("killed")[-2000:])
     rounds = [event["round"] for event in run.events() if event["kind"] == "round"]
     return {
         "server": struck["server"],
@@ -78,42 +78,44 @@ def measure(kills: int) -> dict[str, Any]:
     """Everything, as a dictionary."""
     with tempfile.TemporaryDirectory() as folder:
         started = time.perf_counter()
-        made = Loopback(Path(folder))
+        loopback = Loopback(Path(folder))
         try:
-            made.open()
-            plain = finished(made, "plain", made.plan(plan_text("plain", ROUNDS)))
+            loopback.open()
+            plain = finished(loopback, "plain", loopback.plan(plan_text("plain", ROUNDS)))
             first = time.perf_counter() - started
-            masked = finished(made, "masked", made.plan(plan_text("masked", ROUNDS, "[privacy]\nsecure_sums = true")))
-            found: dict[str, Any] = {
+            masked = finished(
+                loopback, "masked", loopback.plan(plan_text("masked", ROUNDS, "[privacy]\nsecure_sums = true"))
+            )
+            results: dict[str, Any] = {
                 "stock_flower_s_an_exchange": round(stock_flower.seconds_a_round(), 2),
                 "from_nothing_to_a_finished_run_s": round(first, 1),
                 "plain": {"seconds_a_round": seconds_a_round(plain), "kb_a_round": bytes_a_round(plain)},
                 "masked": {"seconds_a_round": seconds_a_round(masked), "kb_a_round": bytes_a_round(masked)},
             }
             if kills:
-                plan = made.plan(plan_text("kills", max(2 * kills, ROUNDS)))
-                found["kills"] = survive(made, kills, finished(made, "whole", plan), plan)
+                plan = loopback.plan(plan_text("kills", max(2 * kills, ROUNDS)))
+                results["kills"] = survive(loopback, kills, finished(loopback, "whole", plan), plan)
         finally:
-            made.stop()
-    return found
+            loopback.stop()
+    return results
 
 
-def show(found: dict[str, Any]) -> None:
+def show(results: dict[str, Any]) -> None:
     """Print a table."""
-    plain, masked = found["plain"], found["masked"]
-    whole = found["from_nothing_to_a_finished_run_s"]
+    plain, masked = results["plain"], results["masked"]
+    whole = results["from_nothing_to_a_finished_run_s"]
     print(f"\nbetween three hospitals over TLS: {whole} s from nothing to a finished run")
     print(f"{'a round of trees':24s}{'s':>8s}{'kB':>8s}")
     for name, values in (("in clear", plain), ("under masks", masked)):
         print(f"{name:24s}{values['seconds_a_round']:8.2f}{values['kb_a_round']:8.1f}")
     ratios = [masked[key] / plain[key] for key in ("seconds_a_round", "kb_a_round")]
     print(f"{'ratio':24s}{ratios[0]:8.2f}{ratios[1]:8.2f}")
-    stock, ours = found["stock_flower_s_an_exchange"], plain["seconds_a_round"] / EXCHANGES
+    stock, ours = results["stock_flower_s_an_exchange"], plain["seconds_a_round"] / EXCHANGES
     print(
         f"an exchange: {ours:.2f} s; stock Flower, two sites, no TLS: {stock:.2f} s, {stock / ours:.1f} times as long"
     )
-    if "kills" in found:
-        print(f"killed: {found['kills']}")
+    if "kills" in results:
+        print(f"killed: {results['kills']}")
 
 
 def main() -> None:
@@ -122,10 +124,10 @@ def main() -> None:
     parser.add_argument("--kills", type=int, default=0)
     parser.add_argument("--write", type=Path)
     options = parser.parse_args()
-    found = measure(options.kills)
-    show(found)
+    results = measure(options.kills)
+    show(results)
     if options.write:
-        options.write.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+        options.write.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -91,7 +91,7 @@ class Loopback:
         self.nodes(*HOSPITALS)
 
     def serve(self) -> None:
-        """Start the server and wait until its outside door is open."""
+        """Start the server and wait until its outer port accepts connections."""
         self.start("server", "federate", "serve", "--folder", str(self.federation.path), "--bind", "127.0.0.1")
         host, port = self.federation.address.split(":")
         deadline = time.monotonic() + 60
@@ -114,8 +114,8 @@ class Loopback:
 
     def join(self, name: str, data: Path) -> SiteFolder:
         """A hospital that has used its kit; its node is not started."""
-        made, target = self.invite(name), self.folder / "sites" / name
-        return SiteFolder.create(target, kits.read(made), made, preflight(name, data, None, self.folder))
+        invitation, target = self.invite(name), self.folder / "sites" / name
+        return SiteFolder.create(target, kits.read(invitation), invitation, preflight(name, data, None, self.folder))
 
     def nodes(self, *names: str) -> None:
         """Start hospitals' nodes and wait until they are connected."""

@@ -1,4 +1,4 @@
-"""The transcript in ``docs/tutorials/between-hospitals.md``, by doing it: ``python -m benchmarks.transcript DATA DOCS``.
+"""Make ``docs/tutorials/between-hospitals.md`` by doing it: ``python -m benchmarks.transcript DATA DOCS``.
 
 One server, three hospitals with a third of the CTU-UHB records each, an application with the federation page; processes
 of their own over TLS. A hospital and the server are killed on the way; the candidate is promoted and rolled back.
@@ -42,8 +42,8 @@ class Stage:
         self.lines: list[str] = []
         self.background: dict[str, subprocess.Popen[bytes]] = {}
         home = {"FETAL_HEALTH_HOME": "operator", "FETAL_HEALTH_FEDERATION": "federation", "COLUMNS": "120"}
-        kept = {k: v for k, v in os.environ.items() if k not in {"DATABASE_URL", "FETAL_HEALTH_DATA"}}
-        self.environment = {**kept, **home, "PATH": f"{BIN.parent}:{os.environ['PATH']}"}
+        inherited = {k: v for k, v in os.environ.items() if k not in {"DATABASE_URL", "FETAL_HEALTH_DATA"}}
+        self.environment = {**inherited, **home, "PATH": f"{BIN.parent}:{os.environ['PATH']}"}
 
     def words(self, text: str) -> None:
         """A paragraph."""
@@ -224,7 +224,7 @@ def play(stage: Stage, page: Any, port: int) -> None:
     until(lambda: read_status(run).state == "dead")
     page.reload()
     before = rounds(run)
-    page.get_by_role("button", name="Go on from the last whole round").click()
+    page.get_by_role("button", name="Continue from the last complete round").click()
     until(lambda: rounds(run) >= before + 8)
     stage.do(f"grep -v ' round ' operator/runs/{run.name}/log.txt")
     page.goto(f"{base}/federation/runs/{run.name}")
@@ -239,7 +239,8 @@ def play(stage: Stage, page: Any, port: int) -> None:
     page.goto(f"{base}/federation")
     page.screenshot(path=str(stage.images / "federation-rolled-back.png"), full_page=True)
     stage.words(
-        "The application takes both up without a restart.\n\n![In service over time](../images/federation-rolled-back.png)"
+        "The application takes both up without a restart.\n\n"
+        "![In service over time](../images/federation-rolled-back.png)"
     )
     stage.words("## 6. What is on record\n\nAt the hospital, and at the server: logs that cannot be changed unnoticed.")
     stage.do(f"fetal-health federate log {WARDS[2]} | grep -v ' message:' | tail -12", keep=14)
@@ -252,7 +253,8 @@ HEAD = """\
 
 Made by `python -m benchmarks.transcript DATA docs`: every line was run, by separate processes over TLS on one machine,
 in {minutes:.0f} minutes. The wards hold a third of the CTU-UHB records each (public data, development portion); a real
-federation would have one machine a ward. Research prototype, not a medical device. How to set one up: [Invite a hospital](../how-to/invite-a-hospital.md).
+federation would have one machine a ward. Research prototype, not a medical device.
+How to set one up: [Invite a hospital](../how-to/invite-a-hospital.md).
 """
 
 

@@ -79,7 +79,7 @@ def rest() -> str:
         "Its OpenAPI document is `/api/v1/openapi.json`.",
         "Requests carry `Authorization: Bearer TOKEN`; a token is made on the page *Account*.",
         "Errors follow RFC 9457 (`application/problem+json`).",
-        "A `POST` that creates something may carry an `Idempotency-Key`: the same request with the same key is done once.",
+        "A `POST` that creates something may carry an `Idempotency-Key`: a repeat with the same key is done once.",
         "Probes need no token: `/health/live`, `/health/ready` (database and bundle) and `/metrics` (Prometheus).",
         "",
         "| route | meaning |",

@@ -1,4 +1,4 @@
 """The science of Fetal-Health: signals, images, growth, fusion, calibration, bundles and data sets.
 
-Nothing here knows of the web, of a database or of Flower.
+Nothing here imports the web application, a database or Flower.
 """

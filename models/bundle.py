@@ -1,8 +1,8 @@
-"""A bundle: a versioned, hashed set of model files. Load, verify, save.
+"""A bundle: a versioned, hashed set of model files. This module loads, verifies and saves bundles.
 
-Trees are UBJSON, the network ONNX (and safetensors for further training), the rest JSON. No pickle.
-A bundle is written into a temporary folder and renamed when it is whole, so a half-written one is
-never found under its name; every file is compared with the manifest's SHA-256 at load.
+Trees are stored as UBJSON, the network as ONNX (and as safetensors for further training), the rest as JSON. There is no
+pickle. A bundle is written into a temporary folder, which is renamed when it is complete: an incomplete bundle never
+stands under its final name. Each file is compared with the SHA-256 of the manifest when the bundle is loaded.
 """
 
 import json
@@ -17,12 +17,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import xgboost
 from numpy.typing import NDArray
 
 from models.ctg.acidaemia import TARGETS, AcidaemiaModel
 from models.ctg.calibration import Calibration
 from models.ctg.pattern import VIEWS, Decision, PatternModel, View
+from models.ctg.trees_library import xgboost
 from models.drift import Reference
 from models.errors import BundleError
 from models.fusion.held_out_births import PairedFusion
@@ -38,7 +38,7 @@ ACIDAEMIA_SETTINGS = "acidaemia.json"
 
 
 def acidaemia_file(target: str) -> str:
-    """Name of the trees of one target of the acidaemia model."""
+    """Name of the file with the trees of one target of the acidaemia model."""
     return f"acidaemia_{target}.ubj"
 
 
@@ -47,14 +47,14 @@ ACIDAEMIA_FILES = (ACIDAEMIA_SETTINGS, *(acidaemia_file(target.name) for target 
 
 @dataclass(frozen=True)
 class FusionSettings:
-    """What fusion needs from the training.
+    """The statistics of the training that fusion needs.
 
     Attributes
     ----------
     prior : float
-        Share of pathological rows in the calibration set: distress when no CTG can be assessed.
+        Share of pathological rows in the calibration set: the probability of distress when no CTG can be assessed.
     distress_logit_sd : float
-        Spread of the out-of-fold log-odds over the calibration rows.
+        Standard deviation of the out-of-fold log-odds over the calibration rows.
     cuts : dict of view to (float, float)
         Raised and high: 80 % and 95 % out-of-fold specificity.
     """
@@ -64,19 +64,19 @@ class FusionSettings:
     cuts: dict[View, tuple[float, float]]
 
     def as_dict(self) -> dict[str, Any]:
-        """For JSON."""
+        """The settings as the bundle stores them, in JSON types."""
         return asdict(self)
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> "FusionSettings":
-        """Inverse of `as_dict`."""
+        """Read the settings from what `as_dict` gives."""
         cuts: dict[View, tuple[float, float]] = {view: tuple(values["cuts"][view]) for view in VIEWS}
         return cls(float(values["prior"]), float(values["distress_logit_sd"]), cuts)
 
 
 @dataclass(frozen=True)
 class Acidaemia:
-    """The acidaemia model as shipped, with what fusion needs of it.
+    """The acidaemia model of a bundle, with the statistics of its training that fusion needs.
 
     Attributes
     ----------
@@ -86,13 +86,13 @@ class Acidaemia:
     prior : float
         Share of records with a pH at or below 7.15 in the calibration set.
     logit_sd : float
-        Spread of the out-of-fold log-odds of that target.
+        Standard deviation of the out-of-fold log-odds of that target.
     training_range : (ndarray, ndarray)
         Lowest and highest of the sites' 0.5th and 99.5th centiles of each feature.
     fusion : PairedFusion
-        What births with a trace, a weight and a pH taught.
+        The rule of fusion learned from births that have a trace, a weight and a pH.
     reference : Reference or None
-        What the features looked like in training, for drift.
+        Distribution of the features in training, to detect drift.
     """
 
     models: dict[str, AcidaemiaModel]
@@ -105,7 +105,7 @@ class Acidaemia:
 
 
 class Bundle:
-    """A verified bundle on disk; models are loaded when first used.
+    """A verified bundle on disk. Each model is loaded when it is first used.
 
     Parameters
     ----------
@@ -131,7 +131,7 @@ class Bundle:
         for name, expected in self.manifest["files"].items():
             path = folder / name
             if not path.is_file() and name in ACIDAEMIA_FILES:
-                continue  # its terms may forbid its use: the bundle works without it
+                continue  # its licence may forbid its use; the bundle works without it
             if not path.is_file():
                 raise BundleError(f"{folder.name}: {name} is missing")
             if file_hash(path) != expected:
@@ -153,7 +153,7 @@ class Bundle:
 
     @cached_property
     def pattern(self) -> dict[View, PatternModel]:
-        """The pattern model of each view."""
+        """The pattern model of each view, loaded."""
         models = {}
         for view in VIEWS:
             settings = self._ctg[view]
@@ -166,7 +166,7 @@ class Bundle:
 
     @cached_property
     def acidaemia(self) -> Acidaemia | None:
-        """The acidaemia model; None where the bundle was made, or is used, without it."""
+        """The acidaemia model; None when its files are not in the bundle."""
         if not set(ACIDAEMIA_FILES) <= set(self.present_files):
             return None
         try:
@@ -180,20 +180,20 @@ class Bundle:
             }
             low, high = settings["training_range"]
             return Acidaemia(
-                models,
-                {name: (float(pair[0]), float(pair[1])) for name, pair in settings["cuts"].items()},
-                float(settings["prior"]),
-                float(settings["logit_sd"]),
-                (np.array(low), np.array(high)),
-                PairedFusion.from_dict(settings.get("fusion")),
-                Reference.from_dict(settings.get("reference")),
+                models=models,
+                cuts={name: (float(pair[0]), float(pair[1])) for name, pair in settings["cuts"].items()},
+                prior=float(settings["prior"]),
+                logit_sd=float(settings["logit_sd"]),
+                training_range=(np.array(low), np.array(high)),
+                fusion=PairedFusion.from_dict(settings.get("fusion")),
+                reference=Reference.from_dict(settings.get("reference")),
             )
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise BundleError(f"{self.folder.name}: {ACIDAEMIA_SETTINGS} cannot be read ({error})") from None
 
     @cached_property
     def segmenter(self) -> Segmenter:
-        """The head segmenter."""
+        """The head segmenter, loaded."""
         return Segmenter(self.folder / SEGMENTER)
 
     @cached_property
@@ -204,12 +204,12 @@ class Bundle:
 
     @cached_property
     def reference(self) -> Reference | None:
-        """What the pattern model's features looked like in training; None in a bundle made before it was kept."""
+        """Distribution of the pattern model's features in training; None in bundles of earlier versions."""
         return Reference.from_dict(self._ctg.get("reference"))
 
     @property
     def present_files(self) -> list[str]:
-        """Files of the manifest that are here: all, or all but the acidaemia model's."""
+        """Files of the manifest that are in the folder. Only files of the acidaemia model can be absent."""
         return [name for name in self.manifest["files"] if (self.folder / name).exists()]
 
     @cached_property
@@ -219,27 +219,27 @@ class Bundle:
 
     @property
     def synthetic(self) -> bool:
-        """True when trained on generated data: not for any statement about patients."""
+        """True when the models were trained on generated data: they allow no statement about patients."""
         return bool(self.manifest["synthetic"])
 
     def trained_on(self, hashes: set[str]) -> bool:
-        """True when any of these file hashes is among the training inputs."""
-        known = {entry["sha256"] for data in self.manifest["data"] for entry in data["files"]}
-        return bool(known & hashes)
+        """True when any of these SHA-256 hashes is that of a file that the models were trained on."""
+        training_files = {entry["sha256"] for data in self.manifest["data"] for entry in data["files"]}
+        return bool(training_files & hashes)
 
     def warm(self) -> "Bundle":
-        """Load all models now."""
+        """Load all models now and return the bundle."""
         _ = self.pattern, self.acidaemia, self.segmenter
         return self
 
 
 def manifest_identifier(manifest: Mapping[str, Any]) -> str:
-    """First 12 hexadecimal digits of the SHA-256 of the canonical manifest."""
+    """The bundle's identifier: the first 12 hexadecimal digits of the SHA-256 of the canonical manifest."""
     return sha256(json.dumps(manifest, sort_keys=True, separators=(",", ":")).encode()).hexdigest()[:12]
 
 
 def file_hash(path: Path) -> str:
-    """SHA-256 of a file, hexadecimal."""
+    """SHA-256 of a file as hexadecimal digits."""
     digest = sha256()
     with path.open("rb") as handle:
         while block := handle.read(1 << 20):
@@ -248,14 +248,14 @@ def file_hash(path: Path) -> str:
 
 
 def save(folder: Path, contents: Mapping[str, bytes], manifest: Mapping[str, Any]) -> Bundle:
-    """Write a bundle as a whole: into a temporary folder beside `folder`, then renamed.
+    """Write a bundle into a temporary folder beside `folder`, and rename that folder when it is complete.
 
     Parameters
     ----------
     folder : Path
         Must not exist.
     contents : mapping of str to bytes
-        Every file but the manifest.
+        All files except the manifest, by name.
     manifest : mapping
         Without ``format`` and ``files``, which are added here.
 
@@ -279,5 +279,5 @@ def save(folder: Path, contents: Mapping[str, bytes], manifest: Mapping[str, Any
 
 
 def shipped() -> Path:
-    """Folder of the bundle that comes with the package."""
+    """Folder of the bundle that is part of the package."""
     return Path(str(files("models.pretrained")))

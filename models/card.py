@@ -3,6 +3,8 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+# `models/pretrained/MODEL_CARD.md` must equal what `model_card` writes (a test compares them). Therefore the texts of
+# the card change only together with the shipped bundle.
 CITATIONS = {
     "UCI Cardiotocography": (
         "Campos D, Bernardes J. Cardiotocography. UCI Machine Learning Repository 2000. doi:10.24432/C51S4N; "
@@ -73,12 +75,12 @@ def _limits(manifest: Mapping[str, Any]) -> str:
 
 def _lineage(lineage: Mapping[str, Any]) -> list[str]:
     rounds = ", ".join(f"{name} {count}" for name, count in lineage["rounds"].items())
-    made = f"Run `{lineage['run']}`; plan and code approved as `{lineage['bundle'][:12]}`"
-    return ["## Lineage", "", f"{made} (code `{lineage['code'][:12]}`); rounds: {rounds}.", ""]
+    approved = f"Run `{lineage['run']}`; plan and code approved as `{lineage['bundle'][:12]}`"
+    return ["## Lineage", "", f"{approved} (code `{lineage['code'][:12]}`); rounds: {rounds}.", ""]
 
 
 def _cell(value: Any) -> str:
-    """A figure of a site; a comparison with its interval."""
+    """A figure of a site as text; a comparison is shown with its 95 % interval."""
     if isinstance(value, Mapping) and "observed" in value:
         return f"{value['observed']} of {value['expected']} expected (z {value['z']:+.1f})"
     if isinstance(value, Mapping):
@@ -88,7 +90,7 @@ def _cell(value: Any) -> str:
 
 
 def model_card(manifest: Mapping[str, Any]) -> str:
-    """Markdown: what it is, data, figures, sites, limits."""
+    """The model card of a bundle as Markdown: training, data, figures, sites, lineage and limits."""
     lines = [f"# Model card: {manifest['name']}", ""]
     if manifest["synthetic"]:
         lines += ["**Trained on synthetic data: for trying the machinery, evidence of nothing.**", ""]
@@ -143,7 +145,7 @@ def model_card(manifest: Mapping[str, Any]) -> str:
 
 
 def licence(manifest: Mapping[str, Any], names: Iterable[str]) -> str:
-    """Sources and terms, file by file."""
+    """The licence file of a bundle: source and terms of each of the named files."""
     sources = {entry["modality"]: entry for entry in manifest["data"]}
     lines = ["Terms of the files in this bundle. The code that made them is Apache-2.0.", ""]
     for name in names:

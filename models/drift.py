@@ -1,7 +1,7 @@
-"""Drift: how far what comes in now lies from what a model learned from, feature by feature.
+"""Drift: how far the features of new inputs differ from those of the training data, one feature at a time.
 
-Everything is counted in the same bins: below the training range, ten equal bins over it, above it, missing. Counts add
-over sites, so a federation makes the reference without moving a row.
+All values are counted in the same 13 bins: below the training range, ten equal bins over it, above it, and missing.
+The counts of several sites can be added, so a federation builds the reference without moving a row.
 """
 
 from collections.abc import Mapping
@@ -10,18 +10,18 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import chi2
+from scipy.special import gammaincinv
 
 Array = NDArray[np.float64]
 Counts = NDArray[np.int64]
 INNER = 10
 BINS = INNER + 3
-# The usual reading of the population stability index (Siddiqi N. Credit Risk Scorecards, 2006).
+# The usual alarm limit of the population stability index (Siddiqi N. Credit Risk Scorecards, 2006).
 PSI_ALARM = 0.25
 
 
 def binned(values: Array, low: Array, high: Array) -> Counts:
-    """Counts of each column, shape (columns, `BINS`): below, ten inner bins, above, missing.
+    """Count the values of each column in its bins.
 
     Parameters
     ----------
@@ -29,27 +29,43 @@ def binned(values: Array, low: Array, high: Array) -> Counts:
         NaN is missing.
     low, high : ndarray, shape (columns,)
         The training range.
+
+    Returns
+    -------
+    ndarray of int64, shape (columns, `BINS`)
+        Below the range, ten bins over it, above it, missing.
     """
     counts = np.zeros((values.shape[1], BINS), dtype=np.int64)
     for column in range(values.shape[1]):
-        one = values[:, column]
-        known = one[np.isfinite(one)]
+        present = values[np.isfinite(values[:, column]), column]
         edges = np.linspace(low[column], max(high[column], low[column] + 1e-9), INNER + 1)
-        inner = known[(known >= low[column]) & (known <= high[column])]
-        counts[column, 0] = int((known < low[column]).sum())
+        inner = present[(present >= low[column]) & (present <= high[column])]
+        counts[column, 0] = int((present < low[column]).sum())
         counts[column, 1 : INNER + 1] = np.histogram(inner, bins=edges)[0]
-        counts[column, INNER + 1] = int((known > high[column]).sum())
-        counts[column, INNER + 2] = len(one) - len(known)
+        counts[column, INNER + 1] = int((present > high[column]).sum())
+        counts[column, INNER + 2] = len(values) - len(present)
     return counts
 
 
-def kept_apart(counts: Counts, least: int) -> Counts:
-    """Counts in which every cell holds none or at least `least`: a smaller one is told with its neighbour's.
+def merge_small_cells(counts: Counts, least: int) -> Counts:
+    """Merge cells that hold fewer than `least` rows with a neighbour, so that no small count leaves a site.
 
-    Nothing is lost but a few that are missing (the last cell has no neighbour).
+    A small cell is added to the next one. A small cell at the upper end is added to the last cell before it that is not
+    empty. The last bin (missing values) has no neighbour: a small count of it becomes 0. The same happens to the values
+    when there are fewer than `least` of them in all.
+
+    Parameters
+    ----------
+    counts : ndarray of int64, shape (`BINS`,)
+    least : int
+
+    Returns
+    -------
+    ndarray of int64, shape (`BINS`,)
+        Each cell is 0 or at least `least`.
     """
-    made = counts.copy()
-    values = made[:-1]
+    merged = counts.copy()
+    values = merged[:-1]
     for cell in range(len(values) - 1):
         if 0 < values[cell] < least:
             values[cell + 1] += values[cell]
@@ -57,12 +73,12 @@ def kept_apart(counts: Counts, least: int) -> Counts:
     if 0 < values[-1] < least:
         values[np.flatnonzero(values[:-1])[-1:]] += values[-1]
         values[-1] = 0
-    made[-1] = counts[-1] if counts[-1] >= least else 0
-    return made
+    merged[-1] = counts[-1] if counts[-1] >= least else 0
+    return merged
 
 
 def coarse(expected: Counts, actual: Counts) -> tuple[Counts, Counts]:
-    """Both with neighbouring bins joined until each holds a tenth of what is expected; missing stays apart."""
+    """Join neighbouring bins of both until each holds a tenth of the expected values; missing values stay apart."""
     least = 0.1 * expected[:-1].sum()
     ends, reached = [], 0
     for cell in range(len(expected) - 1):
@@ -70,13 +86,16 @@ def coarse(expected: Counts, actual: Counts) -> tuple[Counts, Counts]:
         if reached >= least:
             ends.append(cell + 1)
             reached = 0
-    starts = [0, *ends[:-1]]  # what is left at the end joins the last
+    starts = [0, *ends[:-1]]  # a remainder at the end joins the last bin
     joined = [np.array([*np.add.reduceat(counts[:-1], starts), counts[-1]]) for counts in (expected, actual)]
     return joined[0], joined[1]
 
 
 def psi(expected: Counts, actual: Counts) -> float:
-    """Population stability index over `coarse` bins; half a count stands in each, so that none is empty."""
+    """Population stability index over `coarse` bins.
+
+    Half a count is added to each bin, so that none is empty. NaN when nothing is expected.
+    """
     if expected[:-1].sum() == 0:
         return float("nan")
     e, a = ((counts + 0.5) / (counts.sum() + 0.5 * len(counts)) for counts in coarse(expected, actual))
@@ -84,20 +103,21 @@ def psi(expected: Counts, actual: Counts) -> float:
 
 
 def psi_noise(expected: Counts, n: int) -> float:
-    """The index that chance alone passes once in some thousand times with `n` rows of the expected kind.
+    """The index that `n` rows without drift exceed by chance with a probability of 0.0005.
 
-    (1 / n + 1 / N) times a chi-square with a degree less than there are bins (Yurdakul B, Naranjo J. J Risk Model Valid
-    2020;14(4)); so far out because some hundred distributions are looked at.
+    It is (1 / n + 1 / N) times the 99.95 % quantile of a chi-square distribution with one degree of freedom less than
+    there are bins (Yurdakul B, Naranjo J. J Risk Model Valid 2020;14(4)). The quantile is that high because about a
+    hundred distributions are compared at a time.
     """
     total = int(expected.sum())
     if n == 0 or expected[:-1].sum() == 0:
         return float("inf")
     degrees = len(coarse(expected, expected)[0]) - 1
-    return float((1 / n + 1 / total) * chi2.ppf(0.9995, max(degrees, 1)))
+    return float((1 / n + 1 / total) * 2 * gammaincinv(max(degrees, 1) / 2, 0.9995))
 
 
 def ks(expected: Counts, actual: Counts) -> float:
-    """Largest distance of the two cumulative shares over the bins that hold values (Kolmogorov-Smirnov)."""
+    """Largest distance between the two cumulative distributions, without the missing values (Kolmogorov-Smirnov)."""
     e, a = expected[:-1].astype(float), actual[:-1].astype(float)
     if e.sum() == 0 or a.sum() == 0:
         return float("nan")
@@ -106,7 +126,7 @@ def ks(expected: Counts, actual: Counts) -> float:
 
 @dataclass(frozen=True)
 class Reference:
-    """What a model's features looked like where it was trained.
+    """The distribution of a model's features in its training data.
 
     Attributes
     ----------
@@ -122,7 +142,7 @@ class Reference:
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any] | None) -> "Reference | None":
-        """From a bundle's JSON; None where it has none."""
+        """Read the reference from a bundle's JSON; None when the bundle has none."""
         if values is None:
             return None
         low, high = (np.array(values[key], dtype=np.float64) for key in ("low", "high"))

@@ -1,12 +1,13 @@
-"""The exception tree of the science floor.
+"""The exceptions that this project raises on purpose.
 
 ::
 
     FetalHealthError            anything this project raises on purpose
-    |-- InputError              the input is at fault; the message says what, where and what to do
+    |-- InputError              the input is wrong; the message says what, where and what to do
     |   |-- FormatError         the file is not what it claims to be, or is damaged
     |   `-- RangeError          a value lies outside what is physiologically possible
-    |-- DataSetError            a data set folder lacks what was asked of it
+    |-- DataSetError            a data set is missing, incomplete or damaged
+    |-- SchemaError             a database has a schema that this release cannot work with
     `-- BundleError             a bundle is missing, incomplete or does not match its manifest
 """
 
@@ -16,7 +17,7 @@ class FetalHealthError(Exception):
 
 
 class InputError(FetalHealthError):
-    """The input cannot be used; the message is one plain line for the person who sent it."""
+    """The input cannot be used. The message is one plain line for the person who sent it."""
 
 
 class FormatError(InputError):
@@ -29,6 +30,10 @@ class RangeError(InputError):
 
 class DataSetError(FetalHealthError):
     """A data set is absent or not in its official layout."""
+
+
+class SchemaError(FetalHealthError):
+    """A database has a schema that this release does not know, or that cannot be changed without losing rows."""
 
 
 class BundleError(FetalHealthError):

@@ -1,4 +1,4 @@
-"""What the training of both networks has in common."""
+"""FedProx: the penalty that keeps local weights near the weights received from the server."""
 
 from collections.abc import Iterable
 
@@ -7,6 +7,6 @@ from torch import Tensor
 
 
 def proximal_penalty(parameters: Iterable[Tensor], received: Iterable[Tensor], mu: float) -> Tensor:
-    """FedProx: mu / 2 times the squared distance from the received weights (Li T et al. MLSys 2020)."""
+    """mu / 2 times the squared distance from the received weights (Li T et al. MLSys 2020)."""
     pairs = zip(parameters, received, strict=True)
-    return mu / 2 * torch.stack([(now - then).square().sum() for now, then in pairs]).sum()
+    return mu / 2 * torch.stack([(local - start).square().sum() for local, start in pairs]).sum()

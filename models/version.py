@@ -1,10 +1,10 @@
-"""The version of this code, as bundles and assessments name it."""
+"""The version of this code, which bundles and assessments record. It is stated in `pyproject.toml` only."""
 
 from importlib.metadata import PackageNotFoundError, version
 
 
 def code_version() -> str:
-    """The installed version, or ``"unknown"`` when run from a tree that is not installed."""
+    """The version of the installed package, or ``"unknown"`` when the code runs without being installed."""
     try:
         return version("fetal-health")
     except PackageNotFoundError:

@@ -7,11 +7,12 @@ os.environ.setdefault("FLWR_DISABLE_UPDATE_CHECK", "1")
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
-from models.bundle import Bundle, shipped
-from models.synthetic import datasets
+if TYPE_CHECKING:
+    from models.bundle import Bundle
 
 STRICT = os.environ.get("CI_STRICT") == "1"
 
@@ -37,14 +38,18 @@ def _no_sockets(request: pytest.FixtureRequest) -> Iterator[None]:
 
 
 @pytest.fixture(scope="session")
-def bundle() -> Bundle:
+def bundle() -> "Bundle":
     """The bundle that ships."""
+    from models.bundle import Bundle, shipped  # heavy: only for tests that ask for it
+
     return Bundle(shipped()).warm()
 
 
 @pytest.fixture(scope="session")
 def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Small synthetic data sets in the official layouts."""
+    from models.synthetic import datasets
+
     folder = tmp_path_factory.mktemp("data")
     datasets.write(folder, women=40, examinations=12, seed=1)
     return folder

@@ -23,11 +23,15 @@ class User:
 
     Attributes
     ----------
+    id : int or None
+        Of the account; None for the command line and the demonstration, which have no account.
+    name : str
+    role : Role
     csrf_token : str
         Empty for an API token, which needs none.
     """
 
-    id: int
+    id: int | None
     name: str
     role: Role
     csrf_token: str = ""

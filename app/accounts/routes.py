@@ -83,7 +83,7 @@ def account(request: Request, user: AnyUser, session: Database) -> Response:
     return render(request, "account.html", {"tokens": _tokens(session, user.id), "secret": None})
 
 
-def _tokens(session: Database, account_id: int) -> list[ApiToken]:
+def _tokens(session: Database, account_id: int | None) -> list[ApiToken]:
     query = select(ApiToken).where(ApiToken.account_id == account_id, ApiToken.revoked_at.is_(None))
     return list(session.scalars(query.order_by(ApiToken.id)))
 

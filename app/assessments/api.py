@@ -10,11 +10,11 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import JSONResponse, Response
 
 from app.accounts.guards import Clinician, Database
-from app.assessments import service, store
+from app.assessments import store
 from app.assessments.forms import FIELDS, FILE_FIELDS, read_request
-from app.assessments.routes import corrected, find
-from app.assessments.schemas import AssessmentAnswer, AssessmentRequest, OutlineRequest, ScaleRequest
-from app.assessments.service import Uploads
+from app.assessments.routes import assessor, find
+from app.assessments.schemas import AssessmentAnswer, AssessmentRequest, OutlineRequest, ScaleRequest, Uploads
+from app.assessments.service import Assessor, outline_of, scale_of
 from app.audit.store import record
 from app.database import unit_of_work
 from app.idempotency import Key, once
@@ -22,20 +22,20 @@ from app.idempotency import Key, once
 router = APIRouter(prefix="/api/v1")
 
 
-def answer(found: store.Assessment) -> AssessmentAnswer:
+def answer(assessment: store.Assessment) -> AssessmentAnswer:
     """A stored assessment as the API gives it."""
     return AssessmentAnswer(
-        id=found.id,
-        url=f"/assessments/{found.id}",
-        patient=found.woman.pseudonym,
-        fetus=found.fetus.label,
-        synthetic_patient=found.woman.synthetic,
-        created_at=found.created_at,
-        created_by=found.created_by,
-        signed_by=found.signed_by,
-        code_version=found.code_version,
-        input_hashes=found.input_hashes,
-        result=found.result,
+        id=assessment.id,
+        url=f"/assessments/{assessment.id}",
+        patient=assessment.woman.pseudonym,
+        fetus=assessment.fetus.label,
+        synthetic_patient=assessment.woman.synthetic,
+        created_at=assessment.created_at,
+        created_by=assessment.created_by,
+        signed_by=assessment.signed_by,
+        code_version=assessment.code_version,
+        input_hashes=assessment.input_hashes,
+        result=assessment.result,
     )
 
 
@@ -63,21 +63,16 @@ async def create_assessment(request: Request, user: Clinician, key: Key = None) 
     """Assess a CTG and/or a scan: JSON with features, or multipart with files (`ctg` and `image` may repeat)."""
     parsed, uploads = await read_request(request)
 
-    def make() -> dict[str, Any]:
+    def assess() -> dict[str, Any]:
         with unit_of_work(request.app.state.sessions) as session:
 
             def create() -> str:
-                bundle = request.app.state.bundle.get(session)
-                circumstances = request.app.state.settings.circumstances
-                made = service.create(session, bundle, parsed, uploads, user, circumstances)
-                subject = made.woman.pseudonym
-                record(session, user, "assessment.create", subject=subject, assessment=made.id, state=made.state)
-                return str(made.id)
+                return str(assessor(request, session, user).create(parsed, uploads).id)
 
             identifier, _ = once(session, user, key, _fingerprint(parsed, uploads), create)
             return answer(find(session, int(identifier))).model_dump(mode="json")
 
-    body = await run_in_threadpool(make)
+    body = await run_in_threadpool(assess)
     return JSONResponse(body, 201, {"Location": f"/api/v1/assessments/{body['id']}"})
 
 
@@ -102,13 +97,13 @@ def list_assessments(
 @router.get("/assessments/{identifier}", tags=["assessments"])
 def get_assessment(identifier: int, user: Clinician, session: Database) -> AssessmentAnswer:
     """One assessment."""
-    found = find(session, identifier)
-    record(session, user, "assessment.read", subject=found.woman.pseudonym, fold=True, assessment=identifier)
-    return answer(found)
+    assessment = find(session, identifier)
+    record(session, user, "assessment.read", subject=assessment.woman.pseudonym, fold=True, assessment=identifier)
+    return answer(assessment)
 
 
 class RepeatAnswer(BaseModel):
-    """Whether a stored assessment comes out again."""
+    """Whether a stored assessment comes out the same again, and where it differs."""
 
     same: bool
     differences: list[str]
@@ -116,10 +111,11 @@ class RepeatAnswer(BaseModel):
 
 @router.post("/assessments/{identifier}/repeat", tags=["assessments"])
 def repeat_assessment(request: Request, identifier: int, user: Clinician, session: Database) -> RepeatAnswer:
-    """Make it again from its stored inputs with the bundle that it names; nothing is stored."""
-    found = find(session, identifier)
-    lines = service.run_again(session, request.app.state.bundle.open(found.bundle), found)
-    record(session, user, "assessment.repeat", subject=found.woman.pseudonym, assessment=identifier, same=not lines)
+    """Compute it again from its stored files with the bundle that it names; no result is stored."""
+    assessment = find(session, identifier)
+    state = request.app.state
+    repeater = Assessor(session, state.bundle.open(assessment.bundle), user, state.settings.circumstances)
+    lines = repeater.repeat(assessment)
     return RepeatAnswer(same=not lines, differences=lines)
 
 
@@ -128,7 +124,8 @@ def correct_outline(
     request: Request, identifier: int, body: OutlineRequest, user: Clinician, session: Database
 ) -> AssessmentAnswer:
     """Assess again with a drawn outline of the head; the model's is kept beside it."""
-    return answer(corrected(request, user, session, identifier, service.outline_of(body, user), body.reason))
+    assessment = find(session, identifier)
+    return answer(assessor(request, session, user).correct(assessment, outline_of(body, user), body.reason))
 
 
 @router.post("/assessments/{identifier}/scale", status_code=201, tags=["assessments"])
@@ -136,5 +133,5 @@ def correct_scale(
     request: Request, identifier: int, body: ScaleRequest, user: Clinician, session: Database
 ) -> AssessmentAnswer:
     """Assess again with the scale of an image stated."""
-    changes = service.scale_of(body, find(session, identifier).scan)
-    return answer(corrected(request, user, session, identifier, changes, body.reason))
+    assessment = find(session, identifier)
+    return answer(assessor(request, session, user).correct(assessment, scale_of(body, assessment.scan), body.reason))

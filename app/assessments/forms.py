@@ -9,8 +9,7 @@ from fastapi import Request
 from pydantic import ValidationError
 from starlette.datastructures import FormData, UploadFile
 
-from app.assessments.schemas import AssessmentRequest, ScanRequest
-from app.assessments.service import Uploads
+from app.assessments.schemas import AssessmentRequest, ScanRequest, Uploads
 from app.patients.schemas import PatientRequest
 from models.errors import InputError
 
@@ -55,10 +54,11 @@ async def read_request(request: Request) -> tuple[AssessmentRequest, Uploads]:
     if kind != "multipart/form-data":
         raise InputError("send application/json or multipart/form-data")
     form = await request.form()
-    return validated(_nested(form)), Uploads(await _files(form, "ctg"), await _files(form, "image"))
+    return validated(_nested(form)), Uploads(await read_files(form, "ctg"), await read_files(form, "image"))
 
 
-async def _files(form: FormData, field: str) -> Mapping[str, bytes]:
+async def read_files(form: FormData, field: str) -> Mapping[str, bytes]:
+    """Content of the chosen files of one field, by name."""
     files: dict[str, bytes] = {}
     for entry in form.getlist(field):
         if isinstance(entry, UploadFile) and entry.filename:

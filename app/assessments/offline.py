@@ -1,4 +1,4 @@
-"""An assessment of files that is not kept: the same way through as one that is, and rolled back at its end."""
+"""An assessment that is not stored: it goes the same way as a stored one and is rolled back at its end."""
 
 from typing import Any
 
@@ -6,16 +6,15 @@ from sqlalchemy import Engine
 
 from app.accounts.guards import User
 from app.accounts.store import Role
-from app.assessments import service
-from app.assessments.schemas import AssessmentRequest
-from app.assessments.service import Uploads
+from app.assessments.schemas import AssessmentRequest, Uploads
+from app.assessments.service import Assessor
 from app.database import make_engine, migrate, session_factory
 from models.bundle import Bundle
 from models.fusion.circumstances import Circumstances
 
 
 def scratch() -> Engine:
-    """A record in memory, empty and gone with the process."""
+    """An empty database in memory that ends with the process."""
     engine = make_engine("sqlite://")
     migrate(engine)
     return engine
@@ -32,7 +31,7 @@ def assess(
         The request or a file cannot be used.
     """
     with session_factory(record)() as session:
-        user = User(0, "command line", Role.CLINICIAN)
-        result = service.create(session, bundle, request, uploads, user, circumstances).result
+        user = User(None, "command line", Role.CLINICIAN)
+        result = Assessor(session, bundle, user, circumstances).create(request, uploads).result
         session.rollback()
     return result

@@ -10,19 +10,19 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import JSONResponse, RedirectResponse, Response
 
 from app.accounts.guards import Clinician, Database, User
-from app.assessments import service, store
+from app.assessments import review as review_
+from app.assessments import store
 from app.assessments.forms import read_request
-from app.assessments.schemas import OutlineForm, ScaleRequest
-from app.assessments.view import SHAPES, context, summary
+from app.assessments.schemas import AssessmentRequest, OutlineForm, ScaleRequest, Uploads
+from app.assessments.service import Assessor, outline_of, scale_of
+from app.assessments.traces import marks_of, recording_of
+from app.assessments.view import SHAPES, context
 from app.audit.store import record
 from app.database import unit_of_work
 from app.errors import NotFoundError, Problem
 from app.pages import render
 from app.patients.schemas import DatingMethod
-from models.ctg import formats as ctg_formats
-from models.ctg.analysis import analyse
-from models.ctg.strip import thin, thumbnail_svg
-from models.ctg.summary import trace_detail
+from models.ctg.strip import thin
 from models.errors import FetalHealthError
 from models.growth.weight import WEIGHT
 from models.ultrasound import formats as image_formats
@@ -37,10 +37,16 @@ CHOICES = {
 
 def find(session: Session, identifier: int) -> store.Assessment:
     """The assessment, or 404."""
-    found = session.get(store.Assessment, identifier)
-    if found is None:
+    assessment = session.get(store.Assessment, identifier)
+    if assessment is None:
         raise NotFoundError(f"assessment {identifier}")
-    return found
+    return assessment
+
+
+def assessor(request: Request, session: Session, user: User) -> Assessor:
+    """What makes and corrects assessments for this request, with the bundle in service."""
+    state = request.app.state
+    return Assessor(session, state.bundle.get(session), user, state.settings.circumstances)
 
 
 @router.get("/")
@@ -71,19 +77,13 @@ def new(request: Request, user: Clinician, patient: Annotated[str, Query(max_len
 async def create(request: Request, user: Clinician) -> Response:
     """Assess what the form sends; a refusal shows the form again with what was typed."""
 
-    def make(parsed: Any) -> int:
+    def assess(parsed: AssessmentRequest, uploads: Uploads) -> int:
         with unit_of_work(request.app.state.sessions) as session:
-            bundle = request.app.state.bundle.get(session)
-            circumstances = request.app.state.settings.circumstances
-            made = service.create(session, bundle, parsed[0], parsed[1], user, circumstances)
-            record(
-                session, user, "assessment.create", subject=made.woman.pseudonym, assessment=made.id, state=made.state
-            )
-            return made.id
+            return assessor(request, session, user).create(parsed, uploads).id
 
     try:
-        parsed = await read_request(request)
-        identifier = await run_in_threadpool(make, parsed)
+        parsed, uploads = await read_request(request)
+        identifier = await run_in_threadpool(assess, parsed, uploads)
     except FetalHealthError as error:
         form = await request.form()
         typed = {name: value for name, value in form.items() if isinstance(value, str)}
@@ -92,79 +92,29 @@ async def create(request: Request, user: Clinician) -> Response:
     return RedirectResponse(f"/assessments/{identifier}", 303)
 
 
-@router.post("/check/ctg")
-async def check_ctg(request: Request, user: Clinician) -> Response:
-    """Duration, loss and a thumbnail of a chosen CTG; nothing is stored."""
-    form = await request.form()
-    files = {f.filename or "": await f.read() for f in form.getlist("ctg") if not isinstance(f, str)}
-    rate = str(form.get("ctg_sampling_rate_hz") or "")
-
-    def look() -> dict[str, Any]:
-        try:
-            recordings = ctg_formats.read_all(files, float(rate) if rate else None)
-        except (FetalHealthError, ValueError) as error:
-            return {"error": str(error), "svg": None, "text": None}
-        chosen = next((one for one in recordings if str(one.channel) == form.get("ctg_channel")), recordings[0])
-        analysis = analyse(chosen)
-        text = f"{chosen.source}, {chosen.duration_s / 60:.0f} min at {chosen.sampling_rate_hz:g} Hz. "
-        if len(recordings) > 1:
-            text += f"Two fetal heart rates; this is channel {chosen.channel}: choose the one to assess. "
-        return {
-            "error": analysis.quality.refusal,
-            "text": text + summary(trace_detail(analysis, chosen.stage)),
-            "svg": thumbnail_svg(chosen),
-        }
-
-    return render(request, "check.html", await run_in_threadpool(look))
-
-
-@router.post("/check/image")
-async def check_image(request: Request, user: Clinician) -> Response:
-    """Size and scale of chosen images and whether a head is found; nothing is stored."""
-    form = await request.form()
-    chosen = {f.filename or "": await f.read() for f in form.getlist("image") if not isinstance(f, str)}
-
-    def look() -> dict[str, Any]:
-        lines = []
-        try:
-            images = [image for name, content in chosen.items() for image in image_formats.read(name, content)]
-            with unit_of_work(request.app.state.sessions) as session:
-                segmenter = request.app.state.bundle.get(session).segmenter
-            for number, image in enumerate(images, start=1):
-                head = segmenter.head(image.pixels)
-                scale = f"{image.pixel_size_mm:.4g} mm a pixel" if image.pixel_size_mm else "no scale in the file"
-                found = head.refusal or "a fetal head was found"
-                lines.append(f"Image {number}: {image.width} x {image.height} pixels, {scale}, {found}.")
-        except FetalHealthError as error:
-            return {"error": str(error), "svg": None, "text": None}
-        return {"error": None if images else "no image was chosen", "text": " ".join(lines), "svg": None}
-
-    return render(request, "check.html", await run_in_threadpool(look))
-
-
 @router.get("/assessments/{identifier}")
 def show(request: Request, identifier: int, user: Clinician, session: Database) -> Response:
     """The result page."""
-    found = find(session, identifier)
-    record(session, user, "assessment.read", subject=found.woman.pseudonym, fold=True, assessment=identifier)
-    return render(request, "assessment.html", context(session, found))
+    assessment = find(session, identifier)
+    record(session, user, "assessment.read", subject=assessment.woman.pseudonym, fold=True, assessment=identifier)
+    return render(request, "assessment.html", context(session, assessment))
 
 
 @router.get("/assessments/{identifier}/trace")
 def trace(identifier: int, user: Clinician, session: Database) -> Response:
     """The trace as arrays, for the browser to draw; lost samples are null."""
-    found = find(session, identifier)
-    recording = service.recording_of(found.ctg)
-    if recording is None:
+    assessment = find(session, identifier)
+    recording, marks = recording_of(assessment.ctg), marks_of(assessment)
+    if recording is None or marks is None:
         raise NotFoundError(f"a raw trace of assessment {identifier}")
-    record(session, user, "trace.read", subject=found.woman.pseudonym, fold=True, assessment=identifier)
+    record(session, user, "trace.read", subject=assessment.woman.pseudonym, fold=True, assessment=identifier)
     seconds, heart, toco = thin(recording, 2.0)
-    detail = found.result["distress"]["detail"]
+    detail = assessment.result["distress"]["detail"]
     body = {
         "seconds": np.round(seconds, 2).tolist(),
         "fhr": _with_null(heart),
         "toco": _with_null(toco) if toco is not None else None,
-        "baseline": _with_null(analyse(recording).baseline_trace_bpm[::15]),
+        "baseline": _with_null(marks.baseline_bpm),
         "events": {kind: detail.get(kind) or [] for kind in ("accelerations", "decelerations", "contractions")},
     }
     return JSONResponse(body)
@@ -177,18 +127,18 @@ def _with_null(values: Any) -> list[float | None]:
 @router.get("/assessments/{identifier}/images/{number}")
 def image(identifier: int, number: int, user: Clinician, session: Database) -> Response:
     """One image of the scan (from 1), as stored: grey values without metadata."""
-    found = find(session, identifier)
-    files = found.scan.files if found.scan else []
+    assessment = find(session, identifier)
+    files = assessment.scan.files if assessment.scan else []
     if not 1 <= number <= len(files):
         raise NotFoundError(f"image {number} of assessment {identifier}")
-    record(session, user, "image.read", subject=found.woman.pseudonym, fold=True, assessment=identifier)
+    record(session, user, "image.read", subject=assessment.woman.pseudonym, fold=True, assessment=identifier)
     pixels = image_formats.pictures.read(files[number - 1].name, files[number - 1].content)
     return Response(image_formats.as_png(UltrasoundImage(pixels)), media_type="image/png")
 
 
-def _changed(session: Session, user: User, found: store.Assessment, action: str, **detail: Any) -> Response:
-    record(session, user, action, subject=found.woman.pseudonym, assessment=found.id, **detail)
-    return RedirectResponse(f"/assessments/{found.id}", 303)
+def _changed(session: Session, user: User, assessment: store.Assessment, action: str, **detail: Any) -> Response:
+    record(session, user, action, subject=assessment.woman.pseudonym, assessment=assessment.id, **detail)
+    return RedirectResponse(f"/assessments/{assessment.id}", 303)
 
 
 @router.post("/assessments/{identifier}/review")
@@ -201,17 +151,17 @@ def review(
     text: Annotated[str, Form(max_length=4000)] = "",
 ) -> Response:
     """Agree, disagree with a reason, or cannot tell."""
-    found = find(session, identifier)
-    service.review(session, found, verdict, reason, text, user)
-    return _changed(session, user, found, "assessment.review", verdict=verdict)
+    assessment = find(session, identifier)
+    review_.review(session, assessment, verdict, reason, text, user)
+    return _changed(session, user, assessment, "assessment.review", verdict=verdict)
 
 
 @router.post("/assessments/{identifier}/sign")
 def sign(identifier: int, user: Clinician, session: Database) -> Response:
     """Sign off."""
-    found = find(session, identifier)
-    service.sign(session, found, user)
-    return _changed(session, user, found, "assessment.sign")
+    assessment = find(session, identifier)
+    review_.sign(session, assessment, user)
+    return _changed(session, user, assessment, "assessment.sign")
 
 
 @router.post("/assessments/{identifier}/notes")
@@ -219,29 +169,16 @@ def add_note(
     identifier: int, user: Clinician, session: Database, text: Annotated[str, Form(max_length=4000)] = ""
 ) -> Response:
     """Add a note."""
-    found = find(session, identifier)
-    service.note(session, found, text, user)
-    return _changed(session, user, found, "assessment.note")
-
-
-def corrected(
-    request: Request, user: User, session: Session, identifier: int, changes: dict[str, Any], reason: str
-) -> store.Assessment:
-    """The new assessment that a correction makes, with its audit row; for pages and API."""
-    bundle, circumstances = request.app.state.bundle.get(session), request.app.state.settings.circumstances
-    made = service.correct(session, bundle, find(session, identifier), changes, reason, user, circumstances)
-    subject, changed = made.woman.pseudonym, sorted(changes)
-    record(
-        session, user, "assessment.correct", subject=subject, assessment=made.id, replaces=identifier, changed=changed
-    )
-    return made
+    assessment = find(session, identifier)
+    review_.note(session, assessment, text, user)
+    return _changed(session, user, assessment, "assessment.note")
 
 
 def _corrected(
     request: Request, user: User, session: Session, identifier: int, changes: dict[str, Any], reason: str
 ) -> Response:
-    made = corrected(request, user, session, identifier, changes, reason)
-    return RedirectResponse(f"/assessments/{made.id}", 303)
+    assessment = assessor(request, session, user).correct(find(session, identifier), changes, reason)
+    return RedirectResponse(f"/assessments/{assessment.id}", 303)
 
 
 @router.post("/assessments/{identifier}/head-circumference")
@@ -266,7 +203,7 @@ def correct_outline(
     request: Request, identifier: int, user: Clinician, session: Database, form: Annotated[OutlineForm, Form()]
 ) -> Response:
     """Replace the model's outline by a drawn one; both are kept."""
-    return _corrected(request, user, session, identifier, service.outline_of(form, user), form.reason)
+    return _corrected(request, user, session, identifier, outline_of(form, user), form.reason)
 
 
 @router.post("/assessments/{identifier}/scale")
@@ -286,5 +223,5 @@ def correct_scale(
         stated = ScaleRequest.model_validate({"image": image, "reason": reason, **values})
     except ValidationError as error:
         raise Problem(422, f"scale: {error.errors()[0]['msg']}") from None
-    changes = service.scale_of(stated, find(session, identifier).scan)
+    changes = scale_of(stated, find(session, identifier).scan)
     return _corrected(request, user, session, identifier, changes, reason)

@@ -13,10 +13,11 @@ from sqlalchemy.orm import Session
 
 from app.assessments.schemas import ScanRequest
 from app.assessments.store import Assessment
-from app.patients.store import Examination, Pregnancy, StoredFile
+from app.patients.store import Examination, StoredFile
+from app.recent import Recent
 from models.bundle import Bundle
 from models.errors import FetalHealthError, InputError
-from models.fusion.growth import measured
+from models.fusion.growth import SCALE_UNKNOWN, measure_scan
 from models.fusion.inputs import Outline, ScanImage, ScanInput
 from models.growth.assessment import AGE_SD_DAYS, Age, Visit
 from models.growth.dating import by_scan
@@ -24,17 +25,28 @@ from models.growth.delphi import INDICES, Dopplers
 from models.growth.measures import RANGES
 from models.growth.weight import INTERGROWTH_2020
 from models.ultrasound import formats
+from models.ultrasound.biometry import HeadEllipse
 from models.ultrasound.ellipse import Ellipse
 from models.ultrasound.formats import MAX_IMAGES, pictures
+from models.ultrasound.gate import Traits
 from models.ultrasound.image import Scale, UltrasoundImage
+from models.version import code_version
 
-# How an image is scaled is kept beside it, not in the request's words.
-NOT_KEPT = {"performed_at", "gestational_age", "pixel_size_mm", "calliper", "frame"}
+# The scale of an image is stored beside it, not in the words of the request.
+NOT_STORED = {"performed_at", "gestational_age", "pixel_size_mm", "calliper", "frame"}
+Heads = tuple[HeadEllipse, ...]
+# Only for an assessment that follows the check of the same images; a head takes far less than the kilobyte assumed.
+_recent: Recent[HeadEllipse] = Recent(max_count=64, max_bytes=64 * 1024, size_of=lambda head: 1024)
+
+
+def forget() -> None:
+    """Empty the memory of recent heads, as a restart does."""
+    _recent.clear()
 
 
 def parameters_of(request: ScanRequest) -> dict[str, Any]:
-    """What is kept of a scan request beside its images."""
-    return request.model_dump(mode="json", exclude=NOT_KEPT, exclude_none=True)
+    """What is stored of a scan request beside its images."""
+    return request.model_dump(mode="json", exclude=NOT_STORED, exclude_none=True)
 
 
 def entered(request: ScanRequest, files: Mapping[str, bytes]) -> tuple[list[StoredFile], list[dict[str, Any]]]:
@@ -70,10 +82,51 @@ def images_of(examination: Examination) -> list[UltrasoundImage]:
     ]
 
 
-def scan_input_of(session: Session, bundle: Bundle, examination: Examination) -> ScanInput:
+def head_of(bundle: Bundle, image: UltrasoundImage, *, afresh: bool = False) -> HeadEllipse:
+    """The head in an image, or what was found in the same pixels with the same bundle a moment ago.
+
+    Parameters
+    ----------
+    afresh : bool
+        Segment the image in any case.
+    """
+    if afresh:
+        return bundle.segmenter.head(image.pixels)
+    key = (sha256(image.pixels.tobytes()).hexdigest(), image.pixels.shape, bundle.identifier)
+    return _recent.get(key, lambda: bundle.segmenter.head(image.pixels))
+
+
+def heads_of(bundle: Bundle, examination: Examination, *, afresh: bool = False) -> Heads:
+    """The head in each image of a scan."""
+    return tuple(head_of(bundle, image, afresh=afresh) for image in images_of(examination))
+
+
+def stored_heads(assessment: Assessment, bundle: Bundle) -> Heads | None:
+    """The heads that an earlier assessment found in its images; None where they must be found again.
+
+    That is so where the bundle or the version of the code differ.
+    """
+    lines = assessment.result["growth"]["detail"].get("images", [])
+    same = (assessment.bundle, assessment.code_version) == (bundle.identifier, code_version())
+    if not same or assessment.scan is None or len(lines) != len(assessment.scan.files):
+        return None
+    return tuple(_stored_head(line) for line in lines)
+
+
+def _stored_head(line: Mapping[str, Any]) -> HeadEllipse:
+    """A head from one line of a result's images; a missing scale is no refusal of the head itself."""
+    ellipse, traits, refusal = line.get("ellipse"), line.get("traits"), line["refusal"]
+    return HeadEllipse(
+        ellipse=Ellipse(**ellipse) if ellipse else None,
+        traits=Traits(**traits) if traits else None,
+        refusal=None if refusal == SCALE_UNKNOWN else refusal,
+    )
+
+
+def scan_input_of(session: Session, examination: Examination, heads: Heads) -> ScanInput:
     """Images with the heads found in them, what was typed and corrected, and the earlier visits."""
     parameters = examination.parameters
-    images = tuple(ScanImage(image, bundle.segmenter.head(image.pixels)) for image in images_of(examination))
+    images = tuple(ScanImage(image, head) for image, head in zip(images_of(examination), heads, strict=True))
     age = None
     if examination.gestational_age_days is not None:
         derived = tuple(parameters.get("age_derived_from", ()))
@@ -118,7 +171,7 @@ def _visits_before(session: Session, examination: Examination) -> tuple[Visit, .
     return tuple(last.values())
 
 
-def date_by(session: Session, bundle: Bundle, pregnancy: Pregnancy, examination: Examination) -> None:
+def date_by(session: Session, bundle: Bundle, examination: Examination, heads: Heads) -> None:
     """Date the pregnancy by this scan's head (and femur) and lock the date.
 
     Raises
@@ -126,12 +179,14 @@ def date_by(session: Session, bundle: Bundle, pregnancy: Pregnancy, examination:
     FetalHealthError
         The pregnancy is dated already, or the scan gives no head circumference.
     """
+    pregnancy = examination.fetus.pregnancy
     if pregnancy.due_date is not None or examination.gestational_age_days is not None:
         raise FetalHealthError("an age is known already; a scan dates only a pregnancy without one")
-    scan, notes = scan_input_of(session, bundle, examination), dict[str, Any]()
-    values = {name: one.value for name, one in measured(bundle, scan, notes, []).items()}
+    measurements = measure_scan(bundle, scan_input_of(session, examination, heads))
+    values = {name: measure.value for name, measure in measurements.measures.items()}
     if not values:
-        raise InputError(f"the scan cannot date the pregnancy: {notes.get('refusal', 'no head circumference')}")
+        reason = measurements.refusal or "no head circumference"
+        raise InputError(f"the scan cannot date the pregnancy: {reason}")
     dating = by_scan(values, examination.performed_at.date())
     pregnancy.due_date, pregnancy.dating_method = dating.due_date, dating.method
     examination.gestational_age_days = round(dating.age_days)

@@ -1,5 +1,7 @@
 """What a caller sends for an assessment, and what comes back."""
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
@@ -9,6 +11,7 @@ from app.patients.schemas import PatientRequest
 from models.growth.delphi import Flow
 from models.growth.measures import RANGES
 
+Files = Mapping[str, bytes]
 Stage = Literal["labour", "antepartum", "unknown"]
 WeightStandard = Literal["intergrowth-2020", "intergrowth-2017", "who-2017", "hadlock-1991", "fmf-2018"]
 
@@ -127,6 +130,14 @@ class ScaleRequest(BaseModel):
     pixel_size_mm: float | None = None
     calliper: tuple[float, float, float, float, float] | None = None
     reason: str = Field(min_length=1, max_length=400)
+
+
+@dataclass(frozen=True)
+class Uploads:
+    """Files of one request, by kind and name."""
+
+    ctg: Files
+    image: Files
 
 
 class AssessmentRequest(BaseModel):

@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import JSON, Float, ForeignKey, String, Text, case, select
-from sqlalchemy.orm import Mapped, Session, mapped_column, relationship
+from sqlalchemy.orm import Mapped, Session, mapped_column, relationship, selectinload
 
 from app.database import Base
 from app.patients.store import Examination, Fetus, Pregnancy, Woman
@@ -51,7 +51,7 @@ class Assessment(Base):
 
     @property
     def woman(self) -> Woman:
-        """Whose it is."""
+        """The woman who carries this fetus."""
         return self.fetus.pregnancy.woman
 
 
@@ -83,6 +83,10 @@ class Note(Base):
     assessment: Mapped[Assessment] = relationship(back_populates="notes")
 
 
+# What a row of a list shows beside the assessment itself: read for all rows at once.
+ROW = (selectinload(Assessment.ctg), selectinload(Assessment.scan), selectinload(Assessment.reviews))
+
+
 def worklist(
     session: Session, *, state: str = "", search: str = "", mine: str = "", limit: int = 100
 ) -> list[Assessment]:
@@ -103,6 +107,7 @@ def worklist(
             Assessment.created_at.desc(),
         )
         .limit(limit)
+        .options(*ROW)
     )
     if state:
         query = query.where(Assessment.state == state)
@@ -121,6 +126,7 @@ def of_woman(session: Session, woman: Woman) -> list[Assessment]:
         .join(Fetus.pregnancy)
         .where(Pregnancy.woman_id == woman.id)
         .order_by(Assessment.created_at.desc(), Assessment.id.desc())
+        .options(*ROW)
     )
     return list(session.scalars(query))
 
@@ -128,3 +134,11 @@ def of_woman(session: Session, woman: Woman) -> list[Assessment]:
 def superseded_by(session: Session, assessment: Assessment) -> Assessment | None:
     """The correction that replaces this assessment, if any."""
     return session.scalar(select(Assessment).where(Assessment.supersedes_id == assessment.id))
+
+
+def replaced_of_fetus(session: Session, fetus_id: int) -> set[int]:
+    """Return the identifiers of the assessments of a fetus that a correction has replaced."""
+    query = select(Assessment.supersedes_id).where(
+        Assessment.fetus_id == fetus_id, Assessment.supersedes_id.is_not(None)
+    )
+    return {identifier for identifier in session.scalars(query) if identifier is not None}

@@ -6,10 +6,10 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from app.assessments.drawing import VisitPoint, growth_svg, lead_time_svg
-from app.assessments.service import DISAGREE_REASONS, recording_of
+from app.assessments.review import DISAGREE_REASONS
 from app.assessments.store import Assessment, of_woman, superseded_by
+from app.assessments.traces import marks_of, recording_of
 from app.monitoring.store import outcome_of
-from models.ctg.analysis import analyse
 from models.ctg.features import DESIGN
 from models.ctg.strip import strip_svg
 from models.ctg.trace_features import TRACE_FEATURES
@@ -59,16 +59,28 @@ def events(ctg: dict[str, Any]) -> list[dict[str, Any]]:
     return sorted(rows, key=lambda row: row["start_s"])
 
 
-def charts(session: Session, assessment: Assessment) -> list[dict[str, str]]:
-    """A growth chart for every measure judged at this visit, with every visit of this fetus on it."""
+def charts(
+    session: Session, assessment: Assessment, visits: Sequence[Assessment] | None = None
+) -> list[dict[str, str]]:
+    """A growth chart for every measure judged at this visit, with every visit of this fetus on it.
+
+    Parameters
+    ----------
+    visits : sequence of Assessment or None
+        All assessments of the woman, newest first; None: they are read.
+    """
     growth = assessment.result["growth"]["detail"].get("growth")
     sizes = sizes_of(growth)
+    if not sizes:
+        return []
     points: dict[str, dict[int, VisitPoint]] = {}
-    for other in of_woman(session, assessment.woman):
+    visits = of_woman(session, assessment.woman) if visits is None else visits
+    replaced = {visit.supersedes_id for visit in visits}
+    for other in visits:
         current = other.id == assessment.id
         if other.fetus_id != assessment.fetus_id or other.scan_id is None:
             continue
-        if not current and superseded_by(session, other) is not None:
+        if not current and other.id in replaced:
             continue
         later = other.result["growth"]["detail"].get("growth")
         for size in sizes_of(later):
@@ -99,9 +111,9 @@ def context(session: Session, assessment: Assessment) -> dict[str, Any]:
     result = assessment.result
     trace = None
     try:
-        recording = recording_of(assessment.ctg)
-        if recording is not None:
-            trace = strip_svg(recording, analyse(recording))
+        recording, marks = recording_of(assessment.ctg), marks_of(assessment)
+        if recording is not None and marks is not None:
+            trace = strip_svg(recording, marks)
     except InputError:  # stored before a reader became stricter; the numbers stay
         pass
     return {
@@ -147,9 +159,10 @@ def _lead_time(detail: dict[str, Any]) -> str | None:
 def bars(reasons: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     """Signed bars: x and width in percent of a line whose middle is 50."""
     largest = max([abs(reason["log_odds"]) for reason in reasons] + [0.5])
-    made = []
+    drawn = []
     for reason in reasons:
         width = 48 * abs(reason["log_odds"]) / largest
         raises = reason["log_odds"] > 0
-        made.append({**reason, "x": round(50 if raises else 50 - width, 1), "width": round(width, 1), "raises": raises})
-    return made
+        x = round(50 if raises else 50 - width, 1)
+        drawn.append({**reason, "x": x, "width": round(width, 1), "raises": raises})
+    return drawn

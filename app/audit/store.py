@@ -44,7 +44,7 @@ def record(session: Session, user: Any, action: str, *, subject: str = "", fold:
     """
     moment = now()
     name = user.name if user is not None else str(detail.pop("name", ""))
-    user_id = user.id if user is not None else None
+    user_id = user.id or None if user is not None else None  # 0: no account, as of the demonstration
     if fold:
         last = session.scalar(select(AuditRow).where(AuditRow.user_name == name).order_by(AuditRow.id.desc()).limit(1))
         same = last is not None and (last.action, last.subject, last.detail) == (action, subject, detail)

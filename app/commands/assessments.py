@@ -35,7 +35,7 @@ def assess(
     from app.assessments.forms import validated
     from app.assessments.offline import assess as run
     from app.assessments.offline import scratch
-    from app.assessments.service import Uploads
+    from app.assessments.schemas import Uploads
     from app.settings import settings
     from models.bundle import Bundle, shipped
     from models.fusion.prior import Prior
@@ -73,7 +73,9 @@ def assess(
 
 def repeat(identifier: Annotated[int, typer.Argument(help="Number of the assessment.")]) -> None:
     """Make a stored assessment again from its stored inputs; exit code 1 where a digit differs."""
-    from app.assessments import service
+    from app.accounts.guards import User
+    from app.accounts.store import Role
+    from app.assessments.service import Assessor
     from app.assessments.store import Assessment
     from app.bundles.service import BundleRegistry
     from app.database import make_engine, session_factory, unit_of_work
@@ -81,10 +83,11 @@ def repeat(identifier: Annotated[int, typer.Argument(help="Number of the assessm
 
     chosen = settings()
     with unit_of_work(session_factory(make_engine(chosen.database))) as session:
-        found = session.get(Assessment, identifier)
-        if found is None:
+        assessment = session.get(Assessment, identifier)
+        if assessment is None:
             raise InputError(f"no assessment {identifier}")
-        lines = service.run_again(session, BundleRegistry(chosen.home).open(found.bundle), found)
+        bundle, user = BundleRegistry(chosen.home).open(assessment.bundle), User(None, "command line", Role.CLINICIAN)
+        lines = Assessor(session, bundle, user, chosen.circumstances).repeat(assessment)
     for line in lines:
         typer.echo(line)
     typer.echo(f"assessment {identifier}: {f'{len(lines)} differences' if lines else 'the same to the last digit'}")
@@ -103,14 +106,18 @@ def monitor(as_json: Annotated[bool, typer.Option("--json", help="Everything as 
     chosen = settings()
     registry = BundleRegistry(chosen.home)
     with unit_of_work(session_factory(make_engine(chosen.database))) as session:
-        reports = [service.watch(session, site, registry.open(name)) for site, name, _ in service.places(session)]
+        reports = [
+            service.raise_notices(session, hospital, registry.open(bundle))
+            for hospital, bundle, _ in service.monitored_hospitals(session)
+        ]
         notices = [f"{n.site}, {n.bundle}: {n.text}" for n in open_notices(session)]
     if as_json:
         typer.echo(json.dumps({"reports": reports, "notices": notices}, indent=1))
     else:
-        for one in reports:
-            outcomes = one["outcomes"]["births"]
-            typer.echo(f"{one['site']}, {one['bundle']}: {one['assessments']} assessments, {outcomes} with an outcome")
+        for report in reports:
+            outcomes = report["outcomes"]["births"]
+            words = f"{report['assessments']} assessments, {outcomes} with an outcome"
+            typer.echo(f"{report['site']}, {report['bundle']}: {words}")
         typer.echo("\n".join(notices) or "no open notices")
     if notices:
         raise typer.Exit(4)
@@ -156,8 +163,8 @@ def measure(
     pictures = [one for path in image for one in image_formats.read(path.name, _bytes(path), scale, frame)]
     images = tuple(ScanImage(picture, chosen.segmenter.head(picture.pixels)) for picture in pictures)
     age = Age(parse_age(ga), "as given") if ga else None
-    warnings: list[str] = []
-    part, _ = growth_part(chosen, ScanInput(images=images, age=age), warnings)
+    growth = growth_part(chosen, ScanInput(images=images, age=age))
+    part, warnings = growth.part, growth.warnings
     if overlay is not None:
         _write(overlay, draw(pictures[0], images[0].head))
     detail = {**part.detail, "warnings": warnings, "bundle": chosen.identifier, "notice": NOTICE}

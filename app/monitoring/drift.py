@@ -5,14 +5,14 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import norm
+from scipy.special import ndtr
 
 from models.bundle import Bundle
 from models.ctg.features import FEATURES
 from models.ctg.trace_features import TRACE_FEATURES
 from models.drift import PSI_ALARM, Reference, binned, ks, psi, psi_noise
-from models.fusion.distress import shifted
 from models.fusion.prior import Prior
+from models.fusion.terms import shifted
 
 # Fewer rows say nothing.
 LEAST = 30
@@ -67,7 +67,7 @@ def inputs(rows: list[dict[str, Any]], bundle: Bundle) -> list[Drift]:
         made.append(_drift("answers", "probability of distress", expected, _counted(np.array(told), np.unique(edges))))
     sizes = [row["sizes"][0]["z_score"] for row in rows if row["sizes"]]
     if sizes:
-        share = np.diff(norm.cdf(np.concatenate([[-np.inf], SIZE_EDGES, [np.inf]])))
+        share = np.diff(ndtr(np.concatenate([[-np.inf], SIZE_EDGES, [np.inf]])))
         expected = np.append(np.round(10_000 * share).astype(np.int64), 0)
         made.append(_drift("sizes", "size for age", expected, _counted(np.array(sizes), SIZE_EDGES)))
     return made

@@ -84,13 +84,13 @@ def enter_on_page(
 
 def _report(request: Request, session: Session, site: str, bundle: str) -> tuple[list[Any], dict[str, Any] | None]:
     """Known places, and the report of the chosen one, or of the latest; its alarms raise notices."""
-    known = service.places(session)
+    known = service.monitored_hospitals(session)
     chosen = next((p for p in known if (not site or p[0] == site) and (not bundle or p[1] == bundle)), None)
     if chosen is None:
         if site or bundle:
             raise NotFoundError(f"assessments of site {site or 'any'} with bundle {bundle or 'any'}")
         return known, None
-    return known, service.watch(session, chosen[0], request.app.state.bundle.open(chosen[1]))
+    return known, service.raise_notices(session, chosen[0], request.app.state.bundle.open(chosen[1]))
 
 
 Word = Annotated[str, Query(max_length=80)]

@@ -25,8 +25,8 @@ from models.evaluation.held_out import reliability
 LAST = 1000
 
 
-def places(session: Session) -> list[tuple[str, str, int]]:
-    """Sites and bundles with their number of assessments, the latest bundle first."""
+def monitored_hospitals(session: Session) -> list[tuple[str, str, int]]:
+    """Hospitals and bundles with their number of assessments; the latest used bundle comes first."""
     last = func.max(Assessment.id)
     query = (
         select(Assessment.site, Assessment.bundle, func.count(Assessment.id))
@@ -56,14 +56,14 @@ def report(session: Session, site: str, bundle: Bundle) -> dict[str, Any]:
     }
 
 
-def watch(session: Session, site: str, bundle: Bundle) -> dict[str, Any]:
-    """The report, with a notice raised for every alarm that has none yet."""
-    made = report(session, site, bundle)
-    for alarm in made["alarms"]:
+def raise_notices(session: Session, site: str, bundle: Bundle) -> dict[str, Any]:
+    """The report; a notice is raised for every alarm that has none yet."""
+    monitored = report(session, site, bundle)
+    for alarm in monitored["alarms"]:
         if known_notice(session, site, bundle.identifier, alarm["what"]) is None:
             session.add(Notice(site=site, bundle=bundle.identifier, raised_at=now(), **alarm))
     session.flush()
-    return made
+    return monitored
 
 
 def _rows(session: Session, site: str, bundle_id: str) -> list[dict[str, Any]]:

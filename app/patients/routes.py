@@ -38,8 +38,8 @@ def patient(request: Request, pseudonym: str, user: Clinician, session: Database
     assessments = of_woman(session, woman)
     drawn: dict[str, list[dict[str, str]]] = {}
     for assessment in assessments:
-        if assessment.fetus.label not in drawn and (made := charts(session, assessment)):
-            drawn[assessment.fetus.label] = made
+        if assessment.fetus.label not in drawn and (growth := charts(session, assessment, assessments)):
+            drawn[assessment.fetus.label] = growth
     session.flush()
     trail = list(session.scalars(audit_rows(subject=pseudonym).limit(50)))
     values = {"woman": woman, "assessments": assessments, "charts": drawn, "shapes": SHAPES, "trail": trail}

@@ -86,7 +86,7 @@ def revoke(request: Request, name: str, user: Operator, session: Database) -> Re
 
 
 @router.post("/federation/schedules")
-def plan_ahead(
+def add_schedule(
     request: Request,
     user: Operator,
     session: Database,
@@ -105,7 +105,7 @@ def plan_ahead(
 
 
 @router.post("/federation/schedules/{identifier}/remove")
-def forget(identifier: int, user: Operator, session: Database) -> Response:
+def remove_schedule(identifier: int, user: Operator, session: Database) -> Response:
     """Take a schedule away."""
     gone = schedule.remove(session, identifier)
     record(session, user, "schedule.remove", plan=gone.plan)

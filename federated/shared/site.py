@@ -20,7 +20,7 @@ from models.evaluation.folds import hashed_folds
 from models.representation.alignment import cell_means, class_sums, moment_sums, moments, prototypes
 from models.representation.examples import CLASSES, Array, Examples, Modality, Task
 from models.representation.network import SharedNetwork, parts_of
-from models.representation.training import Targets, embeddings, predictions, train_shared
+from models.representation.training import LocalTraining, Targets, embeddings, predictions, train_shared
 
 Summaries = dict[str, Array]
 
@@ -149,13 +149,15 @@ class SharedSite:
             batches = train_shared(
                 network,
                 rows,
-                epochs=self.plan.local_epochs,
-                learning_rate=cosine_learning_rate(self.plan.learning_rate, round_number, self.plan.rounds),
-                batch_size=self.plan.batch_size,
+                LocalTraining(
+                    epochs=self.plan.local_epochs,
+                    learning_rate=cosine_learning_rate(self.plan.learning_rate, round_number, self.plan.rounds),
+                    batch_size=self.plan.batch_size,
+                    proximal_mu=self.plan.proximal_mu,
+                ),
                 seed=(self.seed * 1009 + round_number * 31 + lane) % 2**31,
                 targets=self._targets(stage, summaries, lane),
                 frozen=stage.frozen,
-                proximal_mu=self.plan.proximal_mu,
             )
             after = arrays_of(network)
             sent = {name: values for name, values in after.items() if travels(name, self.modality, stage, self.plan)}

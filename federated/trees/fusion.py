@@ -18,7 +18,7 @@ from federated.privacy.small_cells import floored
 from federated.trees.site import TreeSite
 from models.ctg.acidaemia import MILD
 from models.ctg.calibration import Calibration
-from models.fusion.held_out_births import PATTERNS, BirthSizes, HeldOut, PairedFusion, Pattern, acute_terms, fused
+from models.fusion.held_out_births import PATTERNS, BirthSizes, HeldOut, PairedFusion, Pattern, distress_terms, fused
 from models.fusion.pooling import FusionRule
 from models.fusion.rule_learning import (
     STEPS,
@@ -74,7 +74,7 @@ class PairedRows:
         terms = sizes.terms(self.z)
         base = float(logit(prior))
         if step == "stack":
-            rows, _ = design(acute_terms(self.distress, base), terms)
+            rows, _ = design(distress_terms(self.distress, base), terms)
             sums = stacking_sums(FusionRule.from_dict(asked["rule"]), base, rows, self.event[known])
             return {
                 "gradient": sums.gradient.tolist(),

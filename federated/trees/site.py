@@ -10,7 +10,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import xgboost
 from numpy.typing import NDArray
 from scipy.special import logsumexp
 
@@ -29,6 +28,7 @@ from federated.weights.weighting import SiteCounts, site_weights
 from models.ctg.boosting import boost, booster_from, gradients, margins, matrix, tree_json
 from models.ctg.boosting_settings import BoostingSettings
 from models.ctg.calibration import Calibration, CalibrationSums, calibration_sums, two_classes
+from models.ctg.trees_library import xgboost
 
 Array = NDArray[np.float64]
 Labels = NDArray[np.int64]

@@ -9,7 +9,7 @@ from federated.privacy.small_cells import SMALL_CELL
 from federated.trees.site import TreeSite
 from models.ctg.calibration import Calibration
 from models.ctg.pattern import Decision
-from models.drift import binned, kept_apart
+from models.drift import binned, merge_small_cells
 
 Array = NDArray[np.float64]
 PROBABILITY_BINS = 1000
@@ -69,7 +69,7 @@ def feature_range(site: TreeSite) -> tuple[list[float], list[float]]:
 def feature_counts(site: TreeSite, low: Array, high: Array) -> list[int]:
     """Counts of each feature over the joint training range, for drift; cells of fewer than five with a neighbour's."""
     counts = binned(site.rows.features, low, high)
-    return [int(count) for column in counts for count in kept_apart(column, SMALL_CELL)]
+    return [int(count) for column in counts for count in merge_small_cells(column, SMALL_CELL)]
 
 
 def auc(negatives: NDArray[np.int64], positives: NDArray[np.int64]) -> float:

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from federated.plan import CtgPlan, TreePlan
 from federated.trees.site import Groups, Labels, Learner, SiteRows
-from models.ctg.acidaemia import RUNGS, TARGETS, low_ph
+from models.ctg.acidaemia import PH_THRESHOLDS, TARGETS, low_ph
 from models.ctg.analysis import analyse
 from models.ctg.features import DESIGN_NAMES, FEATURE_NAMES
 from models.ctg.pattern import STATES, VIEWS, View, seen_by, training_weights, without_contractions
@@ -43,10 +43,10 @@ class TreeTask:
     features: tuple[str, ...]
 
 
-RUNG_NAMES = {rung: f"{rung:.2f}" for rung in RUNGS}
+RUNG_NAMES = {rung: f"{rung:.2f}" for rung in PH_THRESHOLDS}
 PATTERN = TreeTask({view: (view,) for view in VIEWS}, VIEWS, len(STATES), len(STATES), DESIGN_NAMES, FEATURE_NAMES)
 ACIDAEMIA = TreeTask(
-    {target.name: tuple(RUNG_NAMES[rung] for rung in target.rungs) for target in TARGETS},
+    {target.name: tuple(RUNG_NAMES[rung] for rung in target.model_thresholds) for target in TARGETS},
     tuple(RUNG_NAMES.values()),
     1,
     2,

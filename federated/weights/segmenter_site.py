@@ -20,7 +20,7 @@ from models.datasets.hc18 import HeadImage
 from models.evaluation.folds import hashed_folds
 from models.growth.measures import HC
 from models.ultrasound.biometry import HeadEllipse, axes_mm
-from models.ultrasound.interval import MEASURES, count_error, empty_counts
+from models.ultrasound.interval import MEASURES, empty_counts, error_counts
 from models.ultrasound.network import HeadSegmenter
 from models.ultrasound.training import SegmentationRows, predict_head, prepare, train_epochs
 
@@ -167,7 +167,7 @@ class ImageSite:
         for record, head in zip(self.records, self.heads(arrays), strict=True):
             references = axes_mm(record.ellipse, record.pixel_size_mm)
             estimates = axes_mm(head.ellipse, record.pixel_size_mm) if head.ellipse else dict.fromkeys(MEASURES, 0.0)
-            count_error(counts, references, estimates)
+            counts += error_counts(references, estimates)
             error = estimates[HC] - record.head_circumference_mm
             sums["absolute-mm"] += abs(error)
             sums["signed-mm"] += error

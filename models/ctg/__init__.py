@@ -1,1 +1,1 @@
-"""Cardiotocography: recordings, their morphology, and the gradient-boosted pattern model."""
+"""Cardiotocography: recordings, their analysis, and the gradient-boosted pattern and acidaemia models."""

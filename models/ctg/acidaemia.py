@@ -1,61 +1,63 @@
 """The acidaemia model: the probability of a low umbilical-artery pH, from a raw trace.
 
-With few events a tree of pH < 7.05 alone sees 30 of them. So each target is a *ladder*: logistic trees for several
-thresholds, their scores averaged, for what drives the pH below 7.20 also drives it below 7.05. The ladder of a
-target is shipped as one booster (leaf values divided by the number of rungs), so its contributions stay exact.
+Few births have a pH below 7.05 (about 30 in CTU-UHB), too few for trees of their own. What lowers the pH below 7.20
+also lowers it below 7.05. Each target is therefore predicted by several *threshold models*: logistic trees, one model
+for each pH threshold. The mean of their margins is the margin of the target. The threshold models of a target are
+shipped as one booster whose leaf values are divided by their number, so that its contributions stay exact.
 """
 
 from dataclasses import dataclass
 
 import numpy as np
-import xgboost
 from numpy.typing import NDArray
 
 from models.ctg.boosting import margins, matrix
 from models.ctg.calibration import Calibration, two_classes
 from models.ctg.trace_features import TRACE_FEATURE_NAMES
+from models.ctg.trees_library import xgboost
 
 Array = NDArray[np.float64]
-RUNGS = (7.05, 7.10, 7.15, 7.20, 7.25)
-# Minutes hidden at the end of a trace: what could have been known earlier.
+PH_THRESHOLDS = (7.05, 7.10, 7.15, 7.20, 7.25)
+# Minutes hidden at the end of a trace, to show what could have been known earlier.
 LEADS_MIN = (0, 15, 30, 45, 60)
 
 
 @dataclass(frozen=True)
 class Target:
-    """What is predicted.
+    """An event of low pH that is predicted.
 
     Attributes
     ----------
     name : str
     event : str
-        In words.
+        The event in words.
     threshold : float
-    rungs : tuple of float
-        The ladder.
+        The umbilical-artery pH that defines the event.
+    model_thresholds : tuple of float
+        The pH thresholds of its threshold models.
     """
 
     name: str
     event: str
     threshold: float
-    rungs: tuple[float, ...]
+    model_thresholds: tuple[float, ...]
 
 
 TARGETS: tuple[Target, ...] = (
-    Target("ph_le_7_15", "the umbilical-artery pH is at or below 7.15", 7.15, RUNGS),
-    Target("ph_lt_7_05", "the umbilical-artery pH is below 7.05", 7.05, RUNGS[:3]),
+    Target("ph_le_7_15", "the umbilical-artery pH is at or below 7.15", 7.15, PH_THRESHOLDS),
+    Target("ph_lt_7_05", "the umbilical-artery pH is below 7.05", 7.05, PH_THRESHOLDS[:3]),
 )
 MILD, SEVERE = TARGETS
 
 
 def low_ph(ph: Array, threshold: float) -> NDArray[np.int64]:
-    """1 where the pH is low: below 7.05, but at or below every other threshold (as the literature counts them)."""
+    """1 where the pH is low: below 7.05, but at or below every other threshold, as in the literature."""
     return np.asarray(ph < threshold if threshold == SEVERE.threshold else ph <= threshold, dtype=np.int64)
 
 
 @dataclass(frozen=True)
 class AcidaemiaModel:
-    """The ladder of one target and its calibration, as shipped."""
+    """The mean of the threshold models of one target, and its calibration, as shipped."""
 
     booster: xgboost.Booster
     calibration: Calibration
@@ -68,11 +70,11 @@ class AcidaemiaModel:
         """Calibrated probability of the event, shape (n,)."""
         return np.asarray(self.calibration.probabilities(self.margins(features))[:, 1])
 
-    def for_every_record(self, features: Array) -> Array:
-        """As `probabilities`, with the share of events in the calibration set where a trace cannot be assessed."""
+    def probabilities_or_prior(self, features: Array) -> Array:
+        """Give `probabilities`, and the prevalence in the calibration set where a trace cannot be assessed."""
         assessed = np.isfinite(features).any(axis=1)
-        prior = self.calibration.events / self.calibration.rows
-        return np.where(assessed, self.probabilities(features), prior)
+        prevalence = self.calibration.events / self.calibration.rows
+        return np.where(assessed, self.probabilities(features), prevalence)
 
     def contributions(self, features: Array) -> tuple[Array, Array]:
         """Exact TreeSHAP contributions to the calibrated log-odds.

@@ -1,13 +1,13 @@
-"""One pass over a recording: quality, baseline, events, variability and the features it can fill."""
+"""Analysis of a recording: quality, baseline, events, variability and the features of the table that it can fill."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from models.ctg.baseline import baseline, bridge, to_grid
-from models.ctg.contractions import contractions, tachysystole
-from models.ctg.events import PROLONGED_S, Event, accelerations, decelerations
+from models.ctg.baseline import baseline, interpolate_gaps, to_grid
+from models.ctg.contractions import find_contractions, tachysystole
+from models.ctg.events import PROLONGED_S, Event, find_accelerations, find_decelerations
 from models.ctg.quality import MAX_LOSS, MIN_DURATION_S, SignalQuality, assess_quality
 from models.ctg.recording import CtgRecording
 from models.ctg.variability import (
@@ -21,6 +21,8 @@ from models.ctg.variability import (
 Array = NDArray[np.float64]
 Stretch = tuple[float, float]
 WINDOW_S = 900.0
+# The baseline moves slowly: it is drawn and stored at this step.
+BASELINE_STEP_S = 15
 
 
 @dataclass(frozen=True)
@@ -31,7 +33,7 @@ class Window:
     ----------
     start_s, end_s : float
     features : dict of str to float
-        Canonical features of the same definition as the table's; the others stay missing.
+        Canonical features that have the same definition as those of the table. The others stay missing.
     """
 
     start_s: float
@@ -41,12 +43,12 @@ class Window:
 
 @dataclass(frozen=True)
 class CtgAnalysis:
-    """What is measured on a trace.
+    """All measurements of one trace.
 
     Attributes
     ----------
     recording : CtgRecording
-        With artefacts removed.
+        The recording with artefacts removed.
     quality : SignalQuality
     baseline_bpm : float or None
         Median of the baseline; None when the trace cannot be assessed.
@@ -55,18 +57,18 @@ class CtgAnalysis:
         Heart rate on the one-second grid, gaps of at most 15 s interpolated.
     accelerations, decelerations, contractions : tuple of Event
     has_toco : bool
-        False when there is no tocogram, so that "no contraction" cannot be said.
+        False when there is no tocogram. An empty `contractions` then does not mean that there were none.
     tachysystole : tuple of (start_s, end_s)
     variability_bpm : float or None
         Bandwidth: median over minutes outside accelerations and decelerations.
     bandwidth_by_minute_bpm : ndarray of float64, shape (minutes,)
         NaN where it cannot be measured.
     beat_to_beat_bpm, short_term_variation_ms : float or None
-        See `models.ctg.variability`; the latter is for antepartum traces only.
+        See `models.ctg.variability`. Short-term variation is valid for antepartum traces only.
     sinusoidal : tuple of (start_s, end_s)
     windows : tuple of Window
-        Stretches of up to 15 min (the length of the table's segments), counted back from the end,
-        with at most half of the signal lost; in order of time.
+        Stretches of up to 15 min (the length of the table's segments), counted back from the end, with at most half
+        of the signal lost. They are in order of time.
     """
 
     recording: CtgRecording
@@ -98,68 +100,80 @@ class CtgAnalysis:
 
 
 def analyse(ctg: CtgRecording) -> CtgAnalysis:
-    """Measure a recording; a refused one has its quality and empty measurements."""
+    """Measure a recording. A refused recording has its quality and no other measurement."""
     quality, cleaned = assess_quality(ctg)
     rate, heart = ctg.sampling_rate_hz, cleaned.fhr_bpm
-    kept = CtgRecording(heart, ctg.toco, rate, ctg.source, ctg.stage, ctg.mhr_bpm, ctg.channel)
+    cleaned_ctg = replace(ctg, fhr_bpm=heart)
     grid = to_grid(heart, rate)
+    has_toco = ctg.toco is not None
     if quality.refusal:
-        return CtgAnalysis(kept, quality, None, np.full(len(grid), np.nan), grid, has_toco=ctg.toco is not None)
+        return CtgAnalysis(
+            recording=cleaned_ctg,
+            quality=quality,
+            baseline_bpm=None,
+            baseline_trace_bpm=np.full(len(grid), np.nan),
+            grid_bpm=grid,
+            has_toco=has_toco,
+        )
     level = baseline(grid)
-    bridged = bridge(grid)
-    squeezes = contractions(to_grid(ctg.toco, rate)) if ctg.toco is not None else None
-    up, down = accelerations(bridged, level), decelerations(bridged, level, squeezes)
+    interpolated = interpolate_gaps(grid)
+    contractions = find_contractions(to_grid(ctg.toco, rate)) if ctg.toco is not None else None
+    accelerations = find_accelerations(interpolated, level)
+    decelerations = find_decelerations(interpolated, level, contractions)
     quiet = np.ones(len(grid), dtype=bool)
-    for event in (*up, *down):
+    for event in (*accelerations, *decelerations):
         quiet[int(event.start_s) : int(event.end_s) + 1] = False
     bandwidth = bandwidth_by_minute(quiet_samples(heart, rate, quiet), rate, level)
     return CtgAnalysis(
-        kept,
-        quality,
-        float(np.median(level)),
-        level,
-        bridged,
-        tuple(up),
-        tuple(down),
-        tuple(squeezes or ()),
-        ctg.toco is not None,
-        tuple(tachysystole(squeezes or (), len(grid))),
-        float(np.nanmedian(bandwidth)) if np.isfinite(bandwidth).any() else None,
-        bandwidth,
-        beat_to_beat_bpm(heart, rate),
-        short_term_variation_ms(heart, rate),
-        tuple(sinusoidal(bridged, level)),
-        tuple(_windows(kept, level, up, squeezes)),
+        recording=cleaned_ctg,
+        quality=quality,
+        baseline_bpm=float(np.median(level)),
+        baseline_trace_bpm=level,
+        grid_bpm=interpolated,
+        accelerations=tuple(accelerations),
+        decelerations=tuple(decelerations),
+        contractions=tuple(contractions or ()),
+        has_toco=has_toco,
+        tachysystole=tuple(tachysystole(contractions or (), len(grid))),
+        variability_bpm=float(np.nanmedian(bandwidth)) if np.isfinite(bandwidth).any() else None,
+        bandwidth_by_minute_bpm=bandwidth,
+        beat_to_beat_bpm=beat_to_beat_bpm(heart, rate),
+        short_term_variation_ms=short_term_variation_ms(heart, rate),
+        sinusoidal=tuple(sinusoidal(interpolated, level)),
+        windows=tuple(_windows(cleaned_ctg, level, accelerations, contractions)),
     )
 
 
-def _windows(ctg: CtgRecording, level: Array, ups: list[Event], squeezes: list[Event] | None) -> list[Window]:
+def _windows(
+    ctg: CtgRecording, level: Array, accelerations: list[Event], contractions: list[Event] | None
+) -> list[Window]:
     windows = []
     end = float(len(level))
     while end >= MIN_DURATION_S:
         start = max(0.0, end - WINDOW_S)
         heart = ctg.part(start, end).fhr_bpm
         if np.isnan(heart).mean() <= MAX_LOSS:
-            middle = float(np.median(level[int(start) : int(end)]))
-            windows.append(Window(start, end, _features(heart, middle, start, end, ups, squeezes)))
+            features = _histogram(heart, float(np.median(level[int(start) : int(end)])))
+            features["accelerations_per_s"] = _rate(accelerations, start, end)
+            if contractions is not None:
+                features["contractions_per_s"] = _rate(contractions, start, end)
+            windows.append(Window(start, end, features))
         end = start
     return windows[::-1]
 
 
-def _features(
-    heart: Array, middle: float, start: float, end: float, ups: list[Event], squeezes: list[Event] | None
-) -> dict[str, float]:
-    """The SisPorto-named features whose definition a raw trace meets (`models.ctg.features`)."""
+def _rate(events: list[Event], start: float, end: float) -> float:
+    """Events that start in the stretch, per second."""
+    return sum(start <= event.start_s < end for event in events) / (end - start)
 
-    def rate(events: list[Event]) -> float:
-        return sum(start <= event.start_s < end for event in events) / (end - start)
 
+def _histogram(heart: Array, baseline_bpm: float) -> dict[str, float]:
+    """Baseline and histogram features of SisPorto's table whose definition a raw trace meets."""
     heart = heart[np.isfinite(heart)]
     whole = np.round(heart)
     values, counts = np.unique(whole, return_counts=True)
-    features = {
-        "baseline_bpm": float(round(middle)),
-        "accelerations_per_s": rate(ups),
+    return {
+        "baseline_bpm": float(round(baseline_bpm)),
         "histogram_width_bpm": float(whole.max() - whole.min()),
         "histogram_min_bpm": float(whole.min()),
         "histogram_max_bpm": float(whole.max()),
@@ -167,6 +181,3 @@ def _features(
         "histogram_mean_bpm": float(np.round(heart.mean())),
         "histogram_median_bpm": float(np.median(whole)),
     }
-    if squeezes is not None:
-        features["contractions_per_s"] = rate(squeezes)
-    return features

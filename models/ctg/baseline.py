@@ -1,8 +1,8 @@
 """Baseline of the fetal heart rate: a running, stability-weighted median of the undisturbed signal.
 
 FIGO (Ayres-de-Campos D et al. Int J Gynecol Obstet 2015;131:13-24): the mean level of the most horizontal and
-least oscillatory segments over ten minutes. So each five seconds weigh the more the flatter the signal runs
-there, and what lies far above or below the level found is left out in the next of three passes.
+least oscillatory segments over ten minutes. Each stretch of five seconds therefore has a larger weight the flatter the
+signal is. There are three passes; in each, samples far above or below the level of the previous pass hardly count.
 """
 
 import numpy as np
@@ -30,8 +30,8 @@ def to_grid(values: Array, sampling_rate_hz: float) -> Array:
         return np.where(count > 0, total / count, np.nan)
 
 
-def bridge(values: Array, max_gap_s: float = MAX_GAP_S) -> Array:
-    """Interpolate gaps of at most `max_gap_s` on the one-second grid; longer ones stay NaN."""
+def interpolate_gaps(values: Array, max_gap_s: float = MAX_GAP_S) -> Array:
+    """Interpolate gaps of at most `max_gap_s` on the one-second grid. Longer gaps, and gaps at the ends, stay NaN."""
     present = np.isfinite(values)
     if not present.any():
         return values.copy()
@@ -68,7 +68,7 @@ def baseline(grid_bpm: Array) -> Array:
 
 
 def _coarse(grid_bpm: Array) -> Array:
-    """Median of each five seconds; the last, begun one counts."""
+    """Median of each stretch of five seconds, including the last, shorter one."""
     blocks = -(-len(grid_bpm) // STEP_S)
     padded = np.full(blocks * STEP_S, np.nan)
     padded[: len(grid_bpm)] = grid_bpm
@@ -86,7 +86,7 @@ def _central_difference(values: Array) -> Array:
 
 
 class _RunningMedian:
-    """Weighted running median of the coarse signal, every 15 s and interpolated; one sort serves all weights."""
+    """Weighted running median of the coarse signal, every 15 s, then interpolated. One sort serves all weights."""
 
     def __init__(self, values: Array, window_s: float) -> None:
         self._values = values
@@ -105,8 +105,8 @@ class _RunningMedian:
         running = np.cumsum(np.take_along_axis(self._windows(weight, 0.0), self._order, axis=1), axis=1)
         position = np.argmax(running >= 0.5 * running[:, -1:], axis=1)
         median = self._ordered[np.arange(len(position)), position]
-        known = np.isfinite(median) & self._enough
+        usable = np.isfinite(median) & self._enough
         blocks = np.arange(len(self._values))
-        if not known.any():
+        if not usable.any():
             return np.full(len(blocks), float(np.nanmedian(self._values)))
-        return np.asarray(np.interp(blocks, blocks[::_EVERY][known], median[known]))
+        return np.asarray(np.interp(blocks, blocks[::_EVERY][usable], median[usable]))

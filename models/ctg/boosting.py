@@ -1,7 +1,7 @@
-"""Gradient-boosted trees that travel: XGBoost (Chen T, Guestrin C. KDD 2016) from margins, and back to JSON.
+"""Gradient-boosted trees (XGBoost; Chen T, Guestrin C. KDD 2016): boost from given margins, convert to and from JSON.
 
-A model has one output (logistic loss) or one a class (softmax). Both start from a margin of 0 at every site, so
-that sites agree on the base score.
+A model has one output (logistic loss) or one output for each class (softmax). Both start from a margin of 0 at every
+site, so that all sites have the same base score.
 """
 
 import json
@@ -9,11 +9,11 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-import xgboost
 from numpy.typing import NDArray
 from scipy.special import expit, softmax
 
 from models.ctg.boosting_settings import BoostingSettings
+from models.ctg.trees_library import xgboost
 
 Array = NDArray[np.float64]
 
@@ -21,14 +21,14 @@ Array = NDArray[np.float64]
 def matrix(
     features: Array, names: Sequence[str], label: Array | None = None, weight: Array | None = None
 ) -> xgboost.DMatrix:
-    """Rows as XGBoost wants them; NaN is missing."""
+    """Rows in the form that XGBoost reads; NaN means missing."""
     return xgboost.DMatrix(features, label=label, weight=weight, feature_names=list(names), nthread=1)
 
 
 def boost(
     rows: xgboost.DMatrix, margin: Array, rounds: int, settings: BoostingSettings, outputs: int, seed: int
 ) -> xgboost.Booster:
-    """Boost `rounds` rounds (a tree an output each) from the given margins, shape (rows, outputs)."""
+    """Boost `rounds` rounds, with one tree for each output, from the given margins, shape (rows, outputs)."""
     rows.set_base_margin(margin.ravel())
     return xgboost.train(settings.parameters(outputs, seed), rows, num_boost_round=rounds)
 

@@ -1,7 +1,7 @@
 """Calibration of boosted margins: softmax(scale * margin + bias), fitted on sums that add over sites.
 
-Vector scaling with one shared slope (Guo C et al. On calibration of modern neural networks. ICML 2017), by Newton
-steps on margins that come from trees that never saw the row's woman. With two classes it is Platt's.
+This is vector scaling with one shared slope (Guo C et al. On calibration of modern neural networks. ICML 2017), fitted
+by Newton steps on out-of-fold margins (no tree was trained on the woman). With two classes it is Platt scaling.
 """
 
 from dataclasses import asdict, dataclass
@@ -21,7 +21,7 @@ def two_classes(margin: Array) -> Array:
 
 @dataclass(frozen=True)
 class Calibration:
-    """softmax(scale * margin + bias), fitted on rows that no tree saw.
+    """softmax(scale * margin + bias), fitted on out-of-fold rows.
 
     Attributes
     ----------
@@ -29,9 +29,9 @@ class Calibration:
     bias : tuple of float
         Per class; the first is 0.
     rows, events, women : int
-        Size of the calibration set, its rows of the last class, its women.
+        Rows of the calibration set, those of the last class, and women.
     covariance : tuple of tuple of float
-        Of (scale, bias 1, ...): inverse Hessian times the rows a woman, for rows of one woman are
+        Covariance of (scale, bias 1, ...): the inverse Hessian times the rows per woman, because rows of one woman are
         not independent.
     """
 
@@ -44,7 +44,7 @@ class Calibration:
 
     @classmethod
     def start(cls, classes: int) -> "Calibration":
-        """Nothing changed yet."""
+        """Calibration that changes nothing, the start of the fit."""
         return cls(bias=(0.0,) * classes, covariance=((0.0,) * classes,) * classes)
 
     def probabilities(self, margin: Array) -> Array:
@@ -65,18 +65,16 @@ class Calibration:
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> "Calibration":
         """Inverse of `as_dict`."""
-        known = dict(values)
-        known["bias"] = tuple(values["bias"])
-        known["covariance"] = tuple(tuple(row) for row in values["covariance"])
-        return cls(**known)
+        covariance = tuple(tuple(row) for row in values["covariance"])
+        return cls(**{**values, "bias": tuple(values["bias"]), "covariance": covariance})
 
 
 @dataclass(frozen=True)
 class CalibrationSums:
     """Gradient (k,) and Hessian (k, k) of the negative log-likelihood in (scale, bias 1, ...), for k classes.
 
-    They add over sites, so a federation fits the same calibration as pooled rows would. `rows`,
-    `events` (rows of the last class) and `women` are counted along.
+    They add over sites, so a federation fits the same calibration as pooled rows would. They also count `rows`,
+    `events` (rows of the last class) and `women`.
     """
 
     gradient: Array
@@ -111,7 +109,7 @@ def calibration_sums(calibration: Calibration, margin: Array, label: NDArray[np.
 
 
 def newton_step(calibration: Calibration, sums: CalibrationSums, ridge: float = 1.0) -> Calibration:
-    """One damped Newton step; a ridge pulls towards scale 1 and bias 0 where rows are few."""
+    """One damped Newton step. A ridge pulls the fit towards scale 1 and bias 0 where rows are few."""
     parameters = np.array([calibration.scale, *calibration.bias[1:]])
     neutral = np.eye(1, len(parameters))[0]
     pull = ridge * (parameters - neutral)
@@ -120,10 +118,10 @@ def newton_step(calibration: Calibration, sums: CalibrationSums, ridge: float = 
     scale, *bias = (float(value) for value in parameters - np.clip(step, -1.0, 1.0))
     covariance = np.linalg.inv(penalised) * max(1.0, sums.rows / max(sums.women, 1))
     return Calibration(
-        max(scale, 0.05),
-        (0.0, *bias),
-        sums.rows,
-        sums.events,
-        sums.women,
-        tuple(tuple(float(value) for value in row) for row in covariance),
+        scale=max(scale, 0.05),
+        bias=(0.0, *bias),
+        rows=sums.rows,
+        events=sums.events,
+        women=sums.women,
+        covariance=tuple(tuple(float(value) for value in row) for row in covariance),
     )

@@ -1,8 +1,8 @@
-"""What is no fetal heart beat: spikes, halved and doubled rates, stuck values, the mother's pulse.
+"""Removal of artefacts: spikes, halved and doubled heart rates, stuck values, the mother's pulse.
 
-Ultrasound monitors count every second beat, or both valve movements, when the signal is poor, and pick the
-maternal pulse up where the probe has moved; a jump no heart can make gives the first away, a second
-channel the last. Removed samples are lost samples; nothing is repaired.
+With a poor signal, ultrasound monitors count only every second beat, or count both movements of a valve. After the
+probe has moved they may record the maternal pulse. A jump that no heart can make shows the former; a maternal channel
+shows the latter. Removed samples count as lost; nothing is repaired.
 """
 
 from dataclasses import dataclass
@@ -33,8 +33,8 @@ class Cleaned:
     ----------
     fhr_bpm : ndarray, shape (n,)
     removed : dict of str to float
-        Share of the recorded (not lost) samples removed, by kind. No entry for the mother's pulse where no
-        maternal channel was there to compare with.
+        Share of the recorded (not lost) samples that were removed, by kind. There is no entry for the mother's pulse
+        where there was no maternal channel to compare with.
     """
 
     fhr_bpm: Array
@@ -62,7 +62,7 @@ def clean(ctg: CtgRecording) -> Cleaned:
 
 
 def stuck(heart: Array, sampling_rate_hz: float) -> Flags:
-    """Runs of one exact value for at least 20 s: a frozen display, for no heart beats so evenly."""
+    """Runs of one exact value for at least 20 s: a frozen display, because no heart beats so evenly."""
     edges = np.flatnonzero(np.concatenate([[True], heart[1:] != heart[:-1], [True]]))
     length = np.diff(edges)
     return np.repeat(length >= STUCK_S * sampling_rate_hz, length) & np.isfinite(heart)
@@ -90,18 +90,17 @@ def jumps(heart: Array, sampling_rate_hz: float) -> tuple[Flags, Flags]:
     ends = np.concatenate([cut, [len(values)]])
     seconds = (ends - starts) / sampling_rate_hz
     first, last = values[starts], values[ends - 1]
-    # Ratio of a segment's ends to what lies beyond; a gap between them counts as no neighbour.
+    # Ratio of a segment's ends to the samples beyond them. A neighbour across a gap does not count.
     into = np.full(len(starts), np.nan)
     out = np.full(len(starts), np.nan)
     touching = ~gap[cut - 1]
     into[1:] = np.where(touching, first[1:] / last[:-1], np.nan)
     out[:-1] = np.where(touching, last[:-1] / first[1:], np.nan)
     sides = np.vstack([into, out])
-    known = np.isfinite(sides)
-    spike = (seconds <= SPIKE_S) & known.any(axis=0)
+    spike = (seconds <= SPIKE_S) & np.isfinite(sides).any(axis=0)
     half = ((sides > 0.45) & (sides < 0.55)) | ((sides > 1.8) & (sides < 2.2))
     wrong = (seconds > SPIKE_S) & (seconds <= MAX_HALVED_S) & half.all(axis=0) & (np.sign(into - 1) == np.sign(out - 1))
-    # Of two pieces side by side the longer one is the truth.
+    # Of two neighbouring segments the longer one is taken as true.
     neighbour = np.maximum(np.concatenate([[0.0], seconds[:-1]]), np.concatenate([seconds[1:], [0.0]]))
     spike &= seconds < neighbour
     spikes, halved = none, none.copy()
@@ -114,7 +113,7 @@ def jumps(heart: Array, sampling_rate_hz: float) -> tuple[Flags, Flags]:
 def maternal(heart: Array, mhr_bpm: Array, sampling_rate_hz: float) -> Flags:
     """Stretches where the fetal channel follows the mother's pulse.
 
-    Within 5 bpm of each other for more than 80 % of 15 s. The two may also cross; a crossing is shorter.
+    The two are within 5 bpm of each other for more than 80 % of 15 s. Where they only cross, this time is shorter.
     """
     both = np.isfinite(heart) & np.isfinite(mhr_bpm)
     near = both & (np.abs(np.where(both, heart - mhr_bpm, 99.0)) <= COINCIDENCE_BPM)

@@ -1,10 +1,10 @@
 """Accelerations and decelerations on the one-second grid, and what kind of deceleration each is.
 
-FIGO consensus (Ayres-de-Campos D et al. Int J Gynecol Obstet 2015;131:13-24): an amplitude of more than 15 bpm
-from the baseline and a length, from leaving the baseline to the return, of more than 15 s; an acceleration of
-10 min is a change of baseline. Decelerations: *prolonged* over 3 min; *variable* with less than 30 s from onset to
-nadir; otherwise gradual: *late* when it starts more than 20 s after a contraction's onset and its nadir comes after
-the acme, *early* when it goes with the contraction.
+FIGO consensus (Ayres-de-Campos D et al. Int J Gynecol Obstet 2015;131:13-24): an event differs from the baseline by
+more than 15 bpm and lasts more than 15 s, from leaving the baseline to the return. An acceleration of 10 min is a
+change of baseline. A deceleration is *prolonged* if it lasts more than 3 min, and *variable* if onset to nadir take
+less than 30 s. Others are gradual: *late* if they start more than 20 s after the onset of a contraction and have their
+nadir after the acme, *early* if they coincide with the contraction.
 """
 
 from collections.abc import Sequence
@@ -28,23 +28,23 @@ RELATED_S = (-45.0, 90.0)
 
 @dataclass(frozen=True)
 class Event:
-    """One event.
+    """An acceleration, a deceleration or a contraction.
 
     Attributes
     ----------
     start_s, end_s : float
         From the start of the recording.
     peak : float
-        Largest distance from the baseline, bpm; for a contraction its height above the tone, toco units.
+        Largest distance from the baseline, bpm. For a contraction, its height above the tone, toco units.
     peak_s : float
-        When that was: nadir of a deceleration, acme of a contraction.
+        Time of the peak: nadir of a deceleration, acme of a contraction.
     kind : str
-        Of a deceleration: ``"early"``, ``"late"``, ``"variable"``, ``"prolonged"``, or ``"gradual"`` where no
-        contraction is known to relate it to. Empty for other events.
+        Kind of a deceleration: ``"early"``, ``"late"``, ``"variable"``, ``"prolonged"``, or ``"gradual"`` where no
+        contraction can be related to it. Empty for other events.
     lag_s : float or None
-        From the acme of the contraction it belongs to, to the nadir.
+        Time from the acme of the contraction that it belongs to, to the nadir.
     area_bpm_s : float
-        Between trace and baseline.
+        Area between trace and baseline.
     """
 
     start_s: float
@@ -78,24 +78,28 @@ def _excursions(distance: Array) -> list[Event]:
     return events
 
 
-def accelerations(bridged_bpm: Array, level_bpm: Array) -> list[Event]:
-    """Accelerations, longest ten minutes (longer is a change of baseline)."""
-    return [event for event in _excursions(_smooth(bridged_bpm) - level_bpm) if event.duration_s < MAX_ACCELERATION_S]
+def find_accelerations(interpolated_bpm: Array, level_bpm: Array) -> list[Event]:
+    """Accelerations of less than ten minutes (a longer one is a change of baseline)."""
+    return [
+        event for event in _excursions(_smooth(interpolated_bpm) - level_bpm) if event.duration_s < MAX_ACCELERATION_S
+    ]
 
 
-def decelerations(bridged_bpm: Array, level_bpm: Array, contractions: Sequence[Event] | None = None) -> list[Event]:
+def find_decelerations(
+    interpolated_bpm: Array, level_bpm: Array, contractions: Sequence[Event] | None = None
+) -> list[Event]:
     """Decelerations of any length with their kind and their lag to the contraction.
 
     Parameters
     ----------
     contractions : sequence of Event or None
-        None where there is no tocogram: gradual decelerations are then neither early nor late.
+        None where there is no tocogram. Gradual decelerations are then neither early nor late.
     """
-    return [_typed(event, contractions) for event in _excursions(level_bpm - _smooth(bridged_bpm))]
+    return [_typed(event, contractions) for event in _excursions(level_bpm - _smooth(interpolated_bpm))]
 
 
 def _smooth(values: Array) -> Array:
-    """Three-second mean, lost samples staying lost."""
+    """Three-second mean. Lost samples stay lost."""
     present = np.isfinite(values)
     total = ndimage.uniform_filter1d(np.where(present, values, 0.0), 3)
     count = ndimage.uniform_filter1d(present.astype(float), 3)
@@ -104,20 +108,20 @@ def _smooth(values: Array) -> Array:
 
 
 def _typed(event: Event, contractions: Sequence[Event] | None) -> Event:
-    lag, squeeze = None, None
+    lag, contraction = None, None
     if contractions:
-        lags = np.array([event.peak_s - contraction.peak_s for contraction in contractions])
+        lags = np.array([event.peak_s - candidate.peak_s for candidate in contractions])
         related = (lags >= RELATED_S[0]) & (lags <= RELATED_S[1])
         if related.any():
             nearest = int(np.argmin(np.where(related, np.abs(lags), np.inf)))
-            squeeze, lag = contractions[nearest], float(lags[nearest])
+            contraction, lag = contractions[nearest], float(lags[nearest])
     if event.duration_s > PROLONGED_S:
         kind = "prolonged"
     elif event.peak_s - event.start_s < GRADUAL_S:
         kind = "variable"
-    elif squeeze is None or lag is None:
+    elif contraction is None or lag is None:
         kind = "gradual"
-    elif event.start_s - squeeze.start_s > LATE_START_S and lag > 0:
+    elif event.start_s - contraction.start_s > LATE_START_S and lag > 0:
         kind = "late"
     else:
         kind = "early"

@@ -22,7 +22,7 @@ class Feature:
     ----------
     name : str
     label : str
-        In a clinician's words.
+        Label for a clinician.
     low, high : float
         Physiologically or technically possible range, inclusive.
     group : str
@@ -32,12 +32,12 @@ class Feature:
     is_count : bool
         The sheet gives a count, to be divided by the segment's length in seconds.
     from_trace : bool
-        A raw trace fills it because the definition is the same. The others stay missing: SisPorto's
-        variability measures and deceleration classes are not published in full, and its histogram
-        "variance" is none of the same histogram (mean and median lie more than one standard
-        deviation apart in 40 % of the rows, which no distribution allows).
+        True where a raw trace can fill it, because the definition is the same. The others stay missing: SisPorto's
+        variability measures and deceleration classes are not published in full. Its histogram "variance" cannot be
+        that of the same histogram: in 40 % of the rows mean and median lie more than one standard deviation apart,
+        which is impossible for any distribution.
     unit, definition, source : str
-        For the document; empty where name and column say it (`studies.feature_vector`).
+        For the document `docs/ctg-features.md`. Empty where name and column are enough.
     """
 
     name: str
@@ -81,7 +81,7 @@ UCI_COLUMNS: dict[str, str] = {feature.name: feature.uci_column for feature in F
 UCI_COUNTS: frozenset[str] = frozenset(feature.uci_column for feature in FEATURES if feature.is_count)
 FROM_TRACE: NDArray[np.bool_] = np.array([feature.from_trace for feature in FEATURES])
 
-# What the pattern model sees beside them: a function of the 21, missing where one of its inputs is.
+# Further inputs of the pattern model, computed from the 21; each is missing where one of its inputs is.
 DERIVED: tuple[Feature, ...] = (
     *(
         Feature(
@@ -117,7 +117,7 @@ DESIGN_NAMES: tuple[str, ...] = tuple(feature.name for feature in DESIGN)
 
 
 def design(features: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The 21 features and what is derived from them, shape (n, 30), in the order of `DESIGN_NAMES`."""
+    """The 21 features and those derived from them, shape (n, 30), in the order of `DESIGN_NAMES`."""
 
     def column(name: str) -> NDArray[np.float64]:
         return np.asarray(features[:, FEATURE_NAMES.index(name)])
@@ -140,7 +140,7 @@ def design(features: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def vector(values: Mapping[str, float | None]) -> NDArray[np.float64]:
-    """Order named features into the canonical vector; absent ones become NaN.
+    """Put named features into the canonical vector; absent ones become NaN.
 
     Parameters
     ----------

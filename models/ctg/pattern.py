@@ -1,9 +1,9 @@
 """The pattern model: gradient-boosted trees for normal / suspect / pathological, on SisPorto's features.
 
-There is one model a *view*: ``table`` sees all 21 features, ``trace`` only those that a raw trace fills by the
-same definition; it is trained with and without contractions, so that the direction a missing tocogram takes is
-learned, not left to a default. Both see, beside the features, where the histogram lies relative to the baseline
-and a few sums (`models.ctg.features.DERIVED`).
+There is one model for each *view* (set of inputs). The view ``table`` has all 21 features. The view ``trace`` has only
+those that a raw trace fills by the same definition; it is trained with and without contractions, so that the trees
+learn how to treat a missing tocogram. Both also have features derived from these: where the histogram lies relative to
+the baseline, and a few sums (`models.ctg.features.DERIVED`).
 """
 
 from collections.abc import Sequence
@@ -11,38 +11,38 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 import numpy as np
-import xgboost
 from numpy.typing import NDArray
 
 from models.ctg.boosting import margins, matrix
 from models.ctg.calibration import Calibration
 from models.ctg.features import DESIGN_NAMES, FEATURE_NAMES, as_trace_would, design
+from models.ctg.trees_library import xgboost
 
 Array = NDArray[np.float64]
 STATES = ("normal", "suspect", "pathological")
 View = Literal["table", "trace"]
 VIEWS: tuple[View, ...] = ("table", "trace")
-ROWS_A_WOMAN = 10.0
+ROWS_PER_WOMAN = 10.0
 
 
 def training_weights(
     state: NDArray[np.int64], woman: NDArray[np.str_], class_weights: tuple[float, float, float]
 ) -> Array:
-    """Weight of each row: its class's, and less for each row of a woman with many, whose rows overlap."""
+    """Weight of each row: the weight of its class, smaller where a woman has many rows, because these overlap."""
     _, index, count = np.unique(woman, return_inverse=True, return_counts=True)
-    return np.asarray(class_weights)[state] * np.sqrt(ROWS_A_WOMAN / count[index])
+    return np.asarray(class_weights)[state] * np.sqrt(ROWS_PER_WOMAN / count[index])
 
 
 def seen_by(view: View, features: Array) -> Array:
-    """What a view sees of features, shape (n, 21) -> (n, len(DESIGN_NAMES))."""
+    """The inputs of a view, from features of shape (n, 21) to shape (n, len(DESIGN_NAMES))."""
     return design(as_trace_would(features) if view == "trace" else features)
 
 
 def without_contractions(features: Array) -> Array:
-    """The features as they are without a tocogram."""
-    blind = features.copy()
-    blind[:, FEATURE_NAMES.index("contractions_per_s")] = np.nan
-    return blind
+    """The features as they would be without a tocogram."""
+    without = features.copy()
+    without[:, FEATURE_NAMES.index("contractions_per_s")] = np.nan
+    return without
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,7 @@ class PatternModel:
     decision: Decision = field(default_factory=Decision)
 
     def _rows(self, features: Array) -> tuple[Array, Sequence[str]]:
-        """Features with what is derived from them; bundles before version 0.2 know the 21 alone."""
+        """Features and derived features. Models of bundles before version 0.2 have the 21 features alone."""
         if self.booster.num_features() == len(FEATURE_NAMES):
             return features, FEATURE_NAMES
         return design(features), DESIGN_NAMES

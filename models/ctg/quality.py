@@ -1,4 +1,4 @@
-"""Signal quality: loss overall and by ten minutes, artefacts, and the gate."""
+"""Signal quality: loss overall and by ten minutes, artefacts, and the refusal of unusable traces."""
 
 from dataclasses import dataclass, field
 
@@ -15,20 +15,20 @@ MIN_SPREAD_BPM = 1.0
 
 @dataclass(frozen=True)
 class SignalQuality:
-    """How much of the heart rate is there.
+    """How much of the heart rate is usable.
 
     Attributes
     ----------
     loss : float
         Share of samples lost or removed, 0 to 1.
     loss_by_ten_minutes : tuple of float
-        The same for each (begun) block of ten minutes.
+        The same for each block of ten minutes; the last may be shorter.
     refusal : str or None
-        Why the trace cannot be assessed; None when it can.
+        Why the trace cannot be assessed, or None.
     artefacts : dict of str to float
         Share of the recorded samples removed, by kind (`models.ctg.cleaning.KINDS`).
     warnings : tuple of str
-        What limits the result without preventing it.
+        What limits the result without preventing an assessment.
     """
 
     loss: float
@@ -39,10 +39,10 @@ class SignalQuality:
 
 
 def assess_quality(ctg: CtgRecording) -> tuple[SignalQuality, Cleaned]:
-    """Clean the trace, measure what is left, and refuse it where too little is.
+    """Clean the trace, measure the loss, and refuse the trace if too little is left.
 
-    Refused are traces under ten minutes, with more than half of the signal lost or removed, with more than a
-    quarter of it artefact of one kind, or without any variation.
+    A trace is refused if it is shorter than ten minutes, if more than half of the signal was lost or removed, if more
+    than a quarter of it is artefact of one kind, or if it does not vary.
     """
     cleaned = clean(ctg)
     lost = np.isnan(cleaned.fhr_bpm)
@@ -52,27 +52,29 @@ def assess_quality(ctg: CtgRecording) -> tuple[SignalQuality, Cleaned]:
     worst = max(cleaned.removed, key=lambda kind: cleaned.removed[kind])
     refusal = None
     if np.isnan(ctg.fhr_bpm).all():
-        refusal = "the trace holds no heart rate at all"
+        refusal = "the trace contains no heart rate"
     elif ctg.duration_s < MIN_DURATION_S:
         refusal = f"the trace is {ctg.duration_s / 60:.1f} min long; at least 10 min are needed"
     elif cleaned.removed[worst] > MAX_ARTEFACT:
-        refusal = f"{cleaned.removed[worst]:.0%} of the signal is artefact ({worst}); at most {MAX_ARTEFACT:.0%} may be"
+        refusal = (
+            f"{cleaned.removed[worst]:.0%} of the signal is artefact ({worst}); at most {MAX_ARTEFACT:.0%} is accepted"
+        )
     elif loss > MAX_LOSS:
-        refusal = f"signal loss is {loss:.0%}; at most {MAX_LOSS:.0%} can be assessed"
+        refusal = f"signal loss is {loss:.0%}; at most {MAX_LOSS:.0%} is accepted"
     elif np.subtract(*np.percentile(cleaned.fhr_bpm[~lost], [99, 1])) < MIN_SPREAD_BPM:
-        refusal = "the heart rate does not vary at all: this is no recording of a heart"
+        refusal = "the heart rate does not vary at all: this is not a recording of a heart"
     return SignalQuality(loss, blocks, refusal, cleaned.removed, _warnings(ctg, blocks, cleaned)), cleaned
 
 
 def _warnings(ctg: CtgRecording, blocks: tuple[float, ...], cleaned: Cleaned) -> tuple[str, ...]:
     lines = []
     if ctg.mhr_bpm is None:
-        lines.append("No maternal heart rate was recorded: it cannot be excluded that parts show the mother's pulse.")
+        lines.append("No maternal heart rate was recorded. Parts of the trace may show the mother's pulse.")
     for kind, share in cleaned.removed.items():
         if share > 0.02:
             lines.append(f"{share:.0%} of the signal was removed as artefact: {kind}.")
     if blocks and blocks[-1] > MAX_LOSS:
-        lines.append(f"In the last ten minutes {blocks[-1]:.0%} of the signal is lost.")
+        lines.append(f"{blocks[-1]:.0%} of the signal in the last ten minutes is lost.")
     if ctg.sampling_rate_hz < 2:
         lines.append(
             f"At {ctg.sampling_rate_hz:g} Hz short-term variation and beat-to-beat variability are not measured."

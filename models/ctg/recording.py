@@ -1,6 +1,6 @@
 """The canonical cardiotocogram."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,18 +21,18 @@ class CtgRecording:
     Attributes
     ----------
     fhr_bpm : ndarray of float64, shape (n,)
-        Fetal heart rate; lost samples are NaN and are never filled for display.
+        Fetal heart rate. Lost samples are NaN and are never filled for display.
     toco : ndarray of float64, shape (n,), or None
         Uterine activity in the recorder's own (uncalibrated) units; lost samples are NaN.
     sampling_rate_hz : float
     source : str
         Format it came from.
     stage : str
-        ``"labour"``, ``"antepartum"`` or ``"unknown"``, as far as the file tells.
+        ``"labour"``, ``"antepartum"`` or ``"unknown"``, as stated in the file.
     mhr_bpm : ndarray of float64, shape (n,), or None
-        Maternal heart rate, where the recorder gave one.
+        Maternal heart rate, if it was recorded.
     channel : int
-        1 or 2: which fetal heart-rate channel of the file it is (twins have two).
+        1 or 2: the fetal heart-rate channel of the file (twins have two).
     """
 
     fhr_bpm: Array
@@ -54,13 +54,11 @@ class CtgRecording:
         return np.arange(len(self.fhr_bpm)) / self.sampling_rate_hz
 
     def part(self, start_s: float, end_s: float) -> "CtgRecording":
-        """The recording from `start_s` to `end_s`, cut at its own ends."""
+        """The recording from `start_s` to `end_s`, as far as it reaches."""
         inside = slice(max(0, round(start_s * self.sampling_rate_hz)), max(0, round(end_s * self.sampling_rate_hz)))
         toco = self.toco[inside] if self.toco is not None else None
         mhr = self.mhr_bpm[inside] if self.mhr_bpm is not None else None
-        return CtgRecording(
-            self.fhr_bpm[inside], toco, self.sampling_rate_hz, self.source, self.stage, mhr, self.channel
-        )
+        return replace(self, fhr_bpm=self.fhr_bpm[inside], toco=toco, mhr_bpm=mhr)
 
 
 def recording(
@@ -84,29 +82,35 @@ def recording(
     if not MIN_RATE_HZ <= sampling_rate_hz <= MAX_RATE_HZ:
         raise RangeError(f"sampling rate {sampling_rate_hz:g} Hz is outside {MIN_RATE_HZ:g} to {MAX_RATE_HZ:g} Hz")
     if len(fhr_bpm) == 0:
-        raise RangeError("the recording holds no samples")
+        raise RangeError("the recording has no samples")
     if len(fhr_bpm) / sampling_rate_hz > MAX_DURATION_S:
-        raise RangeError("the recording is longer than 24 hours; send the part to be assessed")
+        raise RangeError("the recording is longer than 24 hours; send only the part to be assessed")
     _plausible(fhr_bpm, toco)
     activity = None
     if toco is not None and np.any(np.isfinite(toco) & (toco != 0)):
         activity = np.where(np.isfinite(toco), toco, np.nan)
     mother = None
-    if mhr_bpm is not None and np.isfinite(known := _heart_rate(mhr_bpm, 30.0)).any():
-        mother = known
+    if mhr_bpm is not None and np.isfinite(pulse := _heart_rate(mhr_bpm, 30.0)).any():
+        mother = pulse
     return CtgRecording(
-        _heart_rate(fhr_bpm, MIN_FHR_BPM), activity, float(sampling_rate_hz), source, stage, mother, channel
+        fhr_bpm=_heart_rate(fhr_bpm, MIN_FHR_BPM),
+        toco=activity,
+        sampling_rate_hz=float(sampling_rate_hz),
+        source=source,
+        stage=stage,
+        mhr_bpm=mother,
+        channel=channel,
     )
 
 
 def _heart_rate(values: Array, low: float) -> Array:
     with np.errstate(invalid="ignore"):
-        kept = np.isfinite(values) & (values >= low) & (values <= MAX_FHR_BPM)
-    return np.where(kept, values, np.nan)
+        possible = np.isfinite(values) & (values >= low) & (values <= MAX_FHR_BPM)
+    return np.where(possible, values, np.nan)
 
 
 def _plausible(fhr_bpm: Array, toco: Array | None) -> None:
-    """Refuse what is not a heart rate in bpm but looks like a known mistake."""
+    """Refuse values that are not a heart rate in bpm but look like a known mistake."""
     present = fhr_bpm[np.isfinite(fhr_bpm) & (fhr_bpm > 0)]
     if len(present) and 250 < np.median(present) < 1500:
         raise FormatError(
@@ -117,7 +121,7 @@ def _plausible(fhr_bpm: Array, toco: Array | None) -> None:
         return
     activity = toco[np.isfinite(toco) & (toco > 0)]
     if len(activity) and len(present) and _share_of_heart(activity) > 0.7 and _share_of_heart(present) < 0.2:
-        raise FormatError("the channels look exchanged: the tocogram holds a heart rate and the FHR does not")
+        raise FormatError("the channels look exchanged: the tocogram contains a heart rate and the FHR does not")
 
 
 def _share_of_heart(values: Array) -> float:

@@ -1,6 +1,6 @@
-"""The trace on paper: an SVG that prints at its true size, with classes for a style sheet and colours of its own.
+"""The CTG strip: an SVG that prints at its true size, with classes for a style sheet.
 
-Presentation attributes give the strip its looks where it stands alone; a page's style sheet overrides them.
+Presentation attributes give the strip its colours where it is shown alone. The style sheet of a page overrides them.
 """
 
 import io
@@ -11,7 +11,7 @@ from html import escape
 import numpy as np
 from numpy.typing import NDArray
 
-from models.ctg.analysis import CtgAnalysis
+from models.ctg.analysis import BASELINE_STEP_S, CtgAnalysis
 from models.ctg.events import Event
 from models.ctg.recording import CtgRecording
 from models.errors import RangeError
@@ -42,8 +42,35 @@ LETTERS = {"early": "E", "late": "L", "variable": "V", "prolonged": "P", "gradua
 
 
 @dataclass(frozen=True)
+class Marks:
+    """What is drawn over a trace: all that a strip needs of an analysis, so that it can be drawn from a stored one.
+
+    Attributes
+    ----------
+    baseline_bpm : ndarray of float64, shape (n,)
+        One value for each `BASELINE_STEP_S`; NaN where there is none.
+    accelerations, decelerations, contractions : sequence of Event
+    """
+
+    baseline_bpm: Array
+    accelerations: Sequence[Event]
+    decelerations: Sequence[Event]
+    contractions: Sequence[Event]
+
+    @classmethod
+    def of(cls, analysis: CtgAnalysis) -> "Marks":
+        """Take the marks from a fresh analysis."""
+        return cls(
+            baseline_bpm=analysis.baseline_trace_bpm[::BASELINE_STEP_S],
+            accelerations=analysis.accelerations,
+            decelerations=analysis.decelerations,
+            contractions=analysis.contractions,
+        )
+
+
+@dataclass(frozen=True)
 class Paper:
-    """Paper speed and scale, printed on every strip.
+    """Paper speed and scale; both are printed on every strip.
 
     Attributes
     ----------
@@ -73,11 +100,11 @@ class Paper:
         return (FHR_HIGH - FHR_LOW) / self.bpm_per_cm * _PER_CM
 
     def x(self, second: float) -> float:
-        """Place of a time."""
+        """Horizontal position of a time in seconds."""
         return _LEFT + second / self.seconds_per_unit
 
     def y(self, bpm: float) -> float:
-        """Place of a heart rate, held inside the grid."""
+        """Vertical position of a heart rate, limited to the grid."""
         return _TOP + self.fhr_height * (FHR_HIGH - min(max(bpm, FHR_LOW), FHR_HIGH)) / (FHR_HIGH - FHR_LOW)
 
     @property
@@ -94,23 +121,26 @@ def runs(values: Array) -> list[tuple[int, int]]:
 
 
 def thin(ctg: CtgRecording, rate_hz: float = 1.0) -> tuple[Array, Array, Array | None]:
-    """Time, heart rate and tocogram at about `rate_hz`, by taking samples, never by bridging gaps."""
+    """Time, heart rate and tocogram at about `rate_hz`, by picking samples. Gaps are never filled."""
     step = max(1, round(ctg.sampling_rate_hz / rate_hz))
     toco = ctg.toco[::step] if ctg.toco is not None else None
     return ctg.time_s[::step], ctg.fhr_bpm[::step], toco
 
 
-def strip_svg(ctg: CtgRecording, analysis: CtgAnalysis, paper: Paper | None = None, *, title: str = "") -> str:
-    """The whole strip: grid, band 110-160, baseline, events with their kind, tocogram; gaps are gaps.
+def strip_svg(ctg: CtgRecording, analysis: CtgAnalysis | Marks, paper: Paper | None = None, *, title: str = "") -> str:
+    """The whole strip: grid, band of 110 to 160 bpm, baseline, events with their kind, tocogram. Gaps stay gaps.
 
     Parameters
     ----------
     ctg : CtgRecording
-        As recorded; artefacts that the analysis left out are drawn, for the reader to see them.
+        The recording before cleaning: artefacts that the analysis ignores are drawn, so that the reader sees them.
+    analysis : CtgAnalysis or Marks
+        A fresh analysis, or the marks of a stored one.
     title : str
-        Printed below, with paper speed, scale and the notice.
+        Title printed below the strip, with paper speed, scale and the notice.
     """
     paper = paper or Paper()
+    marks = analysis if isinstance(analysis, Marks) else Marks.of(analysis)
     seconds, heart, toco = thin(ctg, min(float(paper.speed_cm_min), 2.0))
     width = paper.x(ctg.duration_s) + _RIGHT
     height = paper.uc_top + _UC_HEIGHT + _MARGIN + (14.0 if title else 0.0)
@@ -121,12 +151,13 @@ def strip_svg(ctg: CtgRecording, analysis: CtgAnalysis, paper: Paper | None = No
         f'role="img" aria-label="{label}">',
         _band(paper, ctg.duration_s),
         *_grid(paper, ctg.duration_s),
-        *_marks(paper, analysis.accelerations, "acceleration", _TOP),
-        *_marks(paper, analysis.decelerations, "deceleration", _TOP + paper.fhr_height - 8),
-        *_marks(paper, analysis.contractions, "contraction", paper.uc_top + _UC_HEIGHT - 6),
+        *_marks(paper, marks.accelerations, "acceleration", _TOP),
+        *_marks(paper, marks.decelerations, "deceleration", _TOP + paper.fhr_height - 8),
+        *_marks(paper, marks.contractions, "contraction", paper.uc_top + _UC_HEIGHT - 6),
     ]
-    level: Array = analysis.baseline_trace_bpm[::15]
-    parts.append(_curve("baseline", paper, 15.0 * np.arange(len(level), dtype=np.float64), level, paper.y))
+    level = marks.baseline_bpm
+    at_s = float(BASELINE_STEP_S) * np.arange(len(level), dtype=np.float64)
+    parts.append(_curve("baseline", paper, at_s, level, paper.y))
     if toco is not None:
         top = max(100.0, float(np.nanmax(toco)))
         parts.append(
@@ -142,7 +173,7 @@ def strip_svg(ctg: CtgRecording, analysis: CtgAnalysis, paper: Paper | None = No
 
 
 def thumbnail_svg(ctg: CtgRecording) -> str:
-    """The heart rate alone, scaled to its box."""
+    """The heart rate alone, scaled to the size of its element."""
     paper = Paper()
     seconds, heart, _ = thin(ctg, 0.25)
     width, height = paper.x(ctg.duration_s) + _RIGHT, _TOP + paper.fhr_height + 8
@@ -206,7 +237,7 @@ def _marks(paper: Paper, events: Sequence[Event], kind: str, y: float) -> Iterab
 
 
 def strip_pdf(svg: str) -> bytes:
-    """The strip of `strip_svg` on one page of its own size."""
+    """The strip of `strip_svg` as a PDF with one page of the size of the strip."""
     from fpdf import FPDF
 
     width, height = (float(svg.split(f'{side}="')[1].split("mm")[0]) for side in ("width", "height"))

@@ -1,7 +1,7 @@
-"""The features that only a raw trace fills: 25 measurements over the last 10, 30 and 60 minutes.
+"""Inputs of the acidaemia model: 25 measurements of a raw trace over its last 10, 30 and 60 minutes.
 
-They feed the acidaemia model. A window reaches back as far as the trace goes; what cannot be measured in it stays
-missing. Where SisPorto's table and a raw trace agree in definition, `models.ctg.features` holds the shared ones.
+A window is shorter where the trace is shorter. A measurement that is not possible in a window stays missing. Features
+that a raw trace has in common with SisPorto's table are in `models.ctg.features`.
 """
 
 from collections.abc import Mapping
@@ -70,7 +70,7 @@ TRACE_FEATURE_NAMES: tuple[str, ...] = tuple(feature.name for feature in TRACE_F
 
 
 def trace_features(analysis: CtgAnalysis) -> Array:
-    """Measure the vector, shape (75,), in the order of `TRACE_FEATURE_NAMES`; all missing for a refused trace."""
+    """Measure the vector, shape (75,), in the order of `TRACE_FEATURE_NAMES`. A refused trace has NaN alone."""
     if analysis.quality.refusal:
         return np.full(len(TRACE_FEATURES), np.nan)
     end = analysis.duration_s
@@ -84,28 +84,28 @@ def _measure(analysis: CtgAnalysis, start: float, end: float) -> Mapping[str, fl
     seen = np.isfinite(heart)
     if seen.sum() < MIN_SIGNAL_S:
         return {}
-    known, distance = heart[seen], (heart - level)[seen]
+    present, distance = heart[seen], (heart - level)[seen]
     minutes = (end - start) / 60.0
-    downs = [event for event in analysis.decelerations if start <= event.peak_s < end]
-    ups = [event for event in analysis.accelerations if start <= event.peak_s < end]
-    p5, p25 = np.percentile(known, [5, 25])
+    decelerations = [event for event in analysis.decelerations if start <= event.peak_s < end]
+    accelerations = [event for event in analysis.accelerations if start <= event.peak_s < end]
+    p5, p25 = np.percentile(present, [5, 25])
     values = {
         "baseline_mean_bpm": level.mean(),
         "baseline_highest_bpm": level.max(),
         "baseline_drift_bpm": level.std(),
         "fhr_p5_bpm": p5,
         "fhr_p25_bpm": p25,
-        "fhr_sd_bpm": known.std(),
+        "fhr_sd_bpm": present.std(),
         "deviation_sd_bpm": distance.std(),
-        "share_below_100": np.mean(known < 100),
-        "share_below_110": np.mean(known < 110),
-        "share_above_160": np.mean(known > 160),
+        "share_below_100": np.mean(present < 100),
+        "share_below_110": np.mean(present < 110),
+        "share_above_160": np.mean(present > 160),
         "share_15_below": np.mean(distance < -15),
-        "decelerations_per_min": len(downs) / minutes,
-        "deepest_deceleration_bpm": max([0.0, *(event.peak for event in downs)]),
-        "longest_deceleration_s": max([0.0, *(event.duration_s for event in downs)]),
-        "accelerations_per_min": len(ups) / minutes,
-        "acceleration_area_bpm": sum(event.area_bpm_s for event in ups) / (end - start),
+        "decelerations_per_min": len(decelerations) / minutes,
+        "deepest_deceleration_bpm": max([0.0, *(event.peak for event in decelerations)]),
+        "longest_deceleration_s": max([0.0, *(event.duration_s for event in decelerations)]),
+        "accelerations_per_min": len(accelerations) / minutes,
+        "acceleration_area_bpm": sum(event.area_bpm_s for event in accelerations) / (end - start),
     }
     if analysis.has_toco:
         values["contractions_per_min"] = sum(start <= e.peak_s < end for e in analysis.contractions) / minutes

@@ -14,7 +14,7 @@ _SINUSOIDAL_SHARE = 0.7
 
 
 def _by_minute(values: Array, sampling_rate_hz: float) -> Array:
-    """Samples as rows of whole minutes, the last padded with NaN."""
+    """Samples as rows of one minute each; the last row is padded with NaN."""
     size = max(1, round(60 * sampling_rate_hz))
     minutes = -(-len(values) // size)
     padded = np.full(minutes * size, np.nan)
@@ -28,7 +28,7 @@ def _at_samples(by_second: NDArray[np.generic], count: int, sampling_rate_hz: fl
 
 
 def quiet_samples(fhr_bpm: Array, sampling_rate_hz: float, quiet: Flags) -> Array:
-    """The samples with those outside the `quiet` seconds as NaN."""
+    """The samples, with NaN outside the `quiet` seconds."""
     return np.where(_at_samples(quiet, len(fhr_bpm), sampling_rate_hz), fhr_bpm, np.nan)
 
 
@@ -38,8 +38,8 @@ def bandwidth_by_minute(fhr_bpm: Array, sampling_rate_hz: float, level_bpm: Arra
     Parameters
     ----------
     fhr_bpm : ndarray, shape (n,)
-        Samples, outside accelerations and decelerations for the variability that FIGO grades, all for the
-        variability inside decelerations. NaN are left out.
+        Samples; NaN do not count. For the variability that FIGO grades, give only samples outside accelerations and
+        decelerations.
     level_bpm : ndarray, shape (seconds,)
         Baseline.
     min_share : float
@@ -63,8 +63,7 @@ def bandwidth_by_minute(fhr_bpm: Array, sampling_rate_hz: float, level_bpm: Arra
 def beat_to_beat_bpm(fhr_bpm: Array, sampling_rate_hz: float) -> float | None:
     """Mean absolute difference of successive quarter-seconds, bpm; None below 4 Hz.
 
-    Monitors smooth by autocorrelation over several beats, so this is beat-to-beat variability as far as
-    the recorder passes it on.
+    Monitors smooth by autocorrelation over several beats, so this underestimates the true beat-to-beat variability.
     """
     if sampling_rate_hz < 4:
         return None
@@ -77,9 +76,9 @@ def epochs_ms(fhr_bpm: Array, sampling_rate_hz: float) -> Array:
     """Mean pulse interval of each 1/16 minute (3.75 s), ms, shape (epochs,); NaN with under half its samples."""
     number = (np.arange(len(fhr_bpm)) / sampling_rate_hz / EPOCH_S).astype(int)
     count = int(len(fhr_bpm) / sampling_rate_hz / EPOCH_S)
-    kept = np.isfinite(fhr_bpm) & (number < count)
-    samples = np.bincount(number[kept], minlength=count)
-    total = np.bincount(number[kept], weights=60000.0 / fhr_bpm[kept], minlength=count)
+    used = np.isfinite(fhr_bpm) & (number < count)
+    samples = np.bincount(number[used], minlength=count)
+    total = np.bincount(number[used], weights=60000.0 / fhr_bpm[used], minlength=count)
     with np.errstate(invalid="ignore", divide="ignore"):
         return np.where(samples >= 0.5 * EPOCH_S * sampling_rate_hz, total / samples, np.nan)
 
@@ -87,9 +86,9 @@ def epochs_ms(fhr_bpm: Array, sampling_rate_hz: float) -> Array:
 def short_term_variation_ms(fhr_bpm: Array, sampling_rate_hz: float) -> float | None:
     """Short-term variation, ms: mean over minutes of the mean |difference| of successive 3.75-s epochs.
 
-    Definition from the Sonicaid manuals (Dawes-Redman). Minutes with under half of their differences are left
-    out; None when no ten minutes are there or the rate is under 2 Hz. For antepartum traces only: its bands do
-    not hold in labour.
+    Definition from the Sonicaid manuals (Dawes-Redman). Minutes with less than half of their differences do not count.
+    None when fewer than ten minutes count or the sampling rate is below 2 Hz. For antepartum traces only: the reference
+    ranges do not hold in labour.
     """
     if sampling_rate_hz < 2:
         return None
@@ -104,19 +103,19 @@ def short_term_variation_ms(fhr_bpm: Array, sampling_rate_hz: float) -> float | 
     return float(np.mean(np.nansum(rows[usable], axis=1) / count[usable]))
 
 
-def sinusoidal(bridged_bpm: Array, level_bpm: Array) -> list[tuple[float, float]]:
+def sinusoidal(interpolated_bpm: Array, level_bpm: Array) -> list[tuple[float, float]]:
     """Stretches of a smooth, sine-like rhythm of 3 to 5 cycles a minute and an amplitude of 5 to 15 bpm.
 
-    Two-minute windows each minute, on the one-second grid: at least 70 % of the power above one cycle a minute
-    lies at 3 to 5 cycles a minute, with the amplitude of a sine of that power. Numbers of FIGO 2015, recalled and
-    not checked.
+    Two-minute windows are taken each minute on the one-second grid. In such a window at least 70 % of the power above
+    one cycle a minute lies at 3 to 5 cycles a minute; the amplitude is that of a sine of this power. The numbers are
+    those of FIGO 2015, quoted from memory and not checked.
 
     Returns
     -------
     list of (start_s, end_s)
-        Merged; the guidelines ask for more than 30 min (FIGO) or at least 20 min (NICHD).
+        Merged stretches. The guidelines ask for more than 30 min (FIGO) or at least 20 min (NICHD).
     """
-    distance = bridged_bpm - level_bpm
+    distance = interpolated_bpm - level_bpm
     if len(distance) < _SINUSOIDAL_WINDOW_S:
         return []
     windows = np.lib.stride_tricks.sliding_window_view(distance, _SINUSOIDAL_WINDOW_S)[::_SINUSOIDAL_STEP_S]
@@ -125,7 +124,7 @@ def sinusoidal(bridged_bpm: Array, level_bpm: Array) -> list[tuple[float, float]
     taper = np.hanning(_SINUSOIDAL_WINDOW_S)
     power = np.abs(np.fft.rfft(centred * taper, axis=1)) ** 2
     frequency = np.fft.rfftfreq(_SINUSOIDAL_WINDOW_S, 1.0)
-    # The taper spreads a line over its neighbours: one bin of 0.5 cycles a minute to either side belongs to it.
+    # The taper spreads a spectral line: one bin of 0.5 cycles a minute on either side belongs to it.
     inside = (frequency >= SINUSOIDAL_HZ[0] - 1 / 120) & (frequency <= SINUSOIDAL_HZ[1] + 1 / 120)
     total = power[:, frequency > 1 / 60].sum(axis=1)
     band = power[:, inside].sum(axis=1)

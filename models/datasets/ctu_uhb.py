@@ -107,9 +107,9 @@ def contents(where: Path) -> Iterator[tuple[str, bytes, bytes]]:
 
 
 def _name(path: str) -> str:
-    found = _RECORD.search(path)
-    assert found is not None
-    return found.group(1)
+    match = _RECORD.search(path)
+    assert match is not None
+    return match.group(1)
 
 
 def read(where: Path) -> list[BirthRecord]:

@@ -102,12 +102,12 @@ def check(folder: Path) -> list[tuple[bool, str]]:
     """Whether each data set that this version reads is there and readable."""
     lines: list[tuple[bool, str]] = []
     for name, module in (("uci", uci_ctg), ("ctu-uhb", ctu_uhb), ("hc18", hc18)):
-        found = module.find(folder)
-        if found is None:
+        location = module.find(folder)
+        if location is None:
             lines.append((False, f"{name}: not below {folder}"))
             continue
         try:
-            lines.append((True, f"{name}: {len(module.read(found))} rows in {found}"))
+            lines.append((True, f"{name}: {len(module.read(location))} rows in {location}"))
         except DataSetError as error:
             lines.append((False, f"{name}: {error}"))
     return lines

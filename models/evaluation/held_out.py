@@ -5,7 +5,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import binomtest
 
 from models.evaluation.decisions import CURVE, band, net_benefit, treat_all
 from models.evaluation.metrics import auc, bootstrap, expected_calibration_error
@@ -39,6 +38,8 @@ def rows_of(held: HeldOut) -> tuple[Event, Array]:
 def reliability(event: Event, probability: Array, bins: int = 10) -> list[Bin]:
     """Bins of equal mass, at least one row each."""
     order = np.argsort(probability, kind="stable")
+    from scipy.stats import binomtest  # heavy, and only pages of evidence need it
+
     made = []
     for part in np.array_split(order, min(bins, len(order))):
         events = int(event[part].sum())

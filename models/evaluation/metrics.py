@@ -5,9 +5,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.spatial.distance import directed_hausdorff
-from scipy.stats import rankdata
-from sklearn.metrics import f1_score, precision_score, recall_score
 
 from models.datasets.hc18 import HeadImage
 from models.ultrasound.biometry import HeadEllipse
@@ -62,6 +59,8 @@ def auc(event: NDArray[np.bool_], score: Array) -> float:
     events, others = int(event.sum()), int((~event).sum())
     if events == 0 or others == 0:
         return float("nan")
+    from scipy.stats import rankdata  # heavy: imported only where an area is computed
+
     ranks = float(rankdata(score)[event].sum())
     return (ranks - events * (events + 1) / 2) / (events * others)
 
@@ -70,6 +69,8 @@ def state_metrics(
     state: NDArray[np.int64], chosen: NDArray[np.int64], probability: Array, groups: NDArray[Any]
 ) -> dict[str, Any]:
     """Metrics of the three-class pattern model; ``brier`` is the multi-class sum of squares."""
+    from sklearn.metrics import f1_score, precision_score, recall_score  # heavy: only evaluation needs it
+
     event = state == 2
     target = np.eye(3)[state]
     labels = [0, 1, 2]
@@ -102,6 +103,8 @@ def dice(first: Ellipse, second: Ellipse, height: int, width: int) -> float:
 def hausdorff(first: Ellipse, second: Ellipse) -> float:
     """Hausdorff distance (px) of two filled ellipses, which for convex sets is that of their outlines."""
     a, b = first.points(360), second.points(360)
+    from scipy.spatial.distance import directed_hausdorff
+
     return float(max(directed_hausdorff(a, b)[0], directed_hausdorff(b, a)[0]))
 
 

@@ -13,7 +13,7 @@ from sklearn.metrics import cohen_kappa_score
 
 from models.ctg.analysis import CtgAnalysis
 from models.ctg.guidelines import figo
-from models.ctg.guidelines.findings import findings
+from models.ctg.guidelines.findings import findings_of
 from models.datasets.ctu_uhb import BirthRecord, ExpertReading
 from models.evaluation.metrics import bootstrap
 
@@ -106,5 +106,5 @@ def _figo(analysis: CtgAnalysis, start_s: float, end_s: float) -> int | None:
     """FIGO class of the window as 1, 2, 3."""
     if analysis.quality.refusal or end_s - start_s < 600.0:
         return None
-    severity = figo.classify(findings(analysis, start_s, end_s)).severity
+    severity = figo.classify(findings_of(analysis, start_s, end_s)).severity
     return None if severity is None else severity + 1

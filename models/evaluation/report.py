@@ -103,7 +103,7 @@ def _real_pairs(bundle: Bundle, where: Path) -> Report:
         raise DataSetError("the bundle has no acidaemia model")
     records, _, features = _births(where)
     ph, z = np.array([record.ph for record in records]), birth_sizes(records)
-    mild, severe = (model.models[target.name].for_every_record(features) for target in (MILD, SEVERE))
+    mild, severe = (model.models[target.name].probabilities_or_prior(features) for target in (MILD, SEVERE))
     made = fuse_births(model.fusion, model.prior, mild, severe, z)
     quantiles = model.fusion.quantiles("both")
     low = low_ph(ph, MILD.threshold).astype(bool)
@@ -122,7 +122,7 @@ def _ctu_uhb(bundle: Bundle, where: Path) -> Report:
     records, analyses, features = _births(where)
     ph = np.array([record.ph for record in records])
     assessed = np.isfinite(features).any(axis=1)
-    mild, severe = (model.models[target.name].for_every_record(features) for target in (MILD, SEVERE))
+    mild, severe = (model.models[target.name].probabilities_or_prior(features) for target in (MILD, SEVERE))
     report = _frame(bundle, where, ctu_uhb.input_files, len(records), len(records))
     report["grouped_by"] = "record (one a woman as far as known)"
     report["events"] = {target.name: int(low_ph(ph, target.threshold).sum()) for target in (MILD, SEVERE)}

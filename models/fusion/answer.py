@@ -1,4 +1,4 @@
-"""The whole answer of an assessment: what page, JSON and print all show."""
+"""The whole answer of an assessment, as page, JSON and print show it."""
 
 from dataclasses import asdict, dataclass, field
 from typing import Any
@@ -11,7 +11,7 @@ CANNOT_ASSESS, LOW, RAISED, HIGH = "cannot assess", "low", "raised", "high"
 
 @dataclass(frozen=True)
 class RiskAssessment:
-    """The whole answer.
+    """The whole answer of an assessment.
 
     Attributes
     ----------
@@ -19,30 +19,30 @@ class RiskAssessment:
     score : float or None
         100 times the fused probability.
     interval : tuple of float or None
-        90 %, on the score's scale; it contains the errors of both parts and of the published odds.
+        90 %, on the scale of the score. It includes the errors of both parts and of the published odds.
     meaning : str
-        What the score is the probability of, and where; and what the state says.
+        The event and the prevalence that the score refers to, and what the state means.
     distress, growth : Part
     reasons : list of Reason
-        What drove it, largest first; with `start` they add up to the fused log-odds.
+        Contributions, largest first. With `start` they add up to the fused log-odds.
     missing, warnings : list of str
     bundle : str
         Identifier of the bundle.
     state_basis : str
-        ``"score"``, or the guideline that finds the trace pathological or growth restricted where the score alone
-        would be low: that is never shown as low.
+        ``"score"``, or the guideline that calls the trace pathological or growth restricted where the score alone would
+        be low. Such a result is never shown as low.
     start : Reason or None
-        The log-odds before anything was known of this fetus.
+        The log-odds before any examination of this fetus.
     severe : float or None
         100 times the fused probability of a pH below 7.05.
     method : str
         The fusion rule.
     certainty : dict or None
-        The conformal set; None where there is no score, or none was calibrated for this event (`not_calibrated`).
+        The conformal set, or None without a score or without a calibration for this event.
     alternatives : list of Alternative
-        What would change it.
+        Changes of the input and the score that each would give.
     circumstances : dict
-        Prior, validity of a scan, number of fetuses.
+        Prior, validity of a scan, number of fetuses, hospital.
     """
 
     state: str

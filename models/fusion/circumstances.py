@@ -1,29 +1,44 @@
-"""What the place decides about an assessment."""
+"""What an installation decides about an assessment."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
 
 from models.fusion.prior import TRAINING, Prior
 
 
 @dataclass(frozen=True)
 class Circumstances:
-    """What the place decides, not the examinations; kept with the answer, so that it can be made again.
+    """What the hospital decides, not the examinations; stored with the answer, so that it can be computed again.
 
     Attributes
     ----------
     prior : Prior
+        How frequent a low cord pH is taken to be.
     scan_valid_days : int
-        A scan further from the CTG than this stands for itself and does not enter the score.
+        A scan further from the CTG than this is shown and does not enter the score.
     fetuses : int
-        In this pregnancy.
-    site : str
-        Name of the place.
+        Number of fetuses in this pregnancy.
+    hospital : str
+        Name of the hospital; stored under the key ``site``.
     """
 
     prior: Prior = TRAINING
     scan_valid_days: int = 28
     fetuses: int = 1
-    site: str = "this-unit"
+    hospital: str = "this-unit"
+
+    def as_dict(self) -> dict[str, Any]:
+        """Convert to JSON values; the hospital keeps its stored key ``site``."""
+        values = asdict(self)
+        values["site"] = values.pop("hospital")
+        return values
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> "Circumstances":
+        """Read what `as_dict` wrote."""
+        fields = {"hospital" if name == "site" else name: value for name, value in values.items()}
+        return cls(**{**fields, "prior": Prior(**values["prior"])})
 
 
 ORDINARY = Circumstances()

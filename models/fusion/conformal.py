@@ -1,9 +1,9 @@
-"""Prediction sets of the fused event with a stated coverage, and abstention.
+"""Prediction sets of the fused event with a stated coverage, which may abstain.
 
 Split conformal prediction with the score 1 - P(true class), and class-conditional (Mondrian): one quantile for births
-with the event, one for those without, so that both are covered at the level, however rare the event is, and whatever
-the prior is (label shift). Vovk V et al. Algorithmic Learning in a Random World, 2005; Sadinle M et al. JASA 2019;114:
-223-234. `mapie` computes the same quantiles (test); here they are plain numbers of a bundle.
+with the event, one for those without. Both are then covered at the level, however rare the event is and whatever the
+prior is (label shift). Vovk V et al. Algorithmic Learning in a Random World, 2005; Sadinle M et al. JASA 2019;114:
+223-234. `mapie` computes the same quantiles (test); here they are plain numbers stored in a bundle.
 """
 
 from collections.abc import Mapping
@@ -19,13 +19,13 @@ NO_EVENT, EVENT = "no event", "event"
 
 
 def quantile(scores: Array, level: float = LEVEL) -> float:
-    """The ceil((n + 1) level)-th smallest score; 1 (everything is included) where there are too few."""
+    """The ceil((n + 1) level)-th smallest score, or 1 (every class is included) if there are too few scores."""
     rank = int(np.ceil((len(scores) + 1) * level - 1e-9))
     return float(np.sort(scores)[rank - 1]) if rank <= len(scores) else 1.0
 
 
 def quantile_of_counts(counts: NDArray[np.int64], level: float = LEVEL) -> float:
-    """The same from a histogram over [0, 1] of equal bins, at a bin's upper edge: never less than `quantile`."""
+    """The quantile from a histogram of equal bins over [0, 1], at the upper edge of a bin: never below `quantile`."""
     rank = int(np.ceil((int(counts.sum()) + 1) * level - 1e-9))
     if rank > counts.sum():
         return 1.0
@@ -34,12 +34,12 @@ def quantile_of_counts(counts: NDArray[np.int64], level: float = LEVEL) -> float
 
 @dataclass(frozen=True)
 class Quantiles:
-    """What decides a set.
+    """Quantiles of the calibration scores, which decide what a set includes.
 
     Attributes
     ----------
     rows, events : int
-        Of the calibration set.
+        Births of the calibration set, and those with the event.
     split : float
         Largest score of one class, whichever it is, that a split-conformal set includes.
     no_event, event : float
@@ -112,22 +112,22 @@ class Certainty:
 
 
 def certainty(quantiles: Quantiles, probability: float, pattern: str) -> Certainty:
-    """The set in words.
+    """The conformal set of one assessment, in words.
 
     Parameters
     ----------
     probability : float
-        Under the training data's prior, which the quantiles were made at.
+        Probability at the prevalence of the training data, for which the quantiles were computed.
     pattern : str
-        What was known, in words.
+        Which examinations were available, in words.
     """
-    none, some = (bool(part) for part in quantiles.contains(np.array(probability)))
-    holds = tuple(name for name, kept in ((NO_EVENT, none), (EVENT, some)) if kept)
-    share = f"{100 * LEVEL:.0f} of 100"
+    contains = (bool(part) for part in quantiles.contains(np.array(probability)))
+    holds = tuple(name for name, included in zip((NO_EVENT, EVENT), contains, strict=True) if included)
+    share = f"{100 * LEVEL:.0f} %"
     words = {
-        (NO_EVENT,): f"Such a pH is set aside: {share} births with one scored higher.",
-        (EVENT,): f"A pH above it is set aside: {share} births with one scored lower.",
-        (NO_EVENT, EVENT): "Abstains: at 90 % neither outcome can be set aside.",
+        (NO_EVENT,): f"A pH <= 7.15 is unlikely: {share} of births with such a pH scored higher.",
+        (EVENT,): f"A pH above 7.15 is unlikely: {share} of births with such a pH scored lower.",
+        (NO_EVENT, EVENT): "Abstains: at 90 % neither outcome can be excluded.",
         (): "Abstains: the score is unusual for births with such a pH and for those without.",
     }[holds]
     on = f"{quantiles.rows} held-out births, {quantiles.events} with the event, {pattern}"

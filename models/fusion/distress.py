@@ -1,18 +1,17 @@
-"""The acute part: from a CTG to a calibrated probability of distress, and what it is a probability of.
+"""Distress: from a CTG to a calibrated probability of distress, with the event that it is the probability of.
 
-A raw trace of labour (or of an unknown stage) of at least 20 min goes to the acidaemia model: *distress* is then the
-probability of an umbilical pH at or below 7.15. A table, an antepartum trace, a shorter one, and every trace where
-the bundle comes without that model go to the pattern model: *distress* is then the probability that experts would
-call the trace pathological. The two are different events; neither is converted into the other (ADR 6).
+The acidaemia model assesses raw traces of labour (or of an unknown stage) of at least 20 min: *distress* is then the
+probability of an umbilical-artery pH at or below 7.15. The pattern model assesses tables, antepartum traces and shorter
+traces, and all traces if the bundle has no acidaemia model: *distress* is then the probability that experts would call
+the trace pathological. These are different events; neither is converted into the other (ADR 6).
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import expit
 
 from models.bundle import Acidaemia, Bundle
 from models.ctg.acidaemia import LEADS_MIN, MILD, SEVERE
@@ -23,35 +22,34 @@ from models.ctg.summary import trace_detail
 from models.ctg.trace_features import TRACE_FEATURES, trace_features
 from models.fusion.inputs import CtgInput
 from models.fusion.part import Part, Reason
-from models.fusion.pooling import Distress, log_odds
 from models.fusion.prior import TRAINING, Prior
+from models.fusion.terms import CLIP, Distress, shifted
 
 Array = NDArray[np.float64]
 PATTERN_EVENT = "experts would call the trace pathological"
 MIN_OUTCOME_S = 1200.0
-# How much wider, in log-odds, an interval is where the model's transfer to such an input is not validated.
+# Factors that widen the interval, in log-odds, where the model's transfer to such an input is not validated.
 TRACE_WIDENING = 1.5
 UNLIKE_TRAINING_WIDENING = 2.5
-# The most measurements that lay outside the training range in any of the 436 traces behind the shipped model.
+# The largest number of measurements outside the training range in any of the 436 traces of the shipped model.
 MAX_UNLIKE = 9
-_CLIP = 1e-4
 TRANSFER_WARNING = (
-    "The pattern model was trained on SisPorto tables of antepartum recordings; its transfer to raw traces is "
+    "The pattern model was trained on SisPorto tables of antepartum recordings. Its transfer to raw traces is "
     "not validated."
 )
 UNUSED_WARNING = (
-    "Decelerations and variability are measured and shown, but the score does not use them: the model knows them only "
-    "by SisPorto's unpublished definitions. Judge them yourself."
+    "Decelerations and variability are measured and shown, but the score does not use them: the model was trained on "
+    "SisPorto's unpublished definitions of them. Judge them yourself."
 )
 SELECTED_WARNING = (
-    "Calibrated to CTU-UHB, term labours of one hospital chosen for signal quality, where {share:.0f} of 100 had such "
-    "a pH; on a ward where fewer have, the true probability is lower."
+    "Calibrated to CTU-UHB (term labours of one hospital, selected for signal quality), where {share:.0f} % had such "
+    "a pH. On a ward with a lower prevalence the true probability is lower."
 )
 
 
 @dataclass(frozen=True)
-class AcutePart:
-    """The acute part with what fusion needs.
+class DistressPart:
+    """The result of the CTG, with what fusion needs.
 
     Attributes
     ----------
@@ -59,13 +57,13 @@ class AcutePart:
     distress : Distress or None
         None when it cannot be assessed.
     severe : float or None
-        Probability of the graver event, where the outcome is what is predicted.
+        Probability of the more severe event, where the acidaemia model predicts the outcome.
     prior : float
-        Share with the event where the answer is read.
+        Prevalence of the event at the place where the answer is used.
     shift : float
-        What that adds to the log-odds of the calibration set.
-    cuts : (float, float)
-        Raised and high.
+        What this prevalence adds to the log-odds of the calibration set.
+    thresholds : (float, float)
+        Probabilities from which the state is raised, and high.
     reasons : list of Reason
     warnings : list of str
     """
@@ -75,32 +73,25 @@ class AcutePart:
     severe: float | None = None
     prior: float = 0.5
     shift: float = 0.0
-    cuts: tuple[float, float] = (1.0, 1.0)
+    thresholds: tuple[float, float] = (1.0, 1.0)
     reasons: list[Reason] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
 
 
-def shifted(probability: float, shift: float) -> float:
-    """A probability under another prior."""
-    if shift == 0.0:
-        return probability
-    return float(expit(log_odds(float(np.clip(probability, _CLIP, 1 - _CLIP))) + shift))
-
-
-def without_ctg(bundle: Bundle, prior: Prior) -> tuple[float, float]:
-    """Probability and spread of its log-odds where there is no CTG: the prior, and the calibration set's spread."""
+def prior_without_ctg(bundle: Bundle, prior: Prior) -> tuple[float, float]:
+    """Probability and spread of its log-odds without a CTG: the prior, and the spread of the calibration set."""
     if bundle.acidaemia is not None:
         return prior.of(bundle.acidaemia.prior), bundle.acidaemia.logit_sd
     return bundle.fusion.prior, bundle.fusion.distress_logit_sd
 
 
 def default_event(bundle: Bundle) -> str:
-    """What distress is the probability of where nothing decides otherwise."""
+    """The event that distress is the probability of, unless the CTG decides otherwise."""
     return MILD.event if bundle.acidaemia is not None else PATTERN_EVENT
 
 
-def distress_part(bundle: Bundle, ctg: CtgInput | None, prior: Prior = TRAINING) -> AcutePart:
-    """Assess the CTG; the prior applies where the outcome is predicted, not to what experts would say.
+def distress_part(bundle: Bundle, ctg: CtgInput | None, prior: Prior = TRAINING) -> DistressPart:
+    """Assess the CTG. The prior applies where the outcome is predicted, not to the judgement of experts.
 
     Raises
     ------
@@ -109,63 +100,74 @@ def distress_part(bundle: Bundle, ctg: CtgInput | None, prior: Prior = TRAINING)
     """
     event = default_event(bundle)
     if ctg is None or (ctg.features is None and ctg.analysis is None):
-        return AcutePart(Part(None, None, event, "none was given"))
+        return DistressPart(Part(None, None, event, "none was given"))
     if ctg.analysis is None:
         return _from_table(bundle, ctg.features or {})
     analysis = ctg.analysis
     detail = trace_detail(analysis, ctg.stage, ctg.stated)
     warnings = list(analysis.quality.warnings)
     if analysis.quality.refusal:
-        return AcutePart(Part(None, None, event, analysis.quality.refusal, detail), warnings=warnings)
+        return DistressPart(Part(None, None, event, analysis.quality.refusal, detail), warnings=warnings)
     model = bundle.acidaemia
     if model is not None and ctg.stage != "antepartum" and analysis.duration_s >= MIN_OUTCOME_S:
-        return _outcome(model, analysis, ctg.stage, detail, warnings, prior)
-    return _from_trace(bundle, analysis, ctg.stage, detail, warnings)
+        distress = _outcome(model, analysis, ctg.stage, prior)
+    else:
+        distress = _from_trace(bundle, analysis, ctg.stage)
+    part = replace(distress.part, detail=detail | distress.part.detail)
+    return replace(distress, part=part, warnings=warnings + distress.warnings)
 
 
-def _outcome(
-    model: Acidaemia, analysis: CtgAnalysis, stage: str, detail: dict[str, Any], warnings: list[str], prior: Prior
-) -> AcutePart:
+def _outcome(model: Acidaemia, analysis: CtgAnalysis, stage: str, prior: Prior) -> DistressPart:
     """The acidaemia model on the trace, and on the trace with its last minutes hidden."""
-    values = trace_features(analysis)
+    values, warnings = trace_features(analysis), []
     widening = 1.0
     shift = prior.shift(model.prior)
     if prior.value is None:
         warnings.append(SELECTED_WARNING.format(share=100 * model.prior))
     if stage != "labour":
-        warnings.append("The stage is not known; the acidaemia model was trained on labour traces that end at birth.")
+        warnings.append("The stage is not known. The acidaemia model was trained on labour traces that end at birth.")
         widening = TRACE_WIDENING
     mild, severe = model.models[MILD.name], model.models[SEVERE.name]
-    unlike = len(_outside(values, model.training_range))
-    if unlike > MAX_UNLIKE:
+    outside = _outside(values, model.training_range)
+    if len(outside) > MAX_UNLIKE:
         refusal = (
-            f"{unlike} of {len(values)} measurements lie outside what the model was trained on; at most {MAX_UNLIKE} "
-            "did in any trace it learned from"
+            f"{len(outside)} of {len(values)} measurements lie outside what the model was trained on; in the training "
+            f"traces it was at most {MAX_UNLIKE}"
         )
-        return AcutePart(Part(None, None, MILD.event, refusal, detail), warnings=warnings)
-    widening = _unlike(values, model.training_range, TRACE_FEATURES, widening, warnings)
+        return DistressPart(Part(None, None, MILD.event, refusal), warnings=warnings)
+    if len(outside):
+        warnings.append(_outside_warning(outside, TRACE_FEATURES))
+        widening = UNLIKE_TRAINING_WIDENING
     rows = values[None, :]
     calibrated = shifted(float(mild.probabilities(rows)[0]), shift)
     distress = _distress(calibrated, float(mild.calibration.logit_sd(mild.margins(rows))[0]) * widening)
-    # Being below 7.05 is part of being at or below 7.15.
+    # A pH below 7.05 is also a pH at or below 7.15.
     graver = min(shifted(float(severe.probabilities(rows)[0]), shift), distress.probability)
-    raised, high = (shifted(cut, shift) for cut in model.cuts[MILD.name])
+    raised, high = (shifted(threshold, shift) for threshold in model.cuts[MILD.name])
     contributions, _ = mild.contributions(rows)
-    reasons = _grouped(TRACE_FEATURES, contributions[0])
-    detail |= {
+    detail = {
         "model": "acidaemia",
         "probabilities": {MILD.name: distress.probability, SEVERE.name: graver},
         "events": {MILD.name: MILD.event, SEVERE.name: SEVERE.event},
         **_feature_detail(TRACE_FEATURES, values, contributions[0]),
-        "cuts": [raised, high],
+        "cuts": [raised, high],  # stored key: the thresholds
         "lead_time": _lead_time(model, analysis, distress.probability, shift),
     }
     part = Part(distress.probability, distress.interval, MILD.event, None, detail)
-    return AcutePart(part, distress, graver, prior.of(model.prior), shift, (raised, high), reasons, warnings)
+    return DistressPart(
+        part,
+        distress,
+        severe=graver,
+        prior=prior.of(model.prior),
+        shift=shift,
+        thresholds=(raised, high),
+        reasons=_grouped(TRACE_FEATURES, contributions[0]),
+        warnings=warnings,
+    )
 
 
 def _lead_time(model: Acidaemia, analysis: CtgAnalysis, now: float, shift: float) -> list[dict[str, Any]]:
-    """The same probability with the last minutes hidden: what could have been known then."""
+    """The same probability with the last minutes hidden: what could have been known earlier."""
     curve: list[dict[str, Any]] = [{"hidden_min": 0, "probability": now, "refusal": None}]
     for lead in LEADS_MIN[1:]:
         left_s = analysis.duration_s - 60.0 * lead
@@ -182,23 +184,23 @@ def _lead_time(model: Acidaemia, analysis: CtgAnalysis, now: float, shift: float
     return curve
 
 
-def _from_trace(
-    bundle: Bundle, analysis: CtgAnalysis, stage: str, detail: dict[str, Any], warnings: list[str]
-) -> AcutePart:
+def _from_trace(bundle: Bundle, analysis: CtgAnalysis, stage: str) -> DistressPart:
+    """The pattern model on the last window of the trace."""
     if not analysis.windows:
-        reason = "no stretch of 10 minutes has at least half of its signal"
-        return AcutePart(Part(None, None, PATTERN_EVENT, reason, detail), warnings=warnings)
+        return DistressPart(Part(None, None, PATTERN_EVENT, "no stretch of 10 minutes has at least half of its signal"))
     window = analysis.windows[-1]
-    detail["window_s"] = [window.start_s, window.end_s]
-    warnings += [TRANSFER_WARNING, UNUSED_WARNING]
+    warnings = [TRANSFER_WARNING, UNUSED_WARNING]
     widening = TRACE_WIDENING
     if stage == "labour":
-        warnings.append("This is a labour trace; the tables behind the model are not from labour.")
+        warnings.append("This is a labour trace. The tables that the model was trained on are not from labour.")
         widening = UNLIKE_TRAINING_WIDENING
-    return _pattern(bundle, "trace", vector(window.features), widening, detail, warnings)
+    distress = _pattern(bundle, "trace", vector(window.features), widening, warnings)
+    detail = {"window_s": [window.start_s, window.end_s], **distress.part.detail}
+    return replace(distress, part=replace(distress.part, detail=detail))
 
 
-def _from_table(bundle: Bundle, features: dict[str, float]) -> AcutePart:
+def _from_table(bundle: Bundle, features: dict[str, float]) -> DistressPart:
+    """The pattern model on a table, without the features that a trace does not fill if the table has gaps."""
     values, warnings = vector(features), []
     view: View = "table"
     widening = 1.0
@@ -207,24 +209,25 @@ def _from_table(bundle: Bundle, features: dict[str, float]) -> AcutePart:
         needed = np.flatnonzero(np.isnan(values) & FROM_TRACE)
         lacking = [FEATURES[i].label for i in needed if FEATURE_NAMES[i] != "contractions_per_s"]
         if lacking:
-            return AcutePart(Part(None, None, PATTERN_EVENT, f"the table lacks {', '.join(lacking)}"))
+            return DistressPart(Part(None, None, PATTERN_EVENT, f"the table lacks {', '.join(lacking)}"))
         view, widening = "trace", TRACE_WIDENING
-        warnings.append(f"Not in the table, and left out: {', '.join(missing)}.")
+        warnings.append(f"Not in the table, so not used: {', '.join(missing)}.")
         values = np.where(FROM_TRACE, values, np.nan)
-    return _pattern(bundle, view, values, widening, {}, warnings)
+    return _pattern(bundle, view, values, widening, warnings)
 
 
-def _pattern(
-    bundle: Bundle, view: View, values: Array, widening: float, detail: dict[str, Any], warnings: list[str]
-) -> AcutePart:
-    widening = _unlike(values, bundle.training_range, FEATURES, widening, warnings)
+def _pattern(bundle: Bundle, view: View, values: Array, widening: float, warnings: list[str]) -> DistressPart:
+    outside = _outside(values, bundle.training_range)
+    if len(outside):
+        warnings = [*warnings, _outside_warning(outside, FEATURES)]
+        widening = UNLIKE_TRAINING_WIDENING
     model = bundle.pattern[view]
     margin = model.margins(values[None, :])
     probability = model.calibration.probabilities(margin)[0]
     distress = _distress(float(probability[2]), float(model.calibration.logit_sd(margin)[0]) * widening)
     contributions, _ = model.contributions(values[None, :])
     columns = DESIGN[: contributions.shape[1]]
-    detail |= {
+    detail = {
         "model": "pattern",
         "view": view,
         "states": dict(zip(STATES, (float(p) for p in probability), strict=True)),
@@ -232,33 +235,26 @@ def _pattern(
         **_feature_detail(columns, values, contributions[0]),
     }
     part = Part(distress.probability, distress.interval, PATTERN_EVENT, None, detail)
-    return AcutePart(
+    return DistressPart(
         part,
         distress,
         prior=bundle.fusion.prior,
-        cuts=bundle.fusion.cuts[view],
+        thresholds=bundle.fusion.cuts[view],
         reasons=_grouped(columns, contributions[0]),
         warnings=warnings,
     )
 
 
 def _distress(probability: float, logit_sd: float) -> Distress:
-    return Distress(float(np.clip(probability, _CLIP, 1 - _CLIP)), logit_sd)
+    return Distress(float(np.clip(probability, CLIP, 1 - CLIP)), logit_sd)
 
 
-def _unlike(
-    values: Array, bounds: tuple[Array, Array], features: Sequence[Feature], widening: float, warnings: list[str]
-) -> float:
-    """Name what lies outside the training range; how wide the interval becomes."""
-    unlike = _outside(values, bounds)
-    if len(unlike) == 0:
-        return widening
-    warnings.append(f"Outside what the model was trained on: {', '.join(features[int(i)].label for i in unlike)}.")
-    return max(widening, UNLIKE_TRAINING_WIDENING)
+def _outside_warning(outside: NDArray[np.int64], features: Sequence[Feature]) -> str:
+    return f"Outside what the model was trained on: {', '.join(features[int(i)].label for i in outside)}."
 
 
 def _outside(values: Array, bounds: tuple[Array, Array]) -> NDArray[np.int64]:
-    """Which features lie beyond the training range; a missing one does not."""
+    """Indices of the features outside the training range. A missing feature does not count."""
     with np.errstate(invalid="ignore"):
         return np.flatnonzero((values < bounds[0]) | (values > bounds[1]))
 

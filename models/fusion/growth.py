@@ -1,47 +1,93 @@
-"""The chronic part: from a scan to growth, and the probability that the leading measure is small for its age."""
+"""Growth as a result of its own: measures the scan and judges the size, whatever the CTG shows.
+
+It gives the probability that the leading measure is small for its age. `growth_contribution` then decides whether and
+how this enters the score.
+"""
 
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from models.bundle import Bundle
 from models.errors import InputError, RangeError
-from models.fusion.inputs import ScanImage, ScanInput
+from models.fusion.inputs import Outline, ScanImage, ScanInput
 from models.fusion.part import Part
 from models.growth.assessment import GrowthAssessment, assess_growth
 from models.growth.dating import ages_by_size
 from models.growth.measures import HC, LABELS, Measured, corrected, typed
 from models.ultrasound.biometry import HeadMeasurement, axes_mm, combined, measure
 
-# Two images of one head differ by 2.5 % at the median (HC18 references); more than twice that is said.
+# Two images of one head differ by 2.5 % at the median (HC18 references). Above twice that, the answer has a warning.
 UNLIKE_IMAGES = 0.05
+SCALE_UNKNOWN = "the scale of the image is not known; give the pixel size, or a calliper of known length"
+
+
+HEAD_ONLY_WARNING = "Only the head is known: abdomen, weight and Dopplers define growth restriction."
+
+
+@dataclass(frozen=True)
+class GrowthPart:
+    """Growth judged from a scan.
+
+    Attributes
+    ----------
+    part : Part
+    growth : GrowthAssessment or None
+        None where growth cannot be judged.
+    warnings : list of str
+    """
+
+    part: Part
+    growth: GrowthAssessment | None = None
+    warnings: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Measurements:
+    """What a scan measures.
+
+    Attributes
+    ----------
+    measures : dict of str to Measured
+        By name: those of the model, replaced by those of a corrected outline, replaced by typed ones.
+    detail : dict
+        Images, measurement and correction, for display and JSON.
+    refusal : str or None
+        Why no image could be measured.
+    warnings : list of str
+    """
+
+    measures: dict[str, Measured]
+    detail: dict[str, Any] = field(default_factory=dict)
+    refusal: str | None = None
+    warnings: list[str] = field(default_factory=list)
 
 
 def event_of(leading: str) -> str:
-    """What the probability is of."""
+    """The event that the probability is for."""
     return f"the true {LABELS[leading].lower()} lies below the 3rd centile for the stated age"
 
 
-def growth_part(bundle: Bundle, scan: ScanInput | None, warnings: list[str]) -> tuple[Part, GrowthAssessment | None]:
-    """Measure what can be measured, judge it, or say why not.
+def growth_part(bundle: Bundle, scan: ScanInput | None) -> GrowthPart:
+    """Measure the scan and judge the size, or give the reason why this is not possible.
 
     Raises
     ------
     InputError, RangeError
         A typed value or age is impossible.
     """
-    detail: dict[str, Any] = {}
-
-    def refused(reason: str) -> tuple[Part, None]:
-        return Part(None, None, event_of(HC), reason, detail), None
-
     if scan is None or not (scan.images or scan.typed):
-        return refused("none was given")
-    measures = measured(bundle, scan, detail, warnings)
+        return GrowthPart(Part(None, None, event_of(HC), "none was given"))
+    measurements = measure_scan(bundle, scan)
+    measures, detail, warnings = measurements.measures, dict(measurements.detail), list(measurements.warnings)
+
+    def refused(reason: str | None) -> GrowthPart:
+        return GrowthPart(Part(None, None, event_of(HC), reason, detail), warnings=warnings)
+
     if not measures:
-        return refused(detail["refusal"])
-    detail["measures"] = {name: asdict(value) for name, value in measures.items()}
-    detail["ages"] = [asdict(age) for age in ages_by_size({name: one.value for name, one in measures.items()})]
+        return refused(measurements.refusal)
+    detail["measures"] = {name: asdict(measure) for name, measure in measures.items()}
+    detail["ages"] = [asdict(age) for age in ages_by_size({name: measure.value for name, measure in measures.items()})]
     if scan.age is None:
         return refused("no gestational age was given for the scan")
     if not 0 < scan.age.days <= 44 * 7:
@@ -53,15 +99,25 @@ def growth_part(bundle: Bundle, scan: ScanInput | None, warnings: list[str]) -> 
     except RangeError as error:
         return refused(str(error))
     if growth.leading == HC:
-        warnings.append("Only the head is known: abdomen, weight and Dopplers define growth restriction.")
+        warnings.append(HEAD_ONLY_WARNING)
     detail["growth"] = asdict(growth)
     size = growth.size
-    return Part(size.probability_small, size.interval_small, event_of(growth.leading), None, detail), growth
+    part = Part(size.probability_small, size.interval_small, event_of(growth.leading), None, detail)
+    return GrowthPart(part, growth, warnings)
 
 
-def measured(bundle: Bundle, scan: ScanInput, detail: dict[str, Any], warnings: list[str]) -> dict[str, Measured]:
-    """Measures by name: the model's, over them a corrected outline's, over them what was typed."""
+def measure_scan(bundle: Bundle, scan: ScanInput) -> Measurements:
+    """Measure the images, then apply a corrected outline and typed values.
+
+    Raises
+    ------
+    InputError, RangeError
+        The corrected outline belongs to no image of known scale, or a typed value is impossible.
+    """
     measures: dict[str, Measured] = {}
+    detail: dict[str, Any] = {}
+    refusal = None
+    warnings = []
     if scan.images:
         shown, heads = _heads(bundle, scan.images)
         detail["images"] = shown
@@ -74,14 +130,16 @@ def measured(bundle: Bundle, scan: ScanInput, detail: dict[str, Any], warnings: 
                     f"The images differ by {100 * head.spread:.0f} % in head circumference: check the plane."
                 )
         else:
-            detail["refusal"] = next(line["refusal"] for line in shown)
-        measures |= _corrected(scan, detail)
+            refusal = detail["refusal"] = next(line["refusal"] for line in shown)
+        if scan.outline is not None:
+            detail["corrected"] = correction = _correction(scan, scan.outline)
+            measures |= {name: corrected(name, value) for name, value in correction["values"].items()}
     measures |= {name: typed(name, value) for name, value in scan.typed.items()}
-    return measures
+    return Measurements(measures, detail, refusal, warnings)
 
 
 def _heads(bundle: Bundle, images: Sequence[ScanImage]) -> tuple[list[dict[str, Any]], list[HeadMeasurement]]:
-    """What each image shows, and the measurements of those that can be measured."""
+    """A description of each image, and the measurements of those that can be measured."""
     shown, heads = [], []
     for image in images:
         line: dict[str, Any] = {
@@ -96,7 +154,7 @@ def _heads(bundle: Bundle, images: Sequence[ScanImage]) -> tuple[list[dict[str, 
         if image.head.traits is not None:
             line["traits"] = asdict(image.head.traits)
         if image.pixels.pixel_size_mm is None and image.head.refusal is None:
-            line["refusal"] = "the scale of the image is not known; give the pixel size, or a calliper of known length"
+            line["refusal"] = SCALE_UNKNOWN
         if line["refusal"] is None and image.head.ellipse is not None and image.pixels.pixel_size_mm is not None:
             head = measure(image.head.ellipse, image.pixels.pixel_size_mm, bundle.intervals)
             line["measurement"] = head.as_dict()
@@ -105,22 +163,17 @@ def _heads(bundle: Bundle, images: Sequence[ScanImage]) -> tuple[list[dict[str, 
     return shown, heads
 
 
-def _corrected(scan: ScanInput, detail: dict[str, Any]) -> dict[str, Measured]:
-    """Measures of the outline that a person drew over one of the images."""
-    outline = scan.outline
-    if outline is None:
-        return {}
+def _correction(scan: ScanInput, outline: Outline) -> dict[str, Any]:
+    """The outline that a person drew over one of the images, and its measures."""
     if not 0 <= outline.image < len(scan.images):
         raise InputError(f"there is no image {outline.image + 1} to correct")
     pixels = scan.images[outline.image].pixels
     if pixels.pixel_size_mm is None:
         raise InputError("the scale of the image is not known, so the corrected outline has no size in mm")
-    values = axes_mm(outline.ellipse, pixels.pixel_size_mm)
-    detail["corrected"] = {
+    return {
         "image": outline.image,
         "ellipse": outline.ellipse.as_dict(),
         "by": outline.by,
         "at": outline.at,
-        "values": values,
+        "values": axes_mm(outline.ellipse, pixels.pixel_size_mm),
     }
-    return {name: corrected(name, value) for name, value in values.items()}

@@ -1,17 +1,17 @@
-"""The chronic part: what growth adds to the score, and why it may not.
+"""Growth contribution: the log-odds that the growth of a scan (`models.fusion.growth`) adds to the score.
 
-Growth keeps its own result whatever happens here; it does not enter the score where the scan is too old, where the two
-examinations contradict each other, or where it cannot be judged.
+Growth has its own result in any case. It does not enter the score if the scan is too old, if the two examinations
+contradict each other, or if growth cannot be judged.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from models.bundle import Bundle
 from models.fusion.growth import growth_part
 from models.fusion.growth_odds import doppler_term, growth_term, tracked
 from models.fusion.inputs import CtgInput, ScanInput
 from models.fusion.part import Part, Reason
-from models.fusion.pooling import Term
+from models.fusion.terms import Term
 from models.growth.assessment import GrowthAssessment
 from models.growth.measures import HC, LABELS
 
@@ -19,24 +19,25 @@ from models.growth.measures import HC, LABELS
 AGES_DISAGREE_DAYS = 14
 LABOUR_FROM_DAYS = 22 * 7
 LARGE_WARNING = (
-    "Large for its age: odds of 1.51 at or above the 97th centile are published (Yu 2017), and are not in the score."
+    "Large for its age: a published odds ratio of 1.51 at or above the 97th centile (Yu 2017) is not in the score."
 )
 
 
 @dataclass(frozen=True)
-class ChronicPart:
-    """Growth with what fusion needs of it.
+class GrowthContribution:
+    """Growth, and what it adds to the score.
 
     Attributes
     ----------
     part : Part
     growth : GrowthAssessment or None
     size, doppler : Term or None
-        None where it does not enter the score.
+        None where size, or Dopplers, do not enter the score.
     refusal : str or None
         Why growth does not enter the score.
     days : int
         From the scan to the CTG.
+    warnings : list of str
     """
 
     part: Part
@@ -45,6 +46,7 @@ class ChronicPart:
     doppler: Term | None = None
     refusal: str | None = None
     days: int = 0
+    warnings: list[str] = field(default_factory=list)
 
     @property
     def term(self) -> Term | None:
@@ -55,11 +57,11 @@ class ChronicPart:
 
     @property
     def head_only(self) -> bool:
-        """Whether the head alone speaks for the size."""
+        """Whether the size is known from the head alone."""
         return self.growth is None or self.growth.leading == HC
 
     def reasons(self, log_odds: float) -> list[Reason]:
-        """Size and Dopplers, sharing what growth added to the score in proportion to their terms."""
+        """Reasons for size and Dopplers: they share what growth added to the score in proportion to their terms."""
         if self.growth is None or self.term is None or self.size is None:
             return []
         when = f", {abs(self.days)} days {'before' if self.days > 0 else 'after'} the CTG" if self.days else ""
@@ -74,50 +76,53 @@ class ChronicPart:
         ]
 
 
-def chronic_part(
-    bundle: Bundle, ctg: CtgInput | None, scan: ScanInput | None, valid_days: int, warnings: list[str]
-) -> ChronicPart:
-    """Judge the scan, and say whether its growth enters the score.
+def growth_contribution(
+    bundle: Bundle, ctg: CtgInput | None, scan: ScanInput | None, valid_days: int
+) -> GrowthContribution:
+    """Judge the scan, and decide whether its growth enters the score.
 
     Raises
     ------
     InputError, RangeError
         A typed value or age is impossible.
     """
-    part, growth = growth_part(bundle, scan, warnings)
+    judged = growth_part(bundle, scan)
+    part, growth, warnings = judged.part, judged.growth, list(judged.warnings)
     if scan is None or growth is None:
-        return ChronicPart(part, refusal=part.refusal)
-    reason = _apart(ctg, scan, valid_days)
-    if reason is not None:
-        return ChronicPart(part, growth, refusal=reason)
+        return GrowthContribution(part, refusal=part.refusal, warnings=warnings)
+    contradiction = _contradiction(ctg, scan, valid_days)
+    if contradiction is not None:
+        return GrowthContribution(part, growth, refusal=contradiction, warnings=warnings)
     days = scan.days_before_ctg if ctg is not None else 0
     z_mean, z_sd = tracked(growth.size.true_z_mean, growth.size.true_z_sd, days)
     if growth.size.probability_large > 0.5:
         warnings.append(LARGE_WARNING)
     if days:
         warnings.append(
-            f"The scan is {abs(days)} days from the CTG: its size counts as what it tells of the day of the CTG."
+            f"The scan is {abs(days)} days from the CTG: the size is carried forward to the day of the CTG."
+            if days > 0
+            else f"The scan is {abs(days)} days from the CTG: the size is carried back to the day of the CTG."
         )
     size = growth_term(z_mean, z_sd, growth.leading == HC)
-    return ChronicPart(part, growth, size, doppler_term(scan.dopplers), days=days)
+    return GrowthContribution(part, growth, size, doppler_term(scan.dopplers), days=days, warnings=warnings)
 
 
-def _apart(ctg: CtgInput | None, scan: ScanInput, valid_days: int) -> str | None:
-    """Why the two examinations cannot be taken together."""
+def _contradiction(ctg: CtgInput | None, scan: ScanInput, valid_days: int) -> str | None:
+    """Why the two examinations cannot be combined, or None."""
     if ctg is None or (ctg.analysis is None and ctg.features is None) or scan.age is None:
         return None
     days = scan.days_before_ctg
     if abs(days) > valid_days:
-        return f"the scan is {abs(days)} days from the CTG (at most {valid_days}); growth stands for itself"
+        return f"the scan is {abs(days)} days from the CTG (limit {valid_days}); growth does not enter the score"
     then = scan.age.days + days
     if ctg.age_days is not None and abs(ctg.age_days - then) > AGES_DISAGREE_DAYS:
         return (
             f"the ages contradict each other: {_weeks(ctg.age_days)} at the CTG, but {_weeks(then)} by the scan's age; "
-            "growth stands for itself"
+            "growth does not enter the score"
         )
     if ctg.stage == "labour" and then < LABOUR_FROM_DAYS:
         when = _weeks(scan.age.days)
-        return f"a labour trace beside a scan of {when}: not the growth of today; growth stands for itself"
+        return f"a labour trace with a scan of {when}: not the growth of today; growth does not enter the score"
     return None
 
 

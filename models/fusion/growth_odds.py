@@ -1,4 +1,4 @@
-"""What growth says of compromise in labour: published odds ratios as a smooth, monotone term in log-odds.
+"""Growth and compromise in labour: published odds ratios as a smooth, monotone term in log-odds.
 
 g(z) is the log odds ratio at a true size z against the median size: 0 at the median, ln 3.53 at the mean z of those
 below the 3rd centile (Yu J et al. 2017, 69,210 term births, adjusted odds ratio 3.53, 3.06 to 4.07, for a composite
@@ -8,38 +8,37 @@ nothing was published, and it never rises with size: the raised odds of the larg
 Yu) are not in it.
 
 A measurement knows the true z with an error, so its term is the logarithm of the mean odds ratio over what the true z
-may be, *minus the same over a population*. Knowing nothing of the size is then exactly 0, and adding growth leaves the
-mean odds of a population where they were.
+may be, *minus the same over a population*. An unknown size then adds exactly 0, and adding growth keeps the
+population's mean odds unchanged.
 """
 
 from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import expit, logit
-from scipy.stats import norm
+from scipy.special import expit, logit, ndtri
 
-from models.fusion.pooling import Term
+from models.fusion.terms import Term
 from models.growth.delphi import Dopplers
 from models.growth.probability import SMALL_Z
 
 Array = NDArray[np.float64]
 # Mean of a standard normal below its 3rd centile.
-ANCHOR_Z = -float(norm.pdf(SMALL_Z)) / 0.03
+ANCHOR_Z = -float(np.exp(-(SMALL_Z**2) / 2.0) / np.sqrt(2 * np.pi)) / 0.03
 HINGE_Z = -1.0
 FURTHEST_Z = 3.0
 PUBLISHED_LOG_ODDS = float(np.log(3.53))
-PUBLISHED_SD = float((np.log(4.07) - np.log(3.06)) / (2 * norm.ppf(0.975)))
-# Assumption, stated: head size is not among the criteria of growth restriction and tells half as much
-# about the fetus as its weight does. The interval spans from nothing to all of the published ratio.
+PUBLISHED_SD = float((np.log(4.07) - np.log(3.06)) / (2 * ndtri(0.975)))
+# Assumption: head size is not a criterion of growth restriction. It counts for half of the published ratio; the
+# interval spans from none to all of it.
 HEAD_ONLY_SHARE = 0.5
 # Cerebroplacental ratio below the 5th centile and low pH: meta-analysis 2019, 66,392 women, 2.19 (1.01 to 4.75).
 DOPPLER_LOG_ODDS = float(np.log(2.19))
-DOPPLER_SD = float((np.log(4.75) - np.log(1.01)) / (2 * norm.ppf(0.975)))
+DOPPLER_SD = float((np.log(4.75) - np.log(1.01)) / (2 * ndtri(0.975)))
 DOPPLER_PREVALENCE = 0.05
-# Assumption, stated: beside the size, half of what a Doppler says is news.
+# Assumption: half of the information of a Doppler is independent of the size.
 DOPPLER_SHARE = 0.5
-# Assumption, stated: sizes t weeks apart correlate as exp(-t / 16) (.78 at 4 weeks, .61 at 8).
+# Assumption: sizes t weeks apart correlate as exp(-t / 16) (.78 at 4 weeks, .61 at 8).
 TRACKING_WEEKS = 16.0
 _NODES, _WEIGHTS = np.polynomial.hermite_e.hermegauss(31)
 _WEIGHTS = _WEIGHTS / _WEIGHTS.sum()
@@ -47,8 +46,8 @@ _WEIGHTS = _WEIGHTS / _WEIGHTS.sum()
 
 def growth_log_odds(z: Array) -> Array:
     """g(z): published log odds ratio at a true growth z-score; never rises with z, 0 at z = 0."""
-    held = np.clip(z, -FURTHEST_Z, FURTHEST_Z)
-    return np.asarray(PUBLISHED_LOG_ODDS * _hinge(held) / _hinge(np.array(ANCHOR_Z)))
+    bounded = np.clip(z, -FURTHEST_Z, FURTHEST_Z)
+    return np.asarray(PUBLISHED_LOG_ODDS * _hinge(bounded) / _hinge(np.array(ANCHOR_Z)))
 
 
 def _hinge(z: Array) -> Array:
@@ -72,8 +71,8 @@ def growth_term(z_mean: float, z_sd: float, head_only: bool = False) -> Term:
     z_mean, z_sd : float
         The true z given the measurement (`models.growth.probability`).
     head_only : bool
-        The z is that of the head alone, which speaks for `HEAD_ONLY_SHARE` of the published odds; weight and abdomen,
-        which define growth restriction, speak for all of it.
+        The z is that of the head alone, which counts for `HEAD_ONLY_SHARE` of the published odds. Weight and abdomen,
+        which define growth restriction, count fully.
     """
     share = HEAD_ONLY_SHARE if head_only else 1.0
     values = growth_log_odds(z_mean + z_sd * _NODES)
@@ -86,12 +85,12 @@ def growth_term(z_mean: float, z_sd: float, head_only: bool = False) -> Term:
 
 
 def missing_growth_sd() -> float:
-    """What not knowing the size costs: the spread of the term over a population."""
+    """Standard deviation that an unknown size adds: the spread of the term over a population."""
     return growth_term(0.0, 1.0).sd
 
 
 def tracked(z_mean: float, z_sd: float, days: float) -> tuple[float, float]:
-    """What a size of `days` earlier (or later) says of the size today: mean and standard deviation of the true z."""
+    """Mean and standard deviation of the true z today, given the size `days` earlier (or later)."""
     correlation = float(np.exp(-abs(days) / 7.0 / TRACKING_WEEKS))
     return correlation * z_mean, float(((correlation * z_sd) ** 2 + 1.0 - correlation**2) ** 0.5)
 
@@ -99,7 +98,7 @@ def tracked(z_mean: float, z_sd: float, days: float) -> tuple[float, float]:
 def doppler_state(dopplers: Dopplers) -> bool | None:
     """Whether the cerebroplacental ratio is low; a high umbilical resistance, which lowers it, counts as one.
 
-    No odds ratio of the umbilical artery's own is at hand, and none of the uterine artery's: that one is not used.
+    No odds ratio of the umbilical artery itself is available, and none of the uterine artery, which is not used.
     """
     low = dopplers.cerebroplacental_ratio_below_5th
     flow = dopplers.umbilical_end_diastolic_flow
@@ -109,7 +108,7 @@ def doppler_state(dopplers: Dopplers) -> bool | None:
 
 
 def doppler_term(dopplers: Dopplers) -> Term | None:
-    """The term of the Dopplers; None where they say nothing. Their population's mean odds stay where they were too."""
+    """The term of the Dopplers, or None without information. It also keeps the population's mean odds unchanged."""
     state = doppler_state(dopplers)
     if state is None:
         return None
@@ -118,12 +117,12 @@ def doppler_term(dopplers: Dopplers) -> Term | None:
     return Term((full if state else 0.0) - population, DOPPLER_SHARE * DOPPLER_SD if state else 0.0)
 
 
-def growth_only_cuts(prior: float, head_only: bool = True) -> tuple[float, float]:
-    """Raised and high when no CTG can be assessed: what 80 % and 95 % of a population stay below.
+def growth_only_thresholds(prior: float, head_only: bool = True) -> tuple[float, float]:
+    """Thresholds of raised and high when no CTG can be assessed: 80 % and 95 % of a population are below them.
 
-    The fused probability then moves with the size alone, so the cuts on the distress model's scale do not
-    apply; true z-scores of a population are standard normal.
+    The fused probability then depends on the size alone, so the thresholds of the distress model do not apply. True
+    z-scores of a population are standard normal.
     """
     centre = float(logit(prior))
-    raised, high = (growth_term(float(norm.ppf(share)), 0.0, head_only).log_odds for share in (0.20, 0.05))
+    raised, high = (growth_term(float(ndtri(share)), 0.0, head_only).log_odds for share in (0.20, 0.05))
     return float(expit(centre + raised)), float(expit(centre + high))

@@ -1,8 +1,8 @@
-"""What women with both examinations and an outcome taught: the rule, the sizes at birth, cuts, conformal quantiles.
+"""What is learned from births with a trace, a weight and an outcome: rule, sizes, thresholds, conformal quantiles.
 
-Size at birth stands for the scan: a z-score of the weight for the completed weeks. Its spread in a hospital exceeds
-that of the chart (age rounded down, another population); the excess is taken as error, as every measure's error is, so
-that true sizes are standard normal again. No outcome enters that.
+The size at birth takes the place of the scan: a z-score of the weight for the completed weeks. In a hospital these
+z-scores spread more widely than on the chart (age rounded down, another population). The excess is treated as
+measurement error, so that true sizes are standard normal again. This uses no outcome.
 """
 
 from collections.abc import Mapping, Sequence
@@ -15,7 +15,8 @@ from scipy.special import expit, logit
 
 from models.fusion.conformal import Quantiles
 from models.fusion.growth_odds import growth_term
-from models.fusion.pooling import POOLING, FusionRule, Term, log_odds
+from models.fusion.pooling import POOLING, FusionRule
+from models.fusion.terms import Term, log_odds
 
 Array = NDArray[np.float64]
 Counts = NDArray[np.int64]
@@ -27,7 +28,7 @@ CLIP = 1e-4
 
 @dataclass(frozen=True)
 class BirthSizes:
-    """Mean and standard deviation of the z-scores of birth weight in a hospital, and of how many."""
+    """Mean and standard deviation of the z-scores of birth weight in a hospital, and the number of births."""
 
     mean: float = 0.0
     sd: float = 1.0
@@ -35,9 +36,9 @@ class BirthSizes:
 
     @classmethod
     def of(cls, z: Array) -> "BirthSizes":
-        """Of known z-scores; NaN is unknown."""
-        known = z[np.isfinite(z)]
-        return cls.from_sums(np.array([len(known), known.sum(), (known**2).sum()]))
+        """Fit to z-scores; NaN is an unknown size."""
+        present = z[np.isfinite(z)]
+        return cls.from_sums(np.array([len(present), present.sum(), (present**2).sum()]))
 
     @classmethod
     def from_sums(cls, sums: Array) -> "BirthSizes":
@@ -54,14 +55,14 @@ class BirthSizes:
         return (z - self.mean) / (1.0 + error), (error / (1.0 + error)) ** 0.5
 
     def terms(self, z: Array) -> list[Term | None]:
-        """The chronic term of each birth; None where the size is not known."""
-        return [growth_term(*self.true_z(float(one))) if np.isfinite(one) else None for one in z]
+        """The growth term of each birth; None where the size is not known."""
+        return [growth_term(*self.true_z(float(score))) if np.isfinite(score) else None for score in z]
 
 
 CHART = BirthSizes()
 
 
-def acute_terms(distress: Array, base: float) -> Array:
+def distress_terms(distress: Array, base: float) -> Array:
     """How far each trace moves the log-odds from those of the prior, shape (n,)."""
     return np.asarray(logit(np.clip(distress, CLIP, 1 - CLIP)) - base)
 
@@ -75,12 +76,12 @@ def fused(rule: FusionRule, prior: float, distress: Array | None, terms: Sequenc
         Probabilities calibrated at `prior`; None where no CTG is to be used.
     """
     base = log_odds(prior, "a prior")
-    known = np.array([term is not None for term in terms], dtype=bool)
+    has_size = np.array([term is not None for term in terms], dtype=bool)
     growth = np.array([term.log_odds if term is not None else 0.0 for term in terms])
     if distress is None:
         return np.asarray(expit(base + growth))
-    acute = acute_terms(distress, base)
-    return np.asarray(expit(np.where(known, rule.log_odds(base, acute, growth), base + acute)))
+    moved = distress_terms(distress, base)
+    return np.asarray(expit(np.where(has_size, rule.log_odds(base, moved, growth), base + moved)))
 
 
 def histogram(probability: Array) -> Counts:
@@ -100,11 +101,11 @@ class HeldOut:
 
     @classmethod
     def of(cls, probability: Array, event: NDArray[np.bool_]) -> "HeldOut":
-        """From rows."""
+        """From the probabilities and events of births."""
         return cls(histogram(probability[~event]), histogram(probability[event]))
 
-    def cuts(self) -> tuple[float, float]:
-        """Raised and high: 80 % and 95 % specificity."""
+    def thresholds(self) -> tuple[float, float]:
+        """Thresholds of raised and high: 80 % and 95 % specificity."""
         share = np.cumsum(self.negatives) / max(int(self.negatives.sum()), 1)
         raised, high = (float((np.searchsorted(share, level) + 1) / BINS) for level in (0.80, 0.95))
         return raised, high
@@ -121,14 +122,14 @@ class HeldOut:
 
 @dataclass(frozen=True)
 class PairedFusion:
-    """What a bundle knows from pairs; without any, published odds alone.
+    """What a bundle has learned from births with both a trace and a size; without any, published odds alone.
 
     Attributes
     ----------
     rule : FusionRule
     sizes : BirthSizes
     held_out : dict of pattern to HeldOut
-        Of the milder event.
+        Out-of-fold probabilities of the milder event.
     """
 
     rule: FusionRule = POOLING
@@ -136,17 +137,17 @@ class PairedFusion:
     held_out: Mapping[Pattern, HeldOut] = field(default_factory=dict)
 
     def quantiles(self, pattern: Pattern) -> Quantiles | None:
-        """Conformal quantiles of one pattern of what is known."""
-        found = self.held_out.get(pattern)
-        return Quantiles.from_counts(found.negatives, found.positives) if found else None
+        """Conformal quantiles for births with these examinations, or None."""
+        counts = self.held_out.get(pattern)
+        return Quantiles.from_counts(counts.negatives, counts.positives) if counts else None
 
     def as_dict(self) -> dict[str, Any]:
-        """For JSON; the quantiles stand there too, for a reader."""
+        """For JSON. The quantiles are included for a reader."""
         return {
             "rule": self.rule.as_dict(),
             "birth_size": asdict(self.sizes),
-            "held_out": {pattern: one.as_dict() for pattern, one in self.held_out.items()},
-            "conformal": {p: found.as_dict() for p in self.held_out if (found := self.quantiles(p)) is not None},
+            "held_out": {pattern: counts.as_dict() for pattern, counts in self.held_out.items()},
+            "conformal": {p: q.as_dict() for p in self.held_out if (q := self.quantiles(p)) is not None},
         }
 
     @classmethod
@@ -154,9 +155,9 @@ class PairedFusion:
         """Inverse of `as_dict`; of None, one without pairs."""
         if values is None:
             return cls()
-        held = {
+        held_out = {
             pattern: HeldOut.from_dict(values["held_out"][pattern])
             for pattern in PATTERNS
             if pattern in values["held_out"]
         }
-        return cls(FusionRule.from_dict(values["rule"]), BirthSizes(**values["birth_size"]), held)
+        return cls(FusionRule.from_dict(values["rule"]), BirthSizes(**values["birth_size"]), held_out)

@@ -1,4 +1,4 @@
-"""What goes into an assessment, and one modality's part of what comes out."""
+"""Inputs of an assessment: a CTG and a scan."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -26,7 +26,7 @@ class CtgInput:
 
 @dataclass(frozen=True)
 class ScanImage:
-    """One image of a scan, and what the segmenter found in it."""
+    """One image of a scan, and the result of the segmenter."""
 
     pixels: UltrasoundImage
     head: HeadEllipse
@@ -54,7 +54,7 @@ class Outline:
 
 @dataclass(frozen=True)
 class ScanInput:
-    """A scan: images, typed measures, or both (what a person corrects or types overrides; all is kept).
+    """A scan: images, typed measures, or both. A corrected or typed value overrides the model; all are stored.
 
     Attributes
     ----------

@@ -1,4 +1,4 @@
-"""What one examination tells: a probability, its reasons, and what is missing."""
+"""The result of one examination: a probability, its reasons, and what is missing."""
 
 from dataclasses import dataclass, field
 from typing import Any
@@ -6,7 +6,7 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Reason:
-    """One signed contribution, in log-odds, in a clinician's words."""
+    """One signed contribution in log-odds, with a text for clinicians."""
 
     text: str
     log_odds: float
@@ -14,7 +14,7 @@ class Reason:
 
 @dataclass(frozen=True)
 class Part:
-    """One modality's result.
+    """The result of one modality.
 
     Attributes
     ----------
@@ -23,7 +23,7 @@ class Part:
     interval : tuple of float or None
         90 %.
     event : str
-        What the probability is of.
+        The event that the probability is for.
     refusal : str or None
         Why there is no probability.
     detail : dict

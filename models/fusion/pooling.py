@@ -1,14 +1,14 @@
-"""Late fusion: a prior, an acute term and a chronic term, in log-odds, to one probability with its interval.
+"""Late fusion in log-odds: a prior, a distress term and a growth term give one probability with its interval.
 
-Distress and small size are different events, so their logits are never added: the acute term is how far the trace moves
-the log-odds of a low pH from the prior, the chronic one is what published odds ratios say of the size
+Distress and small size are different events, so their logits are never added. The distress term is how far the trace
+moves the log-odds of a low pH from the prior. The growth term is what published odds ratios say of the size
 (`models.fusion.growth_odds`). Three rules:
 
 * *pooling*: both terms with weights of at most one (naive Bayes; Genest C, Zidek JV. Statist Sci 1986;1:114-135).
-* *stacked*: intercept and weights learned where women have both examinations and an outcome.
-* *noisy-or*: two causes, either of which suffices; it can only raise the risk.
+* *stacked*: intercept and weights learned from births with both examinations and an outcome.
+* *noisy-or*: two causes, each of which is enough; growth can then only raise the risk.
 
-With one part missing every rule gives the other part's own probability, in a wider interval.
+If one part is missing, every rule gives the probability of the other part, with a wider interval.
 """
 
 from collections.abc import Mapping
@@ -17,23 +17,15 @@ from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import expit, log_expit, logit
+from scipy.special import expit, log_expit
 
 from models.errors import InputError
-from models.growth.measures import NORMAL_90
+from models.fusion.terms import Term, interval_90, log_odds
 
 Array = NDArray[np.float64] | np.float64
 Method = Literal["pooling", "stacked", "noisy-or"]
 METHODS: tuple[Method, ...] = ("pooling", "stacked", "noisy-or")
 _STEP = 1e-3
-
-
-@dataclass(frozen=True)
-class Term:
-    """What one part adds, in log-odds, and the standard deviation of that."""
-
-    log_odds: float
-    sd: float
 
 
 @dataclass(frozen=True)
@@ -44,9 +36,9 @@ class FusionRule:
     ----------
     method : {"pooling", "stacked", "noisy-or"}
     intercept, distress, growth : float
-        Of the log-odds; 0, 1 and 1 unless learned.
+        Intercept of the log-odds and weights of the terms; 0, 1 and 1 unless learned.
     covariance : tuple of tuple of float
-        Of the learned three; zeros otherwise.
+        Covariance of the three if they were learned; zeros otherwise.
     """
 
     method: Method = "pooling"
@@ -56,7 +48,7 @@ class FusionRule:
     covariance: tuple[tuple[float, ...], ...] = ((0.0,) * 3,) * 3
 
     def __post_init__(self) -> None:
-        """Refuse what is no rule: a negative weight would turn a finding around."""
+        """Refuse an impossible rule: a negative weight would reverse the meaning of a finding."""
         if self.method not in METHODS:
             raise InputError(f"fusion method {self.method!r}: one of {', '.join(METHODS)}")
         if not (self.distress >= 0 and self.growth >= 0 and np.isfinite(self.intercept)):
@@ -73,18 +65,18 @@ class FusionRule:
         """Inverse of `as_dict`."""
         return cls(**{**values, "covariance": tuple(tuple(row) for row in values["covariance"])})
 
-    def log_odds(self, prior: float, acute: Array, chronic: Array) -> Array:
-        """Of the fused event, both parts known; all in log-odds, of any one shape."""
+    def log_odds(self, prior: float, distress: Array, growth: Array) -> Array:
+        """Log-odds of the fused event from both terms; all in log-odds, of the same shape."""
         if self.method == "noisy-or":
             # 1 - (1 - p)(1 - q), q = 1 - (1 - P(event | size)) / (1 - prior) where the size raises it.
-            by_size = log_expit(-(prior + chronic)) - log_expit(-prior)
-            none_of_both = log_expit(-(prior + acute)) + np.minimum(0.0, by_size)
+            by_size = log_expit(-(prior + growth)) - log_expit(-prior)
+            none_of_both = log_expit(-(prior + distress)) + np.minimum(0.0, by_size)
             return np.asarray(np.log(-np.expm1(none_of_both)) - none_of_both)
-        return np.asarray(prior + self.intercept + self.distress * acute + self.growth * chronic)
+        return np.asarray(prior + self.intercept + self.distress * distress + self.growth * growth)
 
-    def of(self, prior: float, acute: float, chronic: float) -> float:
-        """The same of one birth."""
-        return float(self.log_odds(prior, np.float64(acute), np.float64(chronic)))
+    def of(self, prior: float, distress: float, growth: float) -> float:
+        """Give `log_odds` of one birth."""
+        return float(self.log_odds(prior, np.float64(distress), np.float64(growth)))
 
 
 POOLING = FusionRule()
@@ -100,8 +92,8 @@ class Fused:
     interval : tuple of float
         90 %.
     distress_log_odds, growth_log_odds : float
-        Those of the prior and the CTG; what growth adds. They add up to logit(probability); the growth part is 0 when
-        growth is missing.
+        Log-odds from prior and CTG, and what growth adds. They add up to logit(probability). The growth part is 0
+        when growth is missing.
     """
 
     probability: float
@@ -110,31 +102,18 @@ class Fused:
     growth_log_odds: float
 
 
-def log_odds(probability: float, what: str = "a probability") -> float:
-    """Of a probability strictly between 0 and 1.
-
-    Raises
-    ------
-    InputError
-        It is 0, 1, beyond, or not a number: no finding is certain.
-    """
-    if not 0.0 < probability < 1.0:  # NaN fails too
-        raise InputError(f"{what} of {probability:g} cannot be fused: it must lie between 0 and 1, both excluded")
-    return float(logit(probability))
-
-
-def fuse(rule: FusionRule, prior: float, acute: Term | None, chronic: Term | None, unknown_sd: float = 0.0) -> Fused:
-    """Combine what is there.
+def fuse(rule: FusionRule, prior: float, distress: Term | None, growth: Term | None, unknown_sd: float = 0.0) -> Fused:
+    """Combine the available terms.
 
     Parameters
     ----------
     rule : FusionRule
     prior : float
         Probability of the event before either examination, in (0, 1).
-    acute, chronic : Term or None
+    distress, growth : Term or None
         None where a part is missing.
     unknown_sd : float
-        What a missing part adds to the interval: the spread, over people, of what it would have said.
+        Added to the interval for a missing part: the spread of that part's term over a population.
 
     Raises
     ------
@@ -142,61 +121,35 @@ def fuse(rule: FusionRule, prior: float, acute: Term | None, chronic: Term | Non
         The prior is no probability, a term is not a number, or both parts are missing.
     """
     base = log_odds(prior, "a prior")
-    for term in (acute, chronic):
+    for term in (distress, growth):
         if term is not None and not (np.isfinite(term.log_odds) and term.sd >= 0):
             raise InputError("a part of the fusion is not a number")
-    if acute is None and chronic is None:
+    if distress is None and growth is None:
         raise InputError("nothing to fuse: neither distress nor growth is known")
-    if acute is None:
-        assert chronic is not None
-        return _fused(base, chronic.log_odds, float(np.hypot(chronic.sd, unknown_sd)))
-    alone = base + acute.log_odds
-    if chronic is None:
-        return _fused(alone, 0.0, float(np.hypot(acute.sd, unknown_sd)))
-    total = rule.of(base, acute.log_odds, chronic.log_odds)
-    return _fused(alone, total - alone, _spread(rule, base, acute, chronic))
+    if distress is None:
+        assert growth is not None
+        return _fused(base, growth.log_odds, float(np.hypot(growth.sd, unknown_sd)))
+    alone = base + distress.log_odds
+    if growth is None:
+        return _fused(alone, 0.0, float(np.hypot(distress.sd, unknown_sd)))
+    total = rule.of(base, distress.log_odds, growth.log_odds)
+    return _fused(alone, total - alone, _spread(rule, base, distress, growth))
 
 
-def _spread(rule: FusionRule, base: float, acute: Term, chronic: Term) -> float:
+def _spread(rule: FusionRule, base: float, distress: Term, growth: Term) -> float:
     """Standard deviation of the fused log-odds by the delta method: both terms' errors and the learned weights'."""
 
     def slope(step_a: float, step_c: float) -> float:
-        up = rule.of(base, acute.log_odds + step_a, chronic.log_odds + step_c)
-        down = rule.of(base, acute.log_odds - step_a, chronic.log_odds - step_c)
+        up = rule.of(base, distress.log_odds + step_a, growth.log_odds + step_c)
+        down = rule.of(base, distress.log_odds - step_a, growth.log_odds - step_c)
         return (up - down) / (2 * _STEP)
 
-    at = np.array([1.0, acute.log_odds, chronic.log_odds])
+    at = np.array([1.0, distress.log_odds, growth.log_odds])
     learned = float(at @ np.asarray(rule.covariance) @ at)
-    by_distress, by_growth = slope(_STEP, 0.0) * acute.sd, slope(0.0, _STEP) * chronic.sd
+    by_distress, by_growth = slope(_STEP, 0.0) * distress.sd, slope(0.0, _STEP) * growth.sd
     return float((by_distress**2 + by_growth**2 + learned) ** 0.5)
 
 
 def _fused(distress: float, growth: float, sd: float) -> Fused:
     total = distress + growth
-    interval = float(expit(total - NORMAL_90 * sd)), float(expit(total + NORMAL_90 * sd))
-    return Fused(float(expit(total)), interval, distress, growth)
-
-
-@dataclass(frozen=True)
-class Distress:
-    """The acute part.
-
-    Attributes
-    ----------
-    probability : float
-        Calibrated, in (0, 1).
-    logit_sd : float
-        Standard deviation of its log-odds.
-    """
-
-    probability: float
-    logit_sd: float
-
-    @property
-    def interval(self) -> tuple[float, float]:
-        """90 % interval of the probability."""
-        return _fused(log_odds(self.probability), 0.0, self.logit_sd).interval
-
-    def term(self, prior: float) -> Term:
-        """How far the trace moves the log-odds from the prior it was calibrated at."""
-        return Term(log_odds(self.probability, "a probability of distress") - log_odds(prior, "a prior"), self.logit_sd)
+    return Fused(float(expit(total)), interval_90(total, sd), distress, growth)

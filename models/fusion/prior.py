@@ -1,14 +1,13 @@
-"""How frequent the outcome is where the answer is read: of the training data, of a population, or of the unit.
+"""Prior: the prevalence of the outcome at the place of use, from the training data, a population or the hospital.
 
-Another prior shifts every log-odds by the same amount (Elkan C. IJCAI 2001; label shift: what a trace looks like given
-the outcome stays). Cuts shift along, so the state does not depend on the prior; what the number says does.
+Another prior shifts all log-odds by the same amount (Elkan C. IJCAI 2001; label shift: the distribution of traces for a
+given outcome does not change). The thresholds shift too, so the state does not depend on the prior; the score does.
 """
 
 from dataclasses import dataclass
 from typing import Literal
 
 from models.errors import InputError
-from models.fusion.pooling import log_odds
 
 Source = Literal["training", "population", "unit"]
 # Umbilical-artery pH below 7.2 in 7.1 % and below 7.1 in 1.1 % of 14,221 Korean births; their geometric mean stands
@@ -17,19 +16,19 @@ POPULATION_PRIOR = (0.071 * 0.011) ** 0.5
 WORDS = {
     "training": "in the training data",
     "population": "in a population (14,221 Korean births, interpolated)",
-    "unit": "in this unit, as its setting says",
+    "unit": "in this unit, as configured",
 }
 
 
 @dataclass(frozen=True)
 class Prior:
-    """Where the prior comes from.
+    """The prior and its source.
 
     Attributes
     ----------
     source : {"training", "population", "unit"}
     value : float or None
-        Share of births with a pH at or below 7.15; None for that of the training data.
+        Prevalence of a pH at or below 7.15; None for that of the training data.
     """
 
     source: Source = "training"
@@ -37,12 +36,12 @@ class Prior:
 
     @classmethod
     def parse(cls, text: str) -> "Prior":
-        """From a setting: ``training``, ``population``, or the unit's own share, e.g. ``0.06``.
+        """From a setting: ``training``, ``population``, or the hospital's own prevalence, e.g. ``0.06``.
 
         Raises
         ------
         InputError
-            None of these.
+            The text is none of these.
         """
         if text == "training":
             return cls()
@@ -51,17 +50,23 @@ class Prior:
         try:
             share = float(text)
         except ValueError:
-            raise InputError(f"prior {text!r}: training, population, or a share such as 0.06") from None
-        log_odds(share, "a prior")
+            raise InputError(f"prior {text!r}: training, population, or a prevalence such as 0.06") from None
+        _log_odds(share)
         return cls("unit", share)
 
     def of(self, training: float) -> float:
-        """The share itself, given that of the training data."""
+        """The prevalence itself, given that of the training data."""
         return training if self.value is None else self.value
 
     def shift(self, training: float) -> float:
-        """What it adds to every log-odds."""
-        return 0.0 if self.value is None else log_odds(self.value, "a prior") - log_odds(training, "a prior")
+        """What the prior adds to all log-odds."""
+        return 0.0 if self.value is None else _log_odds(self.value) - _log_odds(training)
+
+
+def _log_odds(share: float) -> float:
+    from models.fusion.terms import log_odds  # needs SciPy, which settings do without
+
+    return log_odds(share, "a prior")
 
 
 TRAINING = Prior()

@@ -1,8 +1,8 @@
-"""Learning the fusion's intercept and weights where women have both examinations and an outcome.
+"""Learning the intercept and weights of the fusion from births with both examinations and an outcome.
 
-A logistic regression of the event on the two terms, with the published odds as its prior: weights of 1, intercept 0,
-each pulled back by a ridge (`RIDGE`, the reciprocal variance of a normal prior). With few births it stays at pooling,
-with many it follows them. Gradient and Hessian add over sites, so a federation fits what pooled births would; without
+This is a logistic regression of the event on the two terms. A ridge pulls it towards the published odds (weights 1,
+intercept 0); `RIDGE` is the reciprocal variance of a normal prior. With few births it stays close to pooling, with many
+it follows the data. Gradient and Hessian add over sites, so a federation fits what pooled births would; without
 the ridge it is scikit-learn's unpenalised `LogisticRegression` (test).
 """
 
@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 from scipy.special import expit
 
 from models.fusion.held_out_births import CLIP
-from models.fusion.pooling import FusionRule, Term
+from models.fusion.pooling import FusionRule
+from models.fusion.terms import Term
 
 Array = NDArray[np.float64]
 # Intercept and weight of distress: a standard deviation of 1; weight of growth: of a half.
@@ -35,11 +36,11 @@ class StackingSums:
         return StackingSums(self.gradient + other.gradient, self.hessian + other.hessian, self.births + other.births)
 
 
-def design(acute: Array, terms: Sequence[Term | None]) -> tuple[Array, NDArray[np.bool_]]:
-    """Rows (1, distress, growth) of the births whose size is known, and which those are."""
-    known = np.array([term is not None for term in terms], dtype=bool)
+def design(distress: Array, terms: Sequence[Term | None]) -> tuple[Array, NDArray[np.bool_]]:
+    """Rows (1, distress, growth) of the births with a known size, and a mask of these births."""
+    has_size = np.array([term is not None for term in terms], dtype=bool)
     growth = np.array([term.log_odds for term in terms if term is not None])
-    return np.column_stack([np.ones(int(known.sum())), acute[known], growth]), known
+    return np.column_stack([np.ones(int(has_size.sum())), distress[has_size], growth]), has_size
 
 
 def stacking_sums(rule: FusionRule, prior: float, rows: Array, event: NDArray[np.bool_]) -> StackingSums:
@@ -58,7 +59,7 @@ def stacking_sums(rule: FusionRule, prior: float, rows: Array, event: NDArray[np
 
 
 def stacking_step(rule: FusionRule, sums: StackingSums, ridge: Array = RIDGE) -> FusionRule:
-    """One damped Newton step; weights below 0, which would turn a finding around, are held at 0."""
+    """One damped Newton step; a weight below 0, which would reverse the meaning of a finding, becomes 0."""
     parameters = np.array([rule.intercept, rule.distress, rule.growth])
     penalised = sums.hessian + np.diag(ridge)
     step = np.linalg.solve(penalised, sums.gradient + ridge * (parameters - NEUTRAL))
@@ -74,7 +75,7 @@ def stacking_step(rule: FusionRule, sums: StackingSums, ridge: Array = RIDGE) ->
 
 
 def stack(
-    prior: float, acute: Array, terms: Sequence[Term | None], event: NDArray[np.bool_], ridge: Array = RIDGE
+    prior: float, distress: Array, terms: Sequence[Term | None], event: NDArray[np.bool_], ridge: Array = RIDGE
 ) -> FusionRule:
     """Fit on births in one place.
 
@@ -82,13 +83,13 @@ def stack(
     ----------
     prior : float
         Log-odds.
-    acute : ndarray, shape (n,)
-        The acute terms, log-odds.
+    distress : ndarray, shape (n,)
+        The distress terms, log-odds.
     """
-    rows, known = design(acute, terms)
+    rows, has_size = design(distress, terms)
     rule = FusionRule("stacked")
     for _ in range(STEPS):
-        rule = stacking_step(rule, stacking_sums(rule, prior, rows, event[known]), ridge)
+        rule = stacking_step(rule, stacking_sums(rule, prior, rows, event[has_size]), ridge)
     return rule
 
 
@@ -108,7 +109,7 @@ def loss_sums(losses: Array, pooling: Array) -> Array:
 
 
 def choose(losses: Mapping[str, Array]) -> str:
-    """Pooling, unless another rule's log-loss is lower by more than chance; then the lowest of those.
+    """Choose pooling, unless the log-loss of another rule is lower by more than chance; then the best of those.
 
     Parameters
     ----------

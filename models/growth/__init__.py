@@ -1,1 +1,1 @@
-"""Growth: standards, estimated weight, dating, consensus criteria, and how likely a fetus is small or large."""
+"""Fetal growth: standards, estimated weight, dating, consensus criteria, probability of small or large for age."""

@@ -1,4 +1,4 @@
-"""From measures and an age to growth: size for age, weight, ratios, velocity, and the consensus criteria."""
+"""The growth assessment of one scan: size for age, weight, ratios, change since earlier scans, consensus criteria."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -11,9 +11,10 @@ from models.growth.measures import AC, EFW, HC, LABELS, Measured, Ratio, ratios
 from models.growth.probability import SizeForAge, size_for_age
 from models.growth.weight import INTERGROWTH_2020, WEIGHT, judged_by
 
-# Assumption, stated on the page: the age's standard error when none is given.
+# Standard error of the age, days, when none is given. The page states this assumption.
 AGE_SD_DAYS = 3.0
-# The first of these that can be judged speaks for the fetus's size: weight and abdomen define growth restriction.
+# The first of these measures that can be judged stands for the size of the fetus. Weight and abdomen come first
+# because they define growth restriction.
 LEADING = (EFW, AC, HC)
 
 
@@ -25,10 +26,11 @@ class Age:
     ----------
     days : float
     source : str
+        How the pregnancy was dated.
     sd_days : float
         Standard error.
     derived_from : tuple of str
-        Measures of this very scan from which the age was computed.
+        Measures of this scan from which the age was computed; empty when the age does not come from this scan.
     """
 
     days: float
@@ -45,7 +47,7 @@ class Visit:
     ----------
     age_days : float
     centiles : dict
-        By measure, 0 to 100, on the same standards.
+        Centile (0 to 100) of each measure, on the same standards.
     """
 
     age_days: float
@@ -54,7 +56,7 @@ class Visit:
 
 @dataclass(frozen=True)
 class Change:
-    """What became of one measure's centile since an earlier visit."""
+    """Change of the centile of one measure since an earlier visit."""
 
     measure: str
     days: float
@@ -63,7 +65,7 @@ class Change:
 
     @property
     def centiles_lost(self) -> float:
-        """Positive when the measure fell behind."""
+        """How many centiles the measure fell; negative when it rose."""
         return self.from_centile - self.to_centile
 
 
@@ -73,18 +75,19 @@ class GrowthAssessment:
 
     Attributes
     ----------
-    age_days, age_source
+    age_days, age_sd_days : float
+    age_source : str
     sizes : list of SizeForAge
-        Every measure that a standard judges; weight is one of them.
+        One for each measure that a standard can judge, estimated weight included.
     leading : str
-        The measure that speaks for the size, one of `LEADING`.
+        The measure that stands for the size of the fetus, one of `LEADING`.
     ratios : list of Ratio
         HC/AC, FL/AC, cephalic index.
     changes : list of Change
-        Against the earlier visit with the largest fall.
+        For each measure, the change since the earlier visit from which it fell most.
     delphi : DelphiAnswer
     not_judged : list of str
-        What could not be judged, and why.
+        One sentence for each thing that could not be judged, with the reason.
     """
 
     age_days: float
@@ -99,7 +102,7 @@ class GrowthAssessment:
 
     @property
     def size(self) -> SizeForAge:
-        """The leading measure's."""
+        """Size for age of the leading measure."""
         return next(size for size in self.sizes if size.measure == self.leading)
 
 
@@ -111,12 +114,25 @@ def assess_growth(
     visits: Sequence[Visit] = (),
     congenital_anomaly: bool | None = None,
 ) -> GrowthAssessment:
-    """Judge what is known.
+    """Judge the growth at one scan from the measures that are known.
+
+    Parameters
+    ----------
+    measures : mapping of str to Measured
+        By measure, mm.
+    age : Age
+    weight_standard : str
+        Key of a chart in `models.growth.weight.WEIGHT`.
+    dopplers : Dopplers, optional
+    visits : sequence of Visit
+        Earlier scans of the same fetus.
+    congenital_anomaly : bool or None
+        None is unknown.
 
     Raises
     ------
     InputError
-        No such weight standard.
+        There is no weight standard of this name.
     RangeError
         No measure can be judged; the message says why.
     """
@@ -134,24 +150,35 @@ def assess_growth(
             sizes.append(weight)
     except RangeError as error:
         not_judged.append(f"{LABELS[EFW]}: {error}")
-    known = {size.measure: size for size in sizes}
-    leading = next((measure for measure in LEADING if measure in known), None)
+    by_measure = {size.measure: size for size in sizes}
+    leading = next((measure for measure in LEADING if measure in by_measure), None)
     if leading is None:
         raise RangeError("; ".join(not_judged) or "neither head, abdomen nor weight is known")
-    changes = _changes(known, age, visits)
+    changes = _changes(by_measure, age, visits)
     answer = delphi(
         age.days,
-        known[AC].centile if AC in known else None,
-        known[EFW].centile if EFW in known else None,
+        by_measure[AC].centile if AC in by_measure else None,
+        by_measure[EFW].centile if EFW in by_measure else None,
         dopplers or Dopplers(),
-        max((c.centiles_lost for c in changes if c.measure in (AC, EFW)), default=None),
+        max((change.centiles_lost for change in changes if change.measure in (AC, EFW)), default=None),
         congenital_anomaly,
     )
     if HC in measures:
         expected = hadlock_expected_head_mm(age.days / 7.0)
-        not_judged.append(f"Hadlock (1984) expects a head of {expected:.0f} mm; no spread at hand to judge by it")
-    shown = ratios({name: m.value for name, m in measures.items()})
-    return GrowthAssessment(age.days, age.source, age.sd_days, sizes, leading, shown, changes, answer, not_judged)
+        not_judged.append(
+            f"Hadlock (1984) expects a head of {expected:.0f} mm; no standard deviation is available to judge by it"
+        )
+    return GrowthAssessment(
+        age_days=age.days,
+        age_source=age.source,
+        age_sd_days=age.sd_days,
+        sizes=sizes,
+        leading=leading,
+        ratios=ratios({name: measured.value for name, measured in measures.items()}),
+        changes=changes,
+        delphi=answer,
+        not_judged=not_judged,
+    )
 
 
 def _judge(measure: str, measured: Measured, age: Age) -> SizeForAge:
@@ -166,16 +193,16 @@ def _weight(measures: Mapping[str, Measured], age: Age, key: str) -> SizeForAge 
     if formula is None:
         return None
     if set(formula.needs) & set(age.derived_from):
-        raise RangeError("the age was computed from measures of this very weight, so it has no z-score")
+        raise RangeError("the age was computed from measures that enter this very weight, so it has no z-score")
     used = {name: measures[name] for name in formula.needs}
     return size_for_age(standard, used, age.days, age.sd_days, formula.grams, formula.name)
 
 
-def _changes(known: Mapping[str, SizeForAge], age: Age, visits: Sequence[Visit]) -> list[Change]:
-    made = []
-    for measure, size in known.items():
+def _changes(sizes: Mapping[str, SizeForAge], age: Age, visits: Sequence[Visit]) -> list[Change]:
+    changes = []
+    for measure, size in sizes.items():
         earlier = [visit for visit in visits if visit.age_days < age.days and measure in visit.centiles]
         if earlier:
             worst = max(earlier, key=lambda visit: visit.centiles[measure])
-            made.append(Change(measure, age.days - worst.age_days, worst.centiles[measure], size.centile))
-    return made
+            changes.append(Change(measure, age.days - worst.age_days, worst.centiles[measure], size.centile))
+    return changes

@@ -1,22 +1,31 @@
 """INTERGROWTH-21st standards of head, abdomen and femur, 14 to 40 weeks.
 
 Papageorghiou AT et al. International standards for fetal growth based on serial ultrasound measurements: the Fetal
-Growth Longitudinal Study of the INTERGROWTH-21st Project. Lancet 2014;384:869-879. Millimetres, normal at each age;
-HC, BPD and OFD outer to outer. Coefficients second-hand (R package nutriverse/intergrowth), checked against the
-tables printed by the University of Oxford: all weeks and columns agree to 0.073 mm.
+Growth Longitudinal Study of the INTERGROWTH-21st Project. Lancet 2014;384:869-879. Values are in mm and normally
+distributed at each age. HC, BPD and OFD are measured outer to outer. The coefficients are second-hand (R package
+nutriverse/intergrowth). They were checked against the tables printed by the University of Oxford: all weeks and columns
+agree to 0.073 mm.
 """
 
 from math import exp, log
 
 from models.growth.measures import AC, BPD, FL, HC, OFD
-from models.growth.standard import ScoreOf, Standard, normal
+from models.growth.standard import Curve, Standard, normal
 
 SOURCE = "Papageorghiou 2014, Lancet 384:869; coefficients second-hand, checked against the printed tables"
 
 
-def _standard(measure: str, words: str, functions: tuple[ScoreOf, ScoreOf]) -> Standard:
-    name = f"INTERGROWTH-21st (2014), {words}"
-    return Standard("intergrowth-2014", name, measure, 14, 40, SOURCE, True, *functions)
+def _standard(measure: str, label: str, curve: Curve) -> Standard:
+    return Standard(
+        key="intergrowth-2014",
+        name=f"INTERGROWTH-21st (2014), {label}",
+        measure=measure,
+        first_week=14,
+        last_week=40,
+        source=SOURCE,
+        second_hand=True,
+        curve=curve,
+    )
 
 
 HEAD_CIRCUMFERENCE = _standard(

@@ -10,15 +10,19 @@ Array = NDArray[np.float64]
 
 
 def birth_weight_z(weight_g: Array, completed_weeks: Array, standard: Standard = FMF_2018) -> Array:
-    """z of each birth weight; NaN where weight or age is missing or off the chart.
+    """z-score of each birth weight; NaN where weight or age is missing or outside the chart.
 
-    Ages are given in completed weeks: the middle of the week is taken. Sex is not used.
+    An age in completed weeks is taken as the middle of that week. Sex is not used.
 
     Parameters
     ----------
     weight_g, completed_weeks : ndarray, shape (n,)
     standard : Standard
-        Of weight; Nicolaides 2018 (second-hand) unless said otherwise.
+        A weight chart; by default Nicolaides 2018 (second-hand).
+
+    Returns
+    -------
+    ndarray, shape (n,)
     """
     z = np.full(len(weight_g), np.nan)
     for row, (grams, weeks) in enumerate(zip(weight_g, completed_weeks, strict=True)):

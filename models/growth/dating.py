@@ -1,6 +1,6 @@
-"""Gestational age from the last menstrual period, the crown-rump length or a scan; the due date follows.
+"""Gestational age from the last menstrual period, the crown-rump length or a scan, and the due date.
 
-An age dates a pregnancy once. A measure never gets a z-score against an age that was computed from it: that gives
+A pregnancy is dated once. A measure gets no z-score against an age that was computed from it, because that z-score is
 about 0 by construction.
 """
 
@@ -17,7 +17,7 @@ TERM_DAYS = 280
 
 @dataclass(frozen=True)
 class Dating:
-    """An age at a day, and what gave it.
+    """The gestational age on a day, and the method that gave it.
 
     Attributes
     ----------
@@ -25,7 +25,7 @@ class Dating:
     on : date
     method : str
     measures : tuple of str
-        Measures of that scan from which the age was computed; they get no z-score against it.
+        Measures of the scan from which the age was computed. They get no z-score against this age.
     """
 
     age_days: float
@@ -35,7 +35,7 @@ class Dating:
 
     @property
     def due_date(self) -> date:
-        """280 days from the start of the pregnancy."""
+        """280 days after the start of the pregnancy."""
         return self.on + timedelta(days=TERM_DAYS - round(self.age_days))
 
 
@@ -45,7 +45,7 @@ def by_last_menstrual_period(first_day: date, on: date) -> Dating:
     Raises
     ------
     RangeError
-        That day is not within 44 weeks of it.
+        The day is not within 44 weeks after that first day.
     """
     days = (on - first_day).days
     if not 0 <= days <= 44 * 7:
@@ -56,12 +56,12 @@ def by_last_menstrual_period(first_day: date, on: date) -> Dating:
 def by_crown_rump_length(length_mm: float, on: date) -> Dating:
     """Age from the crown-rump length, 15 to 100 mm.
 
-    INTERGROWTH-21st early pregnancy dating, from the project's own spreadsheet.
+    INTERGROWTH-21st early pregnancy dating; the coefficients come from that project's own spreadsheet.
 
     Raises
     ------
     RangeError
-        Outside 15 to 100 mm.
+        The length is outside 15 to 100 mm.
     """
     if not 15 <= length_mm <= 100:
         raise RangeError(f"crown-rump length {length_mm:g} mm is outside 15 to 100 mm")
@@ -69,15 +69,15 @@ def by_crown_rump_length(length_mm: float, on: date) -> Dating:
 
 
 def intergrowth_age_days(values_mm: Mapping[str, float]) -> tuple[float, tuple[str, ...]]:
-    """Late-pregnancy age in days from HC and FL, or from HC alone; and the measures used.
+    """Late-pregnancy age in days from HC and FL, or from HC alone, and the measures used.
 
-    Papageorghiou AT et al. Ultrasound Obstet Gynecol 2016, doi:10.1002/uog.15894 (coefficients of the project's own
-    spreadsheet).
+    Papageorghiou AT et al. Ultrasound Obstet Gynecol 2016, doi:10.1002/uog.15894. The coefficients come from that
+    project's own spreadsheet.
 
     Raises
     ------
     InputError
-        No head circumference.
+        There is no head circumference.
     """
     if HC not in values_mm:
         raise InputError("dating by scan needs a head circumference")
@@ -100,12 +100,12 @@ _HADLOCK_TWO_SD = ((147.5, 1.19), (221.5, 1.48), (282.0, 2.06), (326.0, 2.98), (
 
 
 def hadlock_age_weeks(measure: str, value_mm: float) -> float:
-    """Age in weeks from one measure by Hadlock 1984 (second-hand).
+    """Age in weeks from one measure (mm) by Hadlock 1984 (second-hand).
 
     Raises
     ------
     InputError
-        No such formula.
+        Hadlock 1984 has no formula for this measure.
     """
     if measure not in HADLOCK_1984:
         raise InputError(f"Hadlock 1984 gives no age from {measure}")
@@ -113,7 +113,7 @@ def hadlock_age_weeks(measure: str, value_mm: float) -> float:
 
 
 def hadlock_expected_head_mm(age_weeks: float) -> float:
-    """Mean head circumference at an age, mm (Hadlock 1984; checked to 0.83 mm). Its spread is not at hand."""
+    """Mean head circumference at an age, mm (Hadlock 1984; checked to 0.83 mm). Its SD is not available."""
     return 10 * (-11.48 + 1.56 * age_weeks - 0.0002548 * age_weeks**3)
 
 
@@ -123,7 +123,7 @@ def hadlock_two_sd_weeks(head_circumference_mm: float) -> float:
     Raises
     ------
     RangeError
-        Outside 68 to 360 mm.
+        The head circumference is outside 68 to 360 mm.
     """
     if not HADLOCK_HEADS_MM[0] <= head_circumference_mm <= HADLOCK_HEADS_MM[1]:
         raise RangeError(f"head circumference {head_circumference_mm:g} mm is outside 68 to 360 mm")
@@ -132,7 +132,7 @@ def hadlock_two_sd_weeks(head_circumference_mm: float) -> float:
 
 @dataclass(frozen=True)
 class AgeBySize:
-    """The age at which a size is usual, by one formula.
+    """The age at which the measured size is the average, by one formula.
 
     Attributes
     ----------
@@ -140,7 +140,7 @@ class AgeBySize:
     measures : tuple of str
     days : float
     two_sd_days : float or None
-        Two standard deviations, where they are known.
+        Two standard deviations of the age; None where they are not known.
     """
 
     formula: str
@@ -150,18 +150,18 @@ class AgeBySize:
 
 
 def ages_by_size(values_mm: Mapping[str, float]) -> list[AgeBySize]:
-    """What every formula at hand says of this scan; of no use for a z-score of the same measures."""
-    made = []
+    """The age by each available formula. These ages must not be used for a z-score of the same measures."""
+    ages = []
     if HC in values_mm:
         days, measures = intergrowth_age_days(values_mm)
-        made.append(AgeBySize("INTERGROWTH-21st 2016", measures, days))
+        ages.append(AgeBySize("INTERGROWTH-21st 2016", measures, days))
     for measure in HADLOCK_1984:
         if measure in values_mm:
-            known = measure == HC and HADLOCK_HEADS_MM[0] <= values_mm[HC] <= HADLOCK_HEADS_MM[1]
-            two_sd = 7 * hadlock_two_sd_weeks(values_mm[HC]) if known else None
+            in_range = measure == HC and HADLOCK_HEADS_MM[0] <= values_mm[HC] <= HADLOCK_HEADS_MM[1]
+            two_sd = 7 * hadlock_two_sd_weeks(values_mm[HC]) if in_range else None
             days = 7 * hadlock_age_weeks(measure, values_mm[measure])
-            made.append(AgeBySize("Hadlock 1984, second-hand", (measure,), days, two_sd))
-    return made
+            ages.append(AgeBySize("Hadlock 1984, second-hand", (measure,), days, two_sd))
+    return ages
 
 
 def by_scan(values_mm: Mapping[str, float], on: date) -> Dating:

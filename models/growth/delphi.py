@@ -1,8 +1,8 @@
-"""The Delphi consensus criteria of fetal growth restriction, with unknowns.
+"""The Delphi consensus criteria of fetal growth restriction, with unknown findings.
 
 Gordijn SJ et al. Consensus definition of fetal growth restriction: a Delphi procedure. Ultrasound Obstet Gynecol
-2016;48:333-339. A criterion is met, not met, or not known, and what is not known is never taken as normal. The head is
-in none of them: with the head alone the answer is "cannot assess".
+2016;48:333-339. A criterion is met, not met or unknown, and an unknown finding is never taken as normal. None of the
+criteria uses the head: when only the head was measured, the verdict is "cannot assess".
 """
 
 from collections.abc import Mapping, Sequence
@@ -20,7 +20,7 @@ Flow = Literal["present", "absent", "reversed"]
 
 @dataclass(frozen=True)
 class Dopplers:
-    """Dopplers as a person states them; None is unknown. No reference table is at hand, so none is computed.
+    """Doppler findings as a person states them. None is unknown. Nothing is computed: no reference table is available.
 
     Attributes
     ----------
@@ -38,7 +38,7 @@ class Dopplers:
     def stated(
         cls, flags: Mapping[str, bool | None], centiles: Mapping[str, float | None], flow: Flow | None
     ) -> "Dopplers":
-        """From flags and centiles by index name (`INDICES`); a centile answers where no flag does.
+        """Build from flags and centiles by index name (`INDICES`). A centile is used where there is no flag.
 
         Raises
         ------
@@ -46,16 +46,16 @@ class Dopplers:
             A flag contradicts its centile.
         """
         answers: dict[str, bool | None] = {}
-        for index, (field, above, cut) in INDICES.items():
+        for index, (field, above, limit) in INDICES.items():
             flag, centile = flags.get(index), centiles.get(index)
-            from_centile = None if centile is None else (centile > cut if above else centile < cut)
+            from_centile = None if centile is None else (centile > limit if above else centile < limit)
             if flag is not None and from_centile is not None and flag != from_centile:
                 raise InputError(f"{index}: centile {centile:g} and the statement beside it contradict each other")
             answers[field] = flag if flag is not None else from_centile
         return cls(**answers, umbilical_end_diastolic_flow=flow)
 
 
-# Index -> field, whether above (or below) counts, and the centile at which it does.
+# Index -> field, whether a centile above (True) or below (False) the limit is abnormal, and the limit.
 INDICES: dict[str, tuple[str, bool, float]] = {
     "umbilical_artery_pi": ("umbilical_artery_pi_above_95th", True, 95.0),
     "uterine_artery_pi": ("uterine_artery_pi_above_95th", True, 95.0),
@@ -65,19 +65,20 @@ INDICES: dict[str, tuple[str, bool, float]] = {
 
 @dataclass(frozen=True)
 class DelphiAnswer:
-    """What the criteria say.
+    """The result of applying the criteria.
 
     Attributes
     ----------
     phase : {"early", "late"}
         Before 32+0 weeks, or from then on.
     verdict : {"met", "not met", "not excluded", "cannot assess"}
-        "not excluded": what is known does not meet the criteria, what is not known could. "cannot assess": neither
-        abdomen nor weight is known and no Doppler settles it, or a congenital anomaly makes the criteria void.
+        "not excluded": the known findings do not meet the criteria, but the unknown ones could. "cannot assess":
+        neither abdomen nor weight is known and no Doppler finding decides, or there is a congenital anomaly, with
+        which the criteria are not valid.
     met, unknown : tuple of str
-        Criteria met, and those not known.
+        The criteria that are met, and those that are unknown.
     reason : str
-        One sentence.
+        One sentence that explains the verdict.
     """
 
     phase: str
@@ -91,15 +92,15 @@ Criterion = tuple[str, bool | None]
 
 
 def any_of(criteria: Sequence[bool | None]) -> bool | None:
-    """True if one is; False if all are; otherwise unknown (Kleene)."""
+    """True if any criterion is true, False if all are false, otherwise unknown (Kleene logic)."""
     return at_least(1, criteria)
 
 
 def at_least(count: int, criteria: Sequence[bool | None]) -> bool | None:
-    """Whether at least `count` hold: unknown while the unknown ones could decide it."""
-    sure = sum(c is True for c in criteria)
-    possible = sure + sum(c is None for c in criteria)
-    return True if sure >= count else False if possible < count else None
+    """True if at least `count` criteria are true; None (unknown) while the unknown ones could still decide."""
+    certain = sum(criterion is True for criterion in criteria)
+    possible = certain + sum(criterion is None for criterion in criteria)
+    return True if certain >= count else False if possible < count else None
 
 
 def delphi(
@@ -110,7 +111,7 @@ def delphi(
     centiles_lost: float | None = None,
     congenital_anomaly: bool | None = None,
 ) -> DelphiAnswer:
-    """Apply the criteria.
+    """Apply the consensus criteria.
 
     Parameters
     ----------
@@ -119,9 +120,9 @@ def delphi(
         0 to 100.
     dopplers : Dopplers
     centiles_lost : float or None
-        Largest fall of the abdomen's or the weight's centile between visits: more than 50 is more than two quartiles.
+        Largest fall of the centile of abdomen or weight between visits. More than 50 means more than two quartiles.
     congenital_anomaly : bool or None
-        The criteria hold without one; unknown is taken as none and said so by the caller.
+        The criteria are valid only without one. Unknown is taken as none, and the caller must say so.
     """
     early = age_days < LATE_FROM_DAYS
     small3 = [_below("abdominal circumference", abdominal_centile, 3), _below("estimated weight", weight_centile, 3)]
@@ -149,21 +150,23 @@ def delphi(
     size_known = abdominal_centile is not None or weight_centile is not None
     phase = "early" if early else "late"
     if congenital_anomaly:
-        return DelphiAnswer(phase, CANNOT_ASSESS, met, unknown, "the criteria hold only without a congenital anomaly")
+        return DelphiAnswer(
+            phase, CANNOT_ASSESS, met, unknown, "the criteria are valid only without a congenital anomaly"
+        )
     if verdict:
         return DelphiAnswer(phase, MET, met, unknown, "; ".join(met))
     if verdict is False:
         return DelphiAnswer(phase, NOT_MET, met, unknown, "no combination of criteria is met")
     if not size_known:
-        reason = "neither abdominal circumference nor weight is known; the head is no criterion"
+        reason = "neither abdominal circumference nor weight is known; the head is not one of the criteria"
         return DelphiAnswer(phase, CANNOT_ASSESS, met, unknown, reason)
-    return DelphiAnswer(
-        phase, NOT_EXCLUDED, met, unknown, "not met by what is known; the unknown could still meet them"
-    )
+    reason = "the known findings do not meet the criteria; the unknown findings could still meet them"
+    return DelphiAnswer(phase, NOT_EXCLUDED, met, unknown, reason)
 
 
-def _below(name: str, centile: float | None, cut: float) -> Criterion:
-    return f"{name} below the {cut:.0f}{'rd' if cut == 3 else 'th'} centile", None if centile is None else centile < cut
+def _below(name: str, centile: float | None, limit: float) -> Criterion:
+    label = f"{name} below the {limit:.0f}{'rd' if limit == 3 else 'th'} centile"
+    return label, None if centile is None else centile < limit
 
 
 def _values(criteria: Sequence[Criterion]) -> list[bool | None]:

@@ -1,8 +1,8 @@
-"""What is measured of a fetus: names, plausible ranges, and how well each is measured."""
+"""The measures of a fetus: names, plausible ranges and measurement errors."""
 
 from dataclasses import dataclass
 
-from scipy.stats import norm
+from scipy.special import ndtri
 
 from models.errors import RangeError
 
@@ -21,18 +21,18 @@ LABELS = {
     FL: "Femur length",
     EFW: "Estimated weight",
 }
-# What a fetus can measure at all, mm: wide enough for disease, narrow enough to catch centimetres.
+# Plausible ranges, mm: wide enough for a sick fetus, narrow enough to detect values typed in centimetres.
 RANGES = {HC: (40, 450), BPD: (12, 130), OFD: (14, 160), AC: (40, 500), FL: (5, 100)}
-NORMAL_90 = float(norm.ppf(0.95))
-# Half-width of the 90 % interval of a typed measure, as a share. Head circumference: 95 % limits of +/- 3.0 % within
-# one observer (Sarris I et al. Ultrasound Obstet Gynecol 2012), so 2.5 % at 90 %. The others are assumed to be as
-# reproducible as the head: the reference gives no figure for them.
+NORMAL_90 = float(ndtri(0.95))
+# Half-width of the 90 % interval of a typed measure, as a share of its value. Head circumference: the 95 % limits of
+# one observer are +/- 3.0 % (Sarris I et al. Ultrasound Obstet Gynecol 2012), which gives 2.5 % at 90 %. The other
+# measures are assumed to be as reproducible as the head, because the reference gives no figure for them.
 TYPED_ERROR_SHARE = 0.025
 
 
 @dataclass(frozen=True)
 class Measured:
-    """One measure with its standard error.
+    """The value of one measure with its standard error.
 
     Attributes
     ----------
@@ -50,12 +50,12 @@ class Measured:
 
 
 def typed(measure: str, value: float, source: str = "typed") -> Measured:
-    """A measure as a person typed it.
+    """A measure that a person typed, in mm.
 
     Raises
     ------
     RangeError
-        No fetus measures that; centimetres are the usual reason.
+        The value is not plausible; often it was typed in centimetres.
     """
     low, high = RANGES[measure]
     if not low <= value <= high:
@@ -65,13 +65,13 @@ def typed(measure: str, value: float, source: str = "typed") -> Measured:
 
 
 def corrected(measure: str, value: float) -> Measured:
-    """A measure of an outline that a person drew: as reproducible as a typed one."""
+    """A measure of an outline that a person drew. It is taken to be as reproducible as a typed one."""
     return typed(measure, value, "corrected")
 
 
 @dataclass(frozen=True)
 class Ratio:
-    """A ratio of two measures, and why it is not judged."""
+    """A ratio of two measures, and the reason why it is not judged."""
 
     name: str
     value: float
@@ -79,12 +79,12 @@ class Ratio:
 
 
 def ratios(values: dict[str, float]) -> list[Ratio]:
-    """HC/AC, FL/AC and the cephalic index, of what is known; their centile tables are not at hand.
+    """HC/AC, FL/AC and the cephalic index, where both measures are known. No centile tables are available for them.
 
     Parameters
     ----------
     values : dict
-        mm, by measure.
+        Values in mm, by measure.
     """
     pairs = {"HC/AC": (HC, AC), "FL/AC": (FL, AC), "cephalic index": (BPD, OFD)}
     return [Ratio(name, values[a] / values[b]) for name, (a, b) in pairs.items() if a in values and b in values]

@@ -1,21 +1,21 @@
-"""How likely the true measure is small or large for its age.
+"""The probability that the true measure is small or large for its age.
 
-With z = (x - mean) / SD of the standard, the true z has the population's prior N(0, 1); the measurement adds an error
-of variance v (that of the measures and that of the age, both in SD units), so the true z given the measured one is
-N(z / (1 + v), v / (1 + v)). A statement about size for age, not evidence of growth restriction.
+Let z = (x - mean) / SD on the standard. The true z has the prior N(0, 1) of the population. The measurement adds an
+error of variance v (that of the measures plus that of the age, both in SD units). The true z given the measured one is
+then N(z / (1 + v), v / (1 + v)). This is a statement about size for age, not evidence of growth restriction.
 """
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.stats import norm
+from scipy.special import ndtr, ndtri
 
 from models.growth.measures import NORMAL_90, Measured
 from models.growth.standard import Standard
 
-SMALL_Z = float(norm.ppf(0.03))
-TENTH_Z = float(norm.ppf(0.10))
+SMALL_Z = float(ndtri(0.03))
+TENTH_Z = float(ndtri(0.10))
 
 
 @dataclass(frozen=True)
@@ -27,21 +27,21 @@ class SizeForAge:
     measure, standard_key, standard, source : str
     second_hand : bool
     value : float
-        mm, or g.
+        mm or g.
     error_sd : float
         Standard error of the value, mm or g.
     z_score, centile : float
-        Of the measured value.
+        Z-score and centile (0 to 100) of the measured value.
     centile_text : str
-        Never more precise than the standard's print.
+        The centile in words, never more precise than the printed standard.
     true_z_mean, true_z_sd : float
-        Of the true value given the measured one.
+        Mean and standard deviation of the true z-score given the measured one.
     probability_small, probability_large, probability_below_10th : float
-        That the true value lies below the 3rd, above the 97th, below the 10th centile.
+        Probabilities that the true value lies below the 3rd, above the 97th and below the 10th centile.
     interval_small, interval_large : tuple of float
-        Those at the two ends of the 90 % interval of the measured z.
+        The first two probabilities at both ends of the 90 % interval of the measured z.
     formula : str or None
-        Of an estimated weight.
+        Name of the formula of an estimated weight.
     """
 
     measure: str
@@ -72,59 +72,61 @@ def size_for_age(
     value_of: Callable[[Mapping[str, float]], float],
     formula: str | None = None,
 ) -> SizeForAge:
-    """Judge a value computed from measures.
+    """Judge a value that is computed from measures.
 
-    Errors of the measures and of the age are carried to z by central differences and added as variances: they are
-    independent of each other.
+    The errors of the measures and of the age are propagated to z by central differences. Their variances are added,
+    because the errors are independent of each other.
 
     Parameters
     ----------
     standard : Standard
     measures : dict of Measured
-        The measures that `value_of` takes, mm.
+        The measures that `value_of` needs, mm.
     age_days, age_sd_days : float
     value_of : callable
-        From values in mm, by measure, to mm or g: the measure itself, or a weight formula.
+        Maps values in mm, by measure, to mm or g: it gives the measure itself or applies a weight formula.
     formula : str, optional
+        Name of the weight formula.
 
     Raises
     ------
     RangeError
-        The standard says nothing about this age.
+        The standard does not cover this age.
     """
     values = {name: measured.value for name, measured in measures.items()}
     value = value_of(values)
     z = standard.z_score(value, age_days)
-    error_sd = float(np.hypot.reduce([_difference(value_of, values, name, m.error_sd) for name, m in measures.items()]))
+    differences = [_difference(value_of, values, name, measured.error_sd) for name, measured in measures.items()]
+    error_sd = float(np.hypot.reduce(differences))
     weeks, step = age_days / 7.0, age_sd_days / 7.0
-    by_age = 0.5 * (standard.score(value, weeks + step) - standard.score(value, weeks - step))
-    by_size = 0.5 * (standard.score(value + error_sd, weeks) - standard.score(value - error_sd, weeks))
+    by_age = 0.5 * (standard.curve.score(value, weeks + step) - standard.curve.score(value, weeks - step))
+    by_size = 0.5 * (standard.curve.score(value + error_sd, weeks) - standard.curve.score(value - error_sd, weeks))
     error = float(np.hypot(by_age, by_size))
     spread = max((error**2 / (1.0 + error**2)) ** 0.5, 1e-9)
 
-    def small(measured: float, cut: float = SMALL_Z) -> float:
-        return float(norm.cdf((cut - measured / (1.0 + error**2)) / spread))
+    def small(measured: float, limit: float = SMALL_Z) -> float:
+        return float(ndtr((limit - measured / (1.0 + error**2)) / spread))
 
     low, high = z - NORMAL_90 * error, z + NORMAL_90 * error
     return SizeForAge(
-        standard.measure,
-        standard.key,
-        standard.name,
-        standard.source,
-        standard.second_hand,
-        value,
-        error_sd,
-        z,
-        100.0 * float(norm.cdf(z)),
-        standard.centile_text(z),
-        z / (1.0 + error**2),
-        spread,
-        small(z),
-        small(-z),
-        small(z, TENTH_Z),
-        (small(high), small(low)),
-        (small(-low), small(-high)),
-        formula,
+        measure=standard.measure,
+        standard_key=standard.key,
+        standard=standard.name,
+        source=standard.source,
+        second_hand=standard.second_hand,
+        value=value,
+        error_sd=error_sd,
+        z_score=z,
+        centile=100.0 * float(ndtr(z)),
+        centile_text=standard.centile_text(z),
+        true_z_mean=z / (1.0 + error**2),
+        true_z_sd=spread,
+        probability_small=small(z),
+        probability_large=small(-z),
+        probability_below_10th=small(z, TENTH_Z),
+        interval_small=(small(high), small(low)),
+        interval_large=(small(-low), small(-high)),
+        formula=formula,
     )
 
 

@@ -1,7 +1,7 @@
-"""Estimated fetal weight: formulas by name, and the charts that were built with them.
+"""Estimated fetal weight: the formulas, and the charts that were built with them.
 
-A chart judges only estimates of its own formulas. Lengths come in mm; a formula that wants centimetres gets them here
-and nowhere else.
+A chart judges only estimates of its own formulas. Lengths are in mm everywhere; they are converted to centimetres only
+here, for the formulas.
 """
 
 from collections.abc import Callable, Mapping
@@ -10,7 +10,7 @@ from math import exp, log, log10
 
 from models.errors import InputError
 from models.growth.measures import AC, BPD, EFW, FL, HC
-from models.growth.standard import Standard, normal, skewed_log
+from models.growth.standard import Curve, Standard, normal, skewed_log
 from models.growth.who_weight import WHO_2017
 
 HADLOCK = "Hadlock 1985"
@@ -18,13 +18,15 @@ HADLOCK = "Hadlock 1985"
 
 @dataclass(frozen=True)
 class WeightFormula:
-    """A formula for fetal weight.
+    """A formula of estimated fetal weight.
 
     Attributes
     ----------
     key, name : str
     needs : tuple of str
-        Measures, by name; `grams` takes them in this order, in cm.
+        Names of the measures.
+    in_centimetres : callable
+        Weight in g from these measures in cm, in the order of `needs`.
     source : str
     second_hand : bool
     """
@@ -37,7 +39,7 @@ class WeightFormula:
     second_hand: bool
 
     def grams(self, values_mm: Mapping[str, float]) -> float:
-        """Estimated weight, g, from lengths in mm.
+        """Estimated weight in g from lengths in mm.
 
         Raises
         ------
@@ -52,56 +54,56 @@ class WeightFormula:
 
 _HADLOCK_1985 = "Hadlock 1985, Am J Obstet Gynecol 151:333"
 HADLOCK_ACFL = WeightFormula(
-    "hadlock-ac-fl",
-    f"{HADLOCK} (AC, FL)",
-    (AC, FL),
-    lambda ac, fl: 10 ** (1.304 + 0.05281 * ac + 0.1938 * fl - 0.004 * ac * fl),
-    _HADLOCK_1985,
-    True,
+    key="hadlock-ac-fl",
+    name=f"{HADLOCK} (AC, FL)",
+    needs=(AC, FL),
+    in_centimetres=lambda ac, fl: 10 ** (1.304 + 0.05281 * ac + 0.1938 * fl - 0.004 * ac * fl),
+    source=_HADLOCK_1985,
+    second_hand=True,
 )
 HADLOCK_BPD_ACFL = WeightFormula(
-    "hadlock-bpd-ac-fl",
-    f"{HADLOCK} (BPD, AC, FL)",
-    (BPD, AC, FL),
-    lambda bpd, ac, fl: 10 ** (1.335 - 0.0034 * ac * fl + 0.0316 * bpd + 0.0457 * ac + 0.1623 * fl),
-    f"{_HADLOCK_1985}; one public program",
-    True,
+    key="hadlock-bpd-ac-fl",
+    name=f"{HADLOCK} (BPD, AC, FL)",
+    needs=(BPD, AC, FL),
+    in_centimetres=lambda bpd, ac, fl: 10 ** (1.335 - 0.0034 * ac * fl + 0.0316 * bpd + 0.0457 * ac + 0.1623 * fl),
+    source=f"{_HADLOCK_1985}; one public program",
+    second_hand=True,
 )
 HADLOCK_HC_ACFL = WeightFormula(
-    "hadlock-hc-ac-fl",
-    f"{HADLOCK} (HC, AC, FL)",
-    (HC, AC, FL),
-    lambda hc, ac, fl: 10 ** (1.326 - 0.00326 * ac * fl + 0.0107 * hc + 0.0438 * ac + 0.158 * fl),
-    f"{_HADLOCK_1985}, as printed in Stirnemann 2020",
-    False,
+    key="hadlock-hc-ac-fl",
+    name=f"{HADLOCK} (HC, AC, FL)",
+    needs=(HC, AC, FL),
+    in_centimetres=lambda hc, ac, fl: 10 ** (1.326 - 0.00326 * ac * fl + 0.0107 * hc + 0.0438 * ac + 0.158 * fl),
+    source=f"{_HADLOCK_1985}, as printed in Stirnemann 2020",
+    second_hand=False,
 )
 HADLOCK_BPD_HC_ACFL = WeightFormula(
-    "hadlock-bpd-hc-ac-fl",
-    f"{HADLOCK} (BPD, HC, AC, FL)",
-    (BPD, HC, AC, FL),
-    lambda bpd, hc, ac, fl: (
+    key="hadlock-bpd-hc-ac-fl",
+    name=f"{HADLOCK} (BPD, HC, AC, FL)",
+    needs=(BPD, HC, AC, FL),
+    in_centimetres=lambda bpd, hc, ac, fl: (
         10 ** (1.3596 - 0.00386 * ac * fl + 0.0064 * hc + 0.00061 * bpd * ac + 0.0424 * ac + 0.174 * fl)
     ),
-    _HADLOCK_1985,
-    True,
+    source=_HADLOCK_1985,
+    second_hand=True,
 )
 HADLOCK_HC_AC = WeightFormula(
-    "hadlock-hc-ac",
-    "Hadlock 1984 (HC, AC)",
-    (HC, AC),
-    lambda hc, ac: 10 ** (1.182 + 0.0273 * hc + 0.07057 * ac - 0.00063 * ac**2 - 0.0002184 * ac * hc),
-    "Hadlock 1984",
-    True,
+    key="hadlock-hc-ac",
+    name="Hadlock 1984 (HC, AC)",
+    needs=(HC, AC),
+    in_centimetres=lambda hc, ac: 10 ** (1.182 + 0.0273 * hc + 0.07057 * ac - 0.00063 * ac**2 - 0.0002184 * ac * hc),
+    source="Hadlock 1984",
+    second_hand=True,
 )
 INTERGROWTH_AC_HC = WeightFormula(
-    "intergrowth-ac-hc",
-    "INTERGROWTH-21st 2017 (AC, HC)",
-    (AC, HC),
-    lambda ac, hc: exp(
+    key="intergrowth-ac-hc",
+    name="INTERGROWTH-21st 2017 (AC, HC)",
+    needs=(AC, HC),
+    in_centimetres=lambda ac, hc: exp(
         5.08482 - 54.06633 * (ac / 100) ** 3 - 95.80076 * (ac / 100) ** 3 * log(ac / 100) + 3.13637 * hc / 100
     ),
-    "Stirnemann 2017, Ultrasound Obstet Gynecol 49:478; read from the project's own spreadsheet",
-    False,
+    source="Stirnemann 2017, Ultrasound Obstet Gynecol 49:478; read from the project's own spreadsheet",
+    second_hand=False,
 )
 FORMULAS = {
     formula.key: formula
@@ -118,14 +120,14 @@ _ANY_HADLOCK = tuple(key for key in FORMULAS if key.startswith("hadlock"))
 
 
 INTERGROWTH_2017 = Standard(
-    "intergrowth-2017",
-    "INTERGROWTH-21st (2017), estimated weight",
-    EFW,
-    22,
-    40,
-    "Stirnemann 2017, Ultrasound Obstet Gynecol 49:478; read from the project's own spreadsheet",
-    False,
-    *skewed_log(
+    key="intergrowth-2017",
+    name="INTERGROWTH-21st (2017), estimated weight",
+    measure=EFW,
+    first_week=22,
+    last_week=40,
+    source="Stirnemann 2017, Ultrasound Obstet Gynecol 49:478; read from the project's own spreadsheet",
+    second_hand=False,
+    curve=skewed_log(
         lambda g: -4.257629 - 2162.234 * g**-2 + 0.0002301829 * g**3,
         lambda g: 4.956737 + 0.0005019687 * g**3 - 0.0001227065 * g**3 * log(g),
         lambda g: 0.0001 * (-6.997171 + 0.057559 * g**3 - 0.01493946 * g**3 * log(g)),
@@ -133,14 +135,16 @@ INTERGROWTH_2017 = Standard(
     formulas=(INTERGROWTH_AC_HC.key,),
 )
 INTERGROWTH_2020 = Standard(
-    "intergrowth-2020",
-    "INTERGROWTH-21st (2020), estimated weight",
-    EFW,
-    18,
-    41,
-    "Stirnemann 2020, Ultrasound Obstet Gynecol 56:946; Table S1 second-hand, centiles not checked against print",
-    True,
-    *skewed_log(
+    key="intergrowth-2020",
+    name="INTERGROWTH-21st (2020), estimated weight",
+    measure=EFW,
+    first_week=18,
+    last_week=41,
+    source=(
+        "Stirnemann 2020, Ultrasound Obstet Gynecol 56:946; Table S1 second-hand, centiles not checked against print"
+    ),
+    second_hand=True,
+    curve=skewed_log(
         lambda g: 9.43643 + 9.41579 * (g / 10) ** -2 - 83.54220 * log(g / 10) * (g / 10) ** -2,
         lambda g: -2.42272 + 1.86478 * g**0.5 - 0.0000193299 * g**3,
         lambda g: 0.0193557 + 0.0310716 * (g / 10) ** -2 - 0.0657587 * log(g / 10) * (g / 10) ** -2,
@@ -148,14 +152,14 @@ INTERGROWTH_2020 = Standard(
     formulas=(HADLOCK_HC_ACFL.key,),
 )
 HADLOCK_1991 = Standard(
-    "hadlock-1991",
-    "Hadlock (1991), estimated weight",
-    EFW,
-    10,
-    40,
-    "Hadlock 1991, Radiology 181:129; checked against the abstract",
-    False,
-    *normal(
+    key="hadlock-1991",
+    name="Hadlock (1991), estimated weight",
+    measure=EFW,
+    first_week=10,
+    last_week=40,
+    source="Hadlock 1991, Radiology 181:129; checked against the abstract",
+    second_hand=False,
+    curve=normal(
         lambda g: exp(0.578 + 0.332 * g - 0.00354 * g**2),
         lambda g: 0.127 * exp(0.578 + 0.332 * g - 0.00354 * g**2),
     ),
@@ -169,26 +173,28 @@ def _fmf_log10(g: float) -> tuple[float, float]:
 
 
 FMF_2018 = Standard(
-    "fmf-2018",
-    "Fetal Medicine Foundation (2018), estimated weight",
-    EFW,
-    20,
-    42,
-    "Nicolaides 2018, Ultrasound Obstet Gynecol 52:44; second-hand",
-    True,
-    lambda value, g: (log10(value) - _fmf_log10(g)[0]) / _fmf_log10(g)[1],
-    lambda z, g: 10 ** (_fmf_log10(g)[0] + z * _fmf_log10(g)[1]),
+    key="fmf-2018",
+    name="Fetal Medicine Foundation (2018), estimated weight",
+    measure=EFW,
+    first_week=20,
+    last_week=42,
+    source="Nicolaides 2018, Ultrasound Obstet Gynecol 52:44; second-hand",
+    second_hand=True,
+    curve=Curve(
+        lambda value, g: (log10(value) - _fmf_log10(g)[0]) / _fmf_log10(g)[1],
+        lambda z, g: 10 ** (_fmf_log10(g)[0] + z * _fmf_log10(g)[1]),
+    ),
     formulas=(HADLOCK_HC_ACFL.key,),
 )
 WHO = Standard(
-    "who-2017",
-    "WHO (2017), estimated weight",
-    EFW,
-    14,
-    40,
-    "Kiserud 2017, PLoS Med 14:e1002220; printed centiles second-hand, interpolated between",
-    True,
-    *WHO_2017.functions(),
+    key="who-2017",
+    name="WHO (2017), estimated weight",
+    measure=EFW,
+    first_week=14,
+    last_week=40,
+    source="Kiserud 2017, PLoS Med 14:e1002220; printed centiles second-hand, interpolated between",
+    second_hand=True,
+    curve=WHO_2017.curve(),
     formulas=(HADLOCK_HC_ACFL.key,),
     printed=WHO_2017.range,
 )
@@ -196,6 +202,6 @@ WEIGHT = {standard.key: standard for standard in (INTERGROWTH_2020, INTERGROWTH_
 
 
 def judged_by(standard: Standard, values_mm: Mapping[str, float]) -> WeightFormula | None:
-    """The formula that this chart may judge and whose measures are all known, or None."""
-    known = (FORMULAS[key] for key in standard.formulas)
-    return next((formula for formula in known if all(m in values_mm for m in formula.needs)), None)
+    """The first formula of this chart for which all measures are given; None when there is no such formula."""
+    formulas = (FORMULAS[key] for key in standard.formulas)
+    return next((formula for formula in formulas if all(measure in values_mm for measure in formula.needs)), None)

@@ -1,16 +1,16 @@
-"""WHO fetal growth charts 2017: the printed centiles of estimated fetal weight, both sexes.
+"""WHO fetal growth charts 2017: the printed centiles of estimated fetal weight, both sexes together.
 
 Kiserud T et al. The World Health Organization Fetal Growth Charts. PLoS Med 2017;14:e1002220 (CC BY; corrections
-e1002284 and e1003526). Second-hand: from a public data table, compared cell by cell with a second transcription.
-Weights by Hadlock's formula of HC, AC and FL. The regression coefficients and the tables of HC, AC, FL and BPD are
-not at hand.
+e1002284 and e1003526). The values are second-hand: they come from a public data table and were compared cell by
+cell with a second transcription. Weights are estimated by Hadlock's formula of HC, AC and FL. The regression
+coefficients and the tables of HC, AC, FL and BPD are not available.
 """
 
 from dataclasses import dataclass
 
-from scipy.stats import norm
+from scipy.special import ndtri
 
-from models.growth.standard import ScoreOf, between_printed
+from models.growth.standard import Curve, between_printed
 
 CENTILES = (2.5, 5.0, 10.0, 25.0, 50.0, 75.0, 90.0, 95.0, 97.5)
 # Week by week from 14 to 40: grams at CENTILES.
@@ -47,23 +47,23 @@ GRAMS: dict[int, tuple[int, ...]] = {
 
 @dataclass(frozen=True)
 class PrintedTable:
-    """Weeks, centiles and grams as printed."""
+    """A printed weight table: grams by week and centile."""
 
     grams: dict[int, tuple[int, ...]]
     centiles: tuple[float, ...]
 
     @property
     def deviates(self) -> tuple[float, ...]:
-        """z of each printed centile."""
-        return tuple(float(norm.ppf(c / 100)) for c in self.centiles)
+        """The z-score of each printed centile."""
+        return tuple(float(ndtri(c / 100)) for c in self.centiles)
 
     @property
     def range(self) -> tuple[float, float]:
-        """z of the lowest and the highest printed centile."""
+        """The z-scores of the lowest and the highest printed centile."""
         return self.deviates[0], self.deviates[-1]
 
-    def functions(self) -> tuple[ScoreOf, ScoreOf]:
-        """Score and value by interpolation."""
+    def curve(self) -> Curve:
+        """The curve by interpolation in the table."""
         return between_printed(list(self.grams), self.deviates, list(self.grams.values()))
 
 

@@ -30,7 +30,7 @@ class Moments:
 
 
 def clipped(embedding: Array) -> Array:
-    """Rows with a norm of at most 10."""
+    """Scale long rows down to a norm of 10."""
     norm = np.linalg.norm(embedding, axis=1, keepdims=True)
     return np.asarray(embedding * np.minimum(1.0, CLIP / np.maximum(norm, 1e-12)))
 
@@ -40,14 +40,14 @@ def class_sums(embedding: Array, label: Labels, classes: int) -> Array:
     rows = clipped(embedding)
     sums = np.zeros((classes, 1 + rows.shape[1]))
     for value in range(classes):
-        held = rows[label == value]
-        if len(held) >= MINIMUM_ROWS:
-            sums[value] = [len(held), *held.sum(axis=0)]
+        members = rows[label == value]
+        if len(members) >= MINIMUM_ROWS:
+            sums[value] = [len(members), *members.sum(axis=0)]
     return sums
 
 
 def prototypes(sums: Array) -> dict[int, Array]:
-    """Mean embedding of each class that anybody holds enough rows of."""
+    """Mean embedding of each class of which at least one site has ten rows."""
     return {value: row[1:] / row[0] for value, row in enumerate(sums) if row[0] > 0}
 
 
@@ -73,15 +73,15 @@ def cell_means(embedding: Array, cell: Labels, draws: int, seed: int) -> list[tu
     """Means of `draws` resamples of each cell; a cell of fewer than ten rows is left out."""
     rng = np.random.default_rng(seed)
     rows = clipped(embedding)
-    made: list[tuple[int, Array]] = []
+    means: list[tuple[int, Array]] = []
     for value in np.unique(cell[cell >= 0]):
         members = np.flatnonzero(cell == value)
         if len(members) < MINIMUM_ROWS:
             continue
         for _ in range(draws):
             drawn = rng.choice(members, size=len(members), replace=True)
-            made.append((int(value), rows[drawn].mean(axis=0)))
-    return made
+            means.append((int(value), rows[drawn].mean(axis=0)))
+    return means
 
 
 def match(
@@ -127,16 +127,16 @@ class Canonical:
 
     @property
     def beats_null(self) -> bool:
-        """p below .05."""
+        """True when p is below .05."""
         return self.p_value < 0.05
 
     def words(self) -> str:
-        """One line."""
+        """The result as one line of text."""
         return f"held-out correlation {self.correlation:.2f}, null 95 % {self.null_95:.2f}, p {self.p_value:.3f}"
 
 
 def canonical(first: Array, second: Array, cell: Labels, *, dimensions: int, permutations: int, seed: int) -> Canonical:
-    """Fit CCA on matched means and judge it by cells left out, against cells matched at random.
+    """Fit CCA on matched means and judge it by out-of-fold cells, against cells matched at random.
 
     Both sides are reduced to `dimensions` principal components before (the regularisation: with fewer components
     than pairs a tenth, chance correlations are small).
@@ -147,11 +147,11 @@ def canonical(first: Array, second: Array, cell: Labels, *, dimensions: int, per
         Fewer than ten pairs a dimension, or fewer than three cells.
     """
     if len(first) < PAIRS_A_DIMENSION * dimensions or len(np.unique(cell)) < 3:
-        held = f"{len(first)} matched means of {len(np.unique(cell))} cells"
-        raise ValueError(f"{held} are too few for {dimensions} canonical dimensions")
+        size = f"{len(first)} matched means of {len(np.unique(cell))} cells"
+        raise ValueError(f"{size} are too few for {dimensions} canonical dimensions")
     rng = np.random.default_rng(seed)
     cells = np.unique(cell)
-    observed = _left_out_correlation(first, second, cell, dimensions)
+    observed = _out_of_fold_correlation(first, second, cell, dimensions)
     null = []
     for _ in range(permutations):
         # Whole cells are matched anew: pairs of one cell are not independent.
@@ -160,7 +160,7 @@ def canonical(first: Array, second: Array, cell: Labels, *, dimensions: int, per
             [_as_many(np.flatnonzero(cell == order[value]), int((cell == value).sum())) for value in cells]
         )
         own = np.concatenate([np.flatnonzero(cell == value) for value in cells])
-        null.append(_left_out_correlation(first[own], second[rows], cell[own], dimensions))
+        null.append(_out_of_fold_correlation(first[own], second[rows], cell[own], dimensions))
     weight, shift = _map(first, second, dimensions)
     p_value = (1 + sum(value >= observed for value in null)) / (1 + permutations)
     limit = float(np.percentile(null, 95)) if null else float("nan")
@@ -176,7 +176,7 @@ def _fit(first: Array, second: Array, dimensions: int) -> tuple[PCA, PCA, CCA]:
     return ours, theirs, CCA(dimensions, max_iter=2000).fit(ours.transform(first), theirs.transform(second))
 
 
-def _left_out_correlation(first: Array, second: Array, cell: Labels, dimensions: int) -> float:
+def _out_of_fold_correlation(first: Array, second: Array, cell: Labels, dimensions: int) -> float:
     """Mean over dimensions of the correlation of canonical variates, each cell's from a fit on the other cells."""
     a, b = np.zeros((len(first), dimensions)), np.zeros((len(first), dimensions))
     for value in np.unique(cell):

@@ -47,7 +47,7 @@ def _encoder(inputs: int, dropout: float) -> nn.Sequential:
 
 def parts_of(modalities: Iterable[Modality]) -> tuple[str, ...]:
     """Prefixes of the weights that a site with these modalities trains."""
-    held = list(modalities)
-    encoders = [f"encoder.{modality}." for modality in held]
-    heads = sorted({f"head.{task}." for modality in held for task in TASKS[modality]})
+    present = list(modalities)
+    encoders = [f"encoder.{modality}." for modality in present]
+    heads = sorted({f"head.{task}." for modality in present for task in TASKS[modality]})
     return (*encoders, "trunk.", *heads)

@@ -18,8 +18,26 @@ WEIGHT_DECAY = 0.1
 
 
 @dataclass(frozen=True)
+class LocalTraining:
+    """How a site trains in one round.
+
+    Attributes
+    ----------
+    epochs, batch_size : int
+    learning_rate : float
+    proximal_mu : float
+        Weight of the FedProx penalty; 0 is none.
+    """
+
+    epochs: int
+    learning_rate: float
+    batch_size: int
+    proximal_mu: float = 0.0
+
+
+@dataclass(frozen=True)
 class Targets:
-    """What embeddings are drawn to.
+    """The prototypes and moments towards which embeddings are drawn.
 
     Attributes
     ----------
@@ -38,16 +56,15 @@ class Targets:
 def train_shared(
     network: SharedNetwork,
     examples: Examples,
+    settings: LocalTraining,
     *,
-    epochs: int,
-    learning_rate: float,
-    batch_size: int,
     seed: int,
     targets: Targets,
     frozen: tuple[str, ...] = (),
-    proximal_mu: float = 0.0,
 ) -> list[float]:
-    """Train in place with AdamW on one modality's rows (features standardised) and return each batch's loss.
+    """Train in place with AdamW on rows of one modality (features standardised) and return the loss of each batch.
+
+    Weights whose name starts with one of `frozen` do not change.
 
     Raises
     ------
@@ -61,20 +78,20 @@ def train_shared(
     network.train()
     trained = [p for name, p in network.named_parameters() if not name.startswith(frozen)]
     received = [parameter.detach().clone() for parameter in trained]
-    optimiser = torch.optim.AdamW(trained, lr=learning_rate, weight_decay=WEIGHT_DECAY)
+    optimiser = torch.optim.AdamW(trained, lr=settings.learning_rate, weight_decay=WEIGHT_DECAY)
     features, weight = _tensor(examples.features), _tensor(examples.weight)
     labels: dict[Task, Tensor] = {task: torch.from_numpy(label) for task, label in examples.labels.items()}
     losses = []
-    for _ in range(epochs):
-        for batch in torch.split(torch.randperm(len(examples), generator=generator), batch_size):
+    for _ in range(settings.epochs):
+        for batch in torch.split(torch.randperm(len(examples), generator=generator), settings.batch_size):
             embedding = network.embed(examples.modality, features[batch])
             scores = network.scores(examples.modality, embedding)
             loss = torch.stack([_loss(scores[task], labels[task][batch], weight[batch]) for task in scores]).sum()
             losses.append(float(loss.detach()))
             if targets.strength > 0 and "growth" in labels:
                 loss = loss + targets.strength * _alignment(embedding, labels["growth"][batch], targets)
-            if proximal_mu > 0:
-                loss = loss + proximal_penalty(trained, received, proximal_mu)
+            if settings.proximal_mu > 0:
+                loss = loss + proximal_penalty(trained, received, settings.proximal_mu)
             optimiser.zero_grad(set_to_none=True)
             loss.backward()  # type: ignore[no-untyped-call]
             nn.utils.clip_grad_norm_(trained, 5.0)
@@ -88,9 +105,9 @@ def _tensor(values: Array) -> Tensor:
 
 def _loss(scores: Tensor, label: Tensor, weight: Tensor) -> Tensor:
     """Weighted cross-entropy of the rows that have a label; 0 where none has."""
-    known = label != UNKNOWN
+    labelled = label != UNKNOWN
     each = nn.functional.cross_entropy(scores, label.clamp(min=0), reduction="none")
-    return (each * weight * known).sum() / (weight * known).sum().clamp(min=1e-6)
+    return (each * weight * labelled).sum() / (weight * labelled).sum().clamp(min=1e-6)
 
 
 def _alignment(embedding: Tensor, growth: Tensor, targets: Targets) -> Tensor:
@@ -108,7 +125,7 @@ def _alignment(embedding: Tensor, growth: Tensor, targets: Targets) -> Tensor:
 
 
 def embeddings(network: SharedNetwork, examples: Examples) -> Array:
-    """Shape (n, 16)."""
+    """The embeddings of the rows, shape (n, 16)."""
     network.eval()
     with torch.inference_mode():
         return network.embed(examples.modality, _tensor(examples.features)).numpy().astype(np.float64)

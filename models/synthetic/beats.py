@@ -68,9 +68,9 @@ def beats(
     toco = 8.0 + rng.normal(0, 1.0, len(seconds))
     for acme in acmes:
         toco += 40.0 * np.exp(-0.5 * ((seconds - acme) / 22.0) ** 2)
-    made = recording(heart, toco, RATE_HZ, "synthetic", "labour" if decelerations else "antepartum")
+    simulated = recording(heart, toco, RATE_HZ, "synthetic", "labour" if decelerations else "antepartum")
     return SyntheticTrace(
-        made,
+        simulated,
         baseline_bpm,
         tuple(float(s) for s in ups),
         tuple(float(s) for s in starts_down),

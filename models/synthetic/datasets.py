@@ -121,7 +121,7 @@ def write_ctu_uhb(folder: Path, *, records: int = 48, seed: int = 0) -> None:
     for number in range(records):
         low = number % 3 == 0
         ph = float(np.clip(rng.normal(7.08 if low else 7.26, 0.05), 6.85, 7.45))
-        made = trace(
+        labour = trace(
             minutes=30.0,
             baseline_bpm=float(rng.normal(150 if low else 135, 6)),
             variability_bpm=float(rng.uniform(5, 14)),
@@ -134,7 +134,7 @@ def write_ctu_uhb(folder: Path, *, records: int = 48, seed: int = 0) -> None:
         woman = np.random.default_rng(seed * 31 + number)
         grams = FMF_2018.value_at(float(woman.normal()), 7 * weeks + 3.5)
         mother = f"#Parity       {woman.integers(0, 4)}\n#Age          {woman.integers(19, 42)}\n"
-        for file, content in as_wfdb(made.recording, name).items():
+        for file, content in as_wfdb(labour.recording, name).items():
             header = f"#pH           {ph:.2f}\n#Gest. weeks  {weeks}\n#Weight(g)    {grams:.0f}\n#Pos. II.st.  -1\n"
             header_bytes = (header + mother).encode() if file.endswith(".hea") else b""
             (target / file).write_bytes(content + header_bytes)

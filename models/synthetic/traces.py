@@ -94,8 +94,8 @@ def trace(
     for start in ups:
         heart += _bump(time, start, 44, 30)
     heart[lost_samples(rng, len(time), loss, sampling_rate_hz)] = np.nan
-    made = recording(heart, toco, sampling_rate_hz, "synthetic", "labour" if late_decelerations else "antepartum")
-    return SyntheticTrace(made, baseline_bpm, ups, downs, tuple(float(p) for p in peaks))
+    simulated = recording(heart, toco, sampling_rate_hz, "synthetic", "labour" if late_decelerations else "antepartum")
+    return SyntheticTrace(simulated, baseline_bpm, ups, downs, tuple(float(p) for p in peaks))
 
 
 def lost_samples(rng: np.random.Generator, count: int, share: float, rate_hz: float) -> NDArray[np.bool_]:

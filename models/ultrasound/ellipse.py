@@ -116,15 +116,16 @@ def fit_ellipse(x: Array, y: Array) -> Ellipse:
     if not np.any(condition > 0):
         raise ValueError("no ellipse fits the points")
     first = vectors[:, int(np.argmax(condition))]
-    a, b, c = first
-    d, e, f = reduction @ first
-    return _from_conic(a, b, c, d, e, f, scale, mean_x, mean_y)
+    return _from_conic(first, reduction @ first, scale, (mean_x, mean_y))
 
 
-def _from_conic(
-    a: float, b: float, c: float, d: float, e: float, f: float, scale: float, x0: float, y0: float
-) -> Ellipse:
-    """Conic a x^2 + b x y + c y^2 + d x + e y + f = 0 (normalised coordinates) to an ellipse in pixels."""
+def _from_conic(quadratic: Array, linear: Array, scale: float, origin: tuple[float, float]) -> Ellipse:
+    """The ellipse in pixels of a conic in normalised coordinates.
+
+    The conic is a x^2 + b x y + c y^2 + d x + e y + f = 0 with (a, b, c) in `quadratic` and (d, e, f) in `linear`.
+    """
+    a, b, c = quadratic
+    d, e, f = linear
     shape = np.array([[a, b / 2.0], [b / 2.0, c]])
     centre = -0.5 * np.linalg.solve(shape, np.array([d, e]))
     level = float(centre @ shape @ centre - f)
@@ -139,7 +140,11 @@ def _from_conic(
     elif angle > np.pi / 2:
         angle -= np.pi
     return Ellipse(
-        float(centre[0] * scale + x0), float(centre[1] * scale + y0), float(major * scale), float(minor * scale), angle
+        float(centre[0] * scale + origin[0]),
+        float(centre[1] * scale + origin[1]),
+        float(major * scale),
+        float(minor * scale),
+        angle,
     )
 
 

@@ -1,8 +1,8 @@
 """Conformal intervals of the head's measures, by size: from histograms of relative errors that add over sites.
 
-Errors of small and large heads are unlike, so each size band has its own quantiles (Mondrian conformal prediction,
+Small and large heads have different errors, so each size band has its own quantiles (Mondrian conformal prediction,
 Vovk V et al. Algorithmic Learning in a Random World. 2005). The bands end at the mean circumference of 14+0 and 28+0
-weeks, so that each trimester is covered for itself, with two more cuts inside the second.
+weeks, so that the coverage holds for each trimester. Two more limits divide the second trimester.
 """
 
 from collections.abc import Mapping
@@ -43,11 +43,13 @@ def error_bin(reference: float, estimate: float) -> int:
     return int(np.clip((share - _LOWEST) / ERROR_STEP, 0, ERROR_BINS - 1))
 
 
-def count_error(counts: NDArray[np.int64], references: Mapping[str, float], estimates: Mapping[str, float]) -> None:
-    """Add one head's errors, by measure, to the histograms of `empty_counts`, in place."""
+def error_counts(references: Mapping[str, float], estimates: Mapping[str, float]) -> NDArray[np.int64]:
+    """Histograms with the errors of one head, by measure, in the shape of `empty_counts`. Those of heads are added."""
+    counts = empty_counts()
     band = band_of(estimates[HC])
     for row, measure in enumerate(MEASURES):
         counts[row, band, error_bin(references[measure], estimates[measure])] += 1
+    return counts
 
 
 def _quantiles(counts: NDArray[np.int64], coverage: float) -> tuple[float, float] | None:
@@ -97,7 +99,7 @@ class Intervals:
         return cls(EDGES_MM, bounds, coverage)
 
     def interval(self, measure: str, estimate: float, circumference_mm: float) -> tuple[float, float]:
-        """Bounds of the true value, mm."""
+        """Lower and upper bound of the true value, mm."""
         low, high = self.bounds[measure][band_of(circumference_mm, self.edges_mm)]
         return estimate * (1 + low), estimate * (1 + high)
 
@@ -108,7 +110,7 @@ class Intervals:
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> "Intervals":
-        """Inverse of `as_dict`; a bundle made before has one symmetric share for every size and measure."""
+        """Inverse of `as_dict`; a bundle of an earlier version has one symmetric share for every size and measure."""
         if "error_quantile" in values:
             share = float(values["error_quantile"])
             return cls((), dict.fromkeys(MEASURES, ((-share, share),)), float(values["coverage"]))

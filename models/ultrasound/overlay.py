@@ -45,38 +45,38 @@ def lines(detail: Mapping[str, Any]) -> list[str]:
     detail : dict
         As `models.fusion.growth.growth_part` leaves it.
     """
-    made = []
+    text = []
     for number, image in enumerate(detail.get("images", []), start=1):
         scale = (
             f"{image['pixel_size_mm']:.4g} mm a pixel ({image['scale_source']})"
             if image["pixel_size_mm"]
             else "no scale"
         )
-        made.append(f"image {number}: {image['width']} x {image['height']}, {scale}, {image['refusal'] or 'measured'}")
+        text.append(f"image {number}: {image['width']} x {image['height']}, {scale}, {image['refusal'] or 'measured'}")
     head = detail.get("measurement")
     if head is None:
-        return [*made, f"cannot assess: {detail['refusal']}"]
+        return [*text, f"cannot assess: {detail['refusal']}"]
     for measure in (HC, BPD, OFD):
         low, high = head["intervals"][measure]
-        made.append(
+        text.append(
             f"{LABELS[measure].lower()} {head['values'][measure]:.1f} mm (90 % interval {low:.1f} to {high:.1f})"
         )
     for age in detail.get("ages", []):
         used = " and ".join(LABELS[measure].lower() for measure in age["measures"])
         weeks, days = divmod(round(age["days"]), 7)
-        made.append(f"age by {used}: {weeks}+{days} weeks ({age['formula']})")
+        text.append(f"age by {used}: {weeks}+{days} weeks ({age['formula']})")
     growth = detail.get("growth")
-    return [*made, *(_judged(growth) if growth else [f"cephalic index {head['cephalic_index']:.2f}"])]
+    return [*text, *(_judged(growth) if growth else [f"cephalic index {head['cephalic_index']:.2f}"])]
 
 
 def _judged(growth: Mapping[str, Any]) -> list[str]:
-    made = []
+    text = []
     for size in growth["sizes"]:
         label, small, large = LABELS[size["measure"]].lower(), size["probability_small"], size["probability_large"]
         source = f"{size['standard']}{'; second-hand coefficients' if size['second_hand'] else ''}"
-        made.append(f"{label}: z {size['z_score']:+.2f}, centile {size['centile_text']} ({source})")
-        made.append(f"  probability below the 3rd centile {small:.3f}, above the 97th {large:.3f}")
-    made += [f"{ratio['name']} {ratio['value']:.2f}: {ratio['remark']}" for ratio in growth["ratios"]]
+        text.append(f"{label}: z {size['z_score']:+.2f}, centile {size['centile_text']} ({source})")
+        text.append(f"  probability below the 3rd centile {small:.3f}, above the 97th {large:.3f}")
+    text += [f"{ratio['name']} {ratio['value']:.2f}: {ratio['remark']}" for ratio in growth["ratios"]]
     answer = growth["delphi"]
-    made.append(f"{delphi.RULES} ({answer['phase']}): {answer['verdict']}: {answer['reason']}")
-    return [*made, *(f"not judged: {line}" for line in growth["not_judged"])]
+    text.append(f"{delphi.RULES} ({answer['phase']}): {answer['verdict']}: {answer['reason']}")
+    return [*text, *(f"not judged: {line}" for line in growth["not_judged"])]

@@ -56,7 +56,7 @@ def out_of_fold(
         for name, (document, calibration) in train_sites(sites, plan, frame_of(plan)).items():
             model = AcidaemiaModel(booster_from(document), calibration)
             for lead, features in leads.items():
-                probability[name][lead][test] = model.for_every_record(features[test])
+                probability[name][lead][test] = model.probabilities_or_prior(features[test])
         fold_of[test] = fold
     return Fold(probability, fold_of)
 

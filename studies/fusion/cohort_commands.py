@@ -93,7 +93,7 @@ def assess(
     from app.assessments.forms import validated
     from app.assessments.offline import assess as run
     from app.assessments.offline import scratch
-    from app.assessments.service import Uploads
+    from app.assessments.schemas import Uploads
     from app.settings import settings
     from models.bundle import Bundle, shipped
 
@@ -227,7 +227,7 @@ def _copula(data: Path, assumed: Any, seed: int) -> list[dict[str, Any]]:
     if model is None:
         raise InputError("the shipped bundle is used without its acidaemia model: there are no margins")
     features = np.array([trace_features(analyse(birth.recording)) for birth in _births(data)])
-    probability = model.models[MILD.name].for_every_record(features)
+    probability = model.models[MILD.name].probabilities_or_prior(features)
     made = copula_cohort(assumed, logit(np.clip(probability, 1e-4, 1 - 1e-4)), seed)
     return [
         {"event": int(event), "trace_log_odds": round(float(trace), 5), "z": "" if np.isnan(z) else round(float(z), 5)}

@@ -16,8 +16,9 @@ from models.evaluation.outcome import calibration_line, ece_limit
 from models.evaluation.repeats import difference, over_repeats
 from models.fusion.growth_odds import doppler_term, growth_term, tracked
 from models.fusion.held_out_births import CLIP, BirthSizes, fused
-from models.fusion.pooling import POOLING, FusionRule, Term, fuse
+from models.fusion.pooling import POOLING, FusionRule, fuse
 from models.fusion.rule_learning import choose, log_losses, loss_sums, stack
+from models.fusion.terms import Term
 from models.growth.assessment import Age, assess_growth
 from models.growth.delphi import Dopplers
 from models.growth.measures import HC, NORMAL_90, Measured

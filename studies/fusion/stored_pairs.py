@@ -14,9 +14,10 @@ from scipy.special import logit
 
 from models.ctg.acidaemia import MILD, SEVERE, TARGETS, low_ph
 from models.fusion.conformal import Quantiles
-from models.fusion.held_out_births import BirthSizes, acute_terms, fused
-from models.fusion.pooling import POOLING, FusionRule, Term
+from models.fusion.held_out_births import BirthSizes, distress_terms, fused
+from models.fusion.pooling import POOLING, FusionRule
 from models.fusion.rule_learning import stack
+from models.fusion.terms import Term
 from studies.stored import Rows, column, read, seeds
 
 Array = NDArray[np.float64]
@@ -106,7 +107,7 @@ class StoredPairs:
         event = self.event(target)
         made = []
         for fold, distress, terms in zip(self.folds, self.distress[target], self._terms, strict=True):
-            acute = acute_terms(distress, float(logit(prior)))
+            acute = distress_terms(distress, float(logit(prior)))
             probability = np.zeros(len(event))
             for number in np.unique(fold):
                 out, kept = np.flatnonzero(fold == number), np.flatnonzero(fold != number)

@@ -12,8 +12,8 @@ from models.ultrasound.interval import (
     COVERAGE,
     MEASURES,
     Intervals,
-    count_error,
     empty_counts,
+    error_counts,
     trimester_of,
 )
 from studies.heads.growth_probability import growth_lines
@@ -39,7 +39,7 @@ def cross_fitted(rows: Rows) -> dict[str, tuple[Array, Array]]:
         counts = empty_counts()
         for i in np.flatnonzero(fold != k):
             references, estimates = ({name: pair[side][i] for name, pair in pairs.items()} for side in (0, 1))
-            count_error(counts, references, estimates)
+            counts += error_counts(references, estimates)
         intervals = Intervals.from_counts(counts)
         for measure in MEASURES:
             for i in np.flatnonzero(fold == k):

@@ -9,7 +9,7 @@ from models.growth.assessment import AGE_SD_DAYS
 from models.growth.biometry_standards import HEAD_CIRCUMFERENCE as STANDARD
 from models.growth.measures import HC, NORMAL_90, Measured
 from models.growth.probability import SMALL_Z, size_for_age
-from models.ultrasound.interval import MEASURES, Intervals, count_error, empty_counts
+from models.ultrasound.interval import MEASURES, Intervals, empty_counts, error_counts
 from studies.stored import Rows, column, table
 
 Array = NDArray[np.float64]
@@ -29,7 +29,7 @@ def constructed(rows: Rows, draws: int = DRAWS, seed: int = 0) -> tuple[Array, A
     reference, estimate = column(rows, "reference_mm"), column(rows, "estimate_mm")
     counts = empty_counts()
     for truth, found in zip(reference, estimate, strict=True):
-        count_error(counts, dict.fromkeys(MEASURES, truth), dict.fromkeys(MEASURES, found))
+        counts += error_counts(dict.fromkeys(MEASURES, truth), dict.fromkeys(MEASURES, found))
     intervals = Intervals.from_counts(counts)
     made = []
     for truth, found in zip(reference, estimate, strict=True):

@@ -64,7 +64,7 @@ def answers(bundle: Bundle, data: Path) -> Iterator[dict[str, Any]]:
         yield {"part": "uci", "name": str(row), "value": round(float(probability[table.state[row]]), 6)}
     records = ctu_uhb.read(folders["ctu_uhb"])
     features = np.array([trace_features(analyse(record.recording)) for record in records])
-    mild = bundle.acidaemia.models[MILD.name].for_every_record(features)
+    mild = bundle.acidaemia.models[MILD.name].probabilities_or_prior(features)
     for record, probability in zip(records, mild, strict=True):
         yield {"part": "ctu_uhb", "name": record.name, "value": round(float(probability), 6)}
     for image in hc18.read(folders["hc18"]):

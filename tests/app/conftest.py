@@ -1,20 +1,59 @@
 """The application on a temporary SQLite home, with one user a role."""
 
+import os
+import shutil
+import socket
+import subprocess
+import tempfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 from fastapi.testclient import TestClient
+from pwdlib import PasswordHash
+from pwdlib.hashers.argon2 import Argon2Hasher
 from typer.testing import CliRunner
 
+from app.accounts import service as accounts
 from app.accounts.service import create_account, create_token
 from app.accounts.store import Role
+from app.bundles.service import BundleRegistry
 from app.cli import app as command
 from app.database import make_engine, migrate, session_factory, unit_of_work
 from app.main import create_app
 from app.settings import Settings
+from tests.conftest import need
 
 PASSWORD = "correct horse battery"
+PRODUCTION_PASSWORDS = accounts.passwords
+accounts.passwords = PasswordHash((Argon2Hasher(time_cost=1, memory_cost=8, parallelism=1),))  # a cheap hash
+
+
+class Installation(NamedTuple):
+    """A home with schema, shipped bundle and one account a role, and an API token a role."""
+
+    home: Path
+    tokens: dict[str, str]
+
+
+@pytest.fixture(scope="session")
+def installation(tmp_path_factory: pytest.TempPathFactory) -> Installation:
+    """Made once a session; `tokens` copies it for each test."""
+    home = tmp_path_factory.mktemp("installation")
+    engine = make_engine(Settings(home=home, data=None).database)
+    migrate(engine)
+    tokens = {}
+    with unit_of_work(session_factory(engine)) as session:
+        BundleRegistry(home).ensure_shipped(session)
+        for role in Role:
+            account = create_account(session, f"{role.value}-1", PASSWORD, role)
+            tokens[role.value] = create_token(session, account, "test")
+    with engine.connect() as connection:
+        connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")  # everything in one file, to be copied
+    engine.dispose()
+    return Installation(home, tokens)
 
 
 @pytest.fixture
@@ -29,17 +68,10 @@ def settings(home: Path) -> Settings:
 
 
 @pytest.fixture
-def tokens(settings: Settings) -> dict[str, str]:
-    """An API token a role."""
-    engine = make_engine(settings.database)
-    migrate(engine)
-    made = {}
-    with unit_of_work(session_factory(engine)) as session:
-        for role in Role:
-            account = create_account(session, f"{role.value}-1", PASSWORD, role)
-            made[role.value] = create_token(session, account, "test")
-    engine.dispose()
-    return made
+def tokens(settings: Settings, installation: Installation) -> dict[str, str]:
+    """An API token a role, in a copy of the installation."""
+    shutil.copytree(installation.home, settings.home, dirs_exist_ok=True)
+    return dict(installation.tokens)
 
 
 @pytest.fixture
@@ -75,3 +107,54 @@ def cli(home: Path, monkeypatch: pytest.MonkeyPatch):  # type: ignore[no-untyped
     settings.cache_clear()
     yield lambda *words, **more: CliRunner().invoke(command, list(words), **more)
     settings.cache_clear()
+
+
+def _binaries() -> Path | None:
+    found = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
+    return found[-1].parent if found else None
+
+
+@pytest.fixture(scope="module")
+def postgresql(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A server on a free port, with its own cluster, as an unprivileged user."""
+    binaries = _binaries()
+    need(binaries is not None, "PostgreSQL is not installed (Debian: postgresql)")
+    assert binaries is not None
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    folder = tmp_path_factory.mktemp("postgresql")
+    prefix: list[str] = []
+    if os.geteuid() == 0:  # the server refuses to run as root
+        root = Path(tempfile.gettempdir())
+        for path in (folder, *(parent for parent in folder.parents if root in parent.parents)):
+            path.chmod(0o755)
+        shutil.chown(folder, "postgres")
+        prefix = ["runuser", "-u", "postgres", "--"]
+    cluster = folder / "cluster"
+    make = [*prefix, str(binaries / "initdb"), "-D", str(cluster), "-A", "trust", "-U", "postgres", "--no-sync"]
+    subprocess.run(make, check=True, capture_output=True)
+    line = [
+        *prefix,
+        str(binaries / "postgres"),
+        "-D",
+        str(cluster),
+        "-p",
+        str(port),
+        "-k",
+        str(folder),
+        "-h",
+        "127.0.0.1",
+    ]
+    server = subprocess.Popen(line, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        for _ in range(100):
+            with socket.socket() as probe:
+                if probe.connect_ex(("127.0.0.1", port)) == 0:
+                    break
+            time.sleep(0.1)
+        time.sleep(0.5)
+        yield f"postgresql://postgres@127.0.0.1:{port}/postgres"
+    finally:
+        server.terminate()
+        server.wait(20)

@@ -17,7 +17,7 @@ from models.synthetic.heads import phantom
 from models.synthetic.traces import as_csv, as_wfdb, trace
 from models.ultrasound.ellipse import Ellipse
 from tests.app.conftest import browser
-from tests.models.fusion.test_risk import HEALTHY
+from tests.examples import HEALTHY
 
 CTG = trace(minutes=20, seed=1).recording
 
@@ -69,7 +69,7 @@ def test_files_fused_and_stored(api: TestClient) -> None:
     page = api.get(f"/assessments/{made['id']}", headers={"Accept": "text/html"}).text
     for words in (
         "Research prototype",
-        "What drove it",
+        "What led to the score",
         "Head circumference by gestational age",
         "240.0 mm",
         "P-1",
@@ -148,7 +148,7 @@ def test_zeros_and_loss_are_states_not_errors(api: TestClient) -> None:
     zeros = b"# sampling_rate_hz: 4\nFHR,UC\n" + b"0,0\n" * 14400
     result = send(api, {"patient": "P"}, {"ctg": ("z.csv", zeros)}).json()["result"]
     assert result["state"] == "cannot assess"
-    assert result["distress"]["refusal"] == "the trace holds no heart rate at all"
+    assert result["distress"]["refusal"] == "the trace contains no heart rate"
 
 
 def test_age_comes_from_the_due_date_at_each_examination(api: TestClient) -> None:

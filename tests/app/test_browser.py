@@ -15,7 +15,7 @@ import pytest
 
 from tests.conftest import need
 
-pytestmark = [pytest.mark.slow, pytest.mark.network]
+pytestmark = [pytest.mark.soak, pytest.mark.network]
 ROOT = Path(__file__).parents[2]
 
 

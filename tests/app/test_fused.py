@@ -8,14 +8,14 @@ from typing import Any
 import pytest
 from fastapi.testclient import TestClient
 
-from app.assessments.service import differences
+from app.assessments.repeat import differences
 from app.assessments.store import Assessment
 from app.database import unit_of_work
 from app.settings import Settings
 from models.errors import FetalHealthError
 from models.synthetic.traces import as_csv, trace
 from tests.app.conftest import browser
-from tests.models.fusion.test_risk import HEALTHY
+from tests.examples import HEALTHY
 
 LABOUR = as_csv(trace(minutes=70, accelerations=0, late_decelerations=True, seed=1).recording)
 SCAN = {"abdominal_circumference_mm": 301.0, "cerebroplacental_ratio_below_5th": True}
@@ -79,12 +79,12 @@ def test_a_units_prior_is_kept_with_the_assessment(
     bearer = {"Authorization": f"Bearer {tokens['clinician']}"}
     files = [("ctg", ("t.csv", LABOUR))]
     ordinary = client.post("/api/v1/assessments", data=fields("P-1"), files=files, headers=bearer).json()
-    client.app.state.settings = settings.model_copy(update={"prior": "0.05", "site": "ward-7"})  # type: ignore[attr-defined]
+    client.app.state.settings = settings.model_copy(update={"prior": "0.05", "hospital": "ward-7"})  # type: ignore[attr-defined]
     made = client.post("/api/v1/assessments", data=fields("P-2"), files=files, headers=bearer).json()
     assert made["result"]["score"] < ordinary["result"]["score"]
     assert made["result"]["state"] == ordinary["result"]["state"]
     assert made["result"]["circumstances"]["site"] == "ward-7"
-    assert "where 5 of 100 have it (in this unit" in made["result"]["meaning"]
+    assert "at a prevalence of 5 % (in this unit" in made["result"]["meaning"]
     client.app.state.settings = settings  # type: ignore[attr-defined]
     assert client.post(f"/api/v1/assessments/{made['id']}/repeat", headers=bearer).json()["same"]
 
@@ -98,8 +98,9 @@ def test_the_page_shows_what_adds_up_and_what_would_change_it(api: TestClient) -
     made = api.post("/api/v1/assessments", data=fields("P-1"), files=[("ctg", ("t.csv", LABOUR))]).json()
     page = api.get(f"/assessments/{made['id']}", headers={"Accept": "text/html"}).text
     for words in (
-        "What would change it", "starting point", "together", "Without the scan", "If the weight were on the 50th",
-        "placental resistance by Doppler: raised", "at 90 %", "where 20 of 100 have it", "What became of it",
+        "What would change the score", "starting point", "together", "Without the scan",
+        "If the weight were on the 50th",
+        "placental resistance by Doppler: raised", "at 90 %", "at a prevalence of 20 %", "Outcome of the birth",
     ):  # fmt: skip
         assert words in page
 

@@ -117,11 +117,11 @@ def test_the_page_of_a_run_says_whom_it_waits_for_and_who_left(client: TestClien
     browser(client, "operator")
     page = client.get(f"/federation/runs/{path.name}").text
     assert "Between the hospitals of north" in page
-    assert "Waits for the approval of luke (plan and code abc123, code def456)" in page
+    assert "The run waits for the approval of luke (plan and code abc123, code def456)" in page
     run.event("interrupted", why="x")
     run.event("lost", site="luke", why="no answer within 8 s")
     page = client.get(f"/federation/runs/{path.name}").text
-    assert "its server went away 1 time," in page
+    assert "its server stopped 1 time," in page
     assert "luke left the run: no answer within 8 s." in page
     assert "Waits for" not in page
 
@@ -138,7 +138,7 @@ def test_schedules_are_made_and_removed(client: TestClient) -> None:
         assert client.post("/federation/schedules", data={**good, **wrong}).status_code == 422
     assert client.post("/federation/schedules/1/remove", data=form).status_code == 303
     assert client.post("/federation/schedules/1/remove", data=form).status_code == 422
-    assert "No retraining starts by itself" in client.get("/federation").text
+    assert "No retraining is scheduled" in client.get("/federation").text
 
 
 def due(settings: Settings, plan: str) -> None:

@@ -18,7 +18,7 @@ from models.bundle import Bundle, save, shipped
 from models.errors import BundleError, FetalHealthError
 from models.synthetic.traces import as_csv, trace
 from tests.app.conftest import browser
-from tests.models.fusion.test_risk import HEALTHY
+from tests.examples import HEALTHY
 
 
 def other_bundle(folder: Path, name: str = "other", **changes: object) -> Bundle:
@@ -128,10 +128,10 @@ def test_a_study_shows_its_sites_and_figures_and_makes_no_bundle(client: TestCli
     page = client.get(f"/federation/runs/{folder.name}").text
     for words in (
         "2 kB up and 4 kB down",
-        "Every site, last round",
+        "All sites, last round",
         "0.450",
-        "Left out of this round: site c",
-        "makes no bundle",
+        "Excluded from this round: site c",
+        "produces no bundle",
         "not aligned: p 0.4",
     ):
         assert words in page
@@ -204,6 +204,7 @@ def test_command_line_accounts_models_and_backup(cli, home: Path, tmp_path: Path
     assert "not a backup" in str(cli("restore", str(tmp_path / "broken.tar.gz")).exception)
 
 
+@pytest.mark.slow
 def test_command_line_assess_and_data(cli, tmp_path: Path, data: Path) -> None:  # type: ignore[no-untyped-def]
     path = tmp_path / "t.csv"
     path.write_bytes(as_csv(trace(minutes=15, seed=2).recording))

@@ -36,7 +36,7 @@ from federated.run.status import read_status
 from federated.trust.journal import Journal
 from models.bundle import Bundle, shipped
 
-pytestmark = [pytest.mark.slow, pytest.mark.network]
+pytestmark = [pytest.mark.soak, pytest.mark.network]
 SECRET = "patient-jane-doe"
 
 

@@ -14,7 +14,7 @@ from federated.sites.simulated import cut
 from models.synthetic.datasets import write_uci
 from tests.conftest import need
 
-pytestmark = [pytest.mark.slow, pytest.mark.network]
+pytestmark = [pytest.mark.soak, pytest.mark.network]
 PLAN = """
 name = "survival"
 seed = 3

@@ -1,4 +1,4 @@
-"""Bundles: whole or not at all."""
+"""A bundle is loaded and saved as a whole or not at all."""
 
 import json
 import shutil
@@ -58,8 +58,8 @@ def test_missing_parts_are_named(copy: Path, tmp_path: Path) -> None:
 def test_save_is_whole_or_nothing(bundle: Bundle, tmp_path: Path) -> None:
     contents = {name: (shipped() / name).read_bytes() for name in bundle.manifest["files"]}
     manifest = {k: v for k, v in bundle.manifest.items() if k not in {"format", "files"}}
-    made = save(tmp_path / "new", contents, manifest)
-    assert made.identifier == bundle.identifier
+    saved = save(tmp_path / "new", contents, manifest)
+    assert saved.identifier == bundle.identifier
     with pytest.raises(BundleError, match="exists already"):
         save(tmp_path / "new", contents, manifest)
     assert not list(tmp_path.glob("*.part"))
@@ -91,8 +91,8 @@ def test_torch_and_onnx_agree(bundle: Bundle) -> None:
 
 def test_files_that_the_manifest_does_not_name_are_not_loaded(bundle: Bundle, tmp_path: Path) -> None:
     manifest = {key: value for key, value in bundle.manifest.items() if key not in {"format", "files"}}
-    kept = [name for name in bundle.present_files if name not in ACIDAEMIA_FILES]
-    made = save(tmp_path / "b", {name: (bundle.folder / name).read_bytes() for name in kept}, manifest)
+    names = [name for name in bundle.present_files if name not in ACIDAEMIA_FILES]
+    saved = save(tmp_path / "b", {name: (bundle.folder / name).read_bytes() for name in names}, manifest)
     for name in ACIDAEMIA_FILES:
-        (made.folder / name).write_bytes((bundle.folder / name).read_bytes())
-    assert Bundle(made.folder).acidaemia is None
+        (saved.folder / name).write_bytes((bundle.folder / name).read_bytes())
+    assert Bundle(saved.folder).acidaemia is None

@@ -1,4 +1,4 @@
-"""On the real data sets, where FETAL_HEALTH_DATA points; skipped elsewhere (the project ships none of them)."""
+"""Tests on the real data sets in the folder FETAL_HEALTH_DATA. Skipped without it: the project ships none of them."""
 
 import os
 from pathlib import Path
@@ -66,11 +66,11 @@ def test_ctu_uhb_records_are_read_and_assessed(bundle: Bundle, births: list[ctu_
         assert recording.sampling_rate_hz == 4
         assert recording.stage == "labour"
         assert 6.8 <= record.ph <= 7.5
-        made = assess(bundle, CtgInput(analysis=analyse(recording), stage="labour"), None)
-        assert (made.score is None) == (made.distress.refusal is not None)
-        if made.score is not None:
-            assert made.distress.event == MILD.event
-            assert 100 <= made.distress.detail["baseline_bpm"] <= 180
+        assessment = assess(bundle, CtgInput(analysis=analyse(recording), stage="labour"), None)
+        assert (assessment.score is None) == (assessment.distress.refusal is not None)
+        if assessment.score is not None:
+            assert assessment.distress.event == MILD.event
+            assert 100 <= assessment.distress.detail["baseline_bpm"] <= 180
 
 
 @pytest.mark.slow
@@ -91,18 +91,18 @@ def heads() -> list[hc18.HeadImage]:
 
 
 def test_heads_are_measured_and_what_is_no_head_is_refused(bundle: Bundle, heads: list[hc18.HeadImage]) -> None:
-    """The shipped network has seen these; that it measures and refuses is what is tested, not how well."""
+    """The shipped network was trained on these heads: the test shows that it measures and refuses, not how well."""
     chosen = heads[::40]
-    found = [bundle.segmenter.head(record.pixels) for record in chosen]
-    measured = [(head, record) for head, record in zip(found, chosen, strict=True) if head.refusal is None]
+    outlines = [bundle.segmenter.head(record.pixels) for record in chosen]
+    measured = [(head, record) for head, record in zip(outlines, chosen, strict=True) if head.refusal is None]
     assert len(measured) >= 0.9 * len(chosen)
     for head, record in measured:
         assert head.ellipse is not None
-        made = measure(head.ellipse, record.pixel_size_mm, bundle.intervals)
-        low, high = made.intervals[HC]
-        assert low < made.values[HC] < high
-        assert made.values[HC] == pytest.approx(record.head_circumference_mm, rel=0.08)
-    refused = [bundle.segmenter.head(made.pixels).refusal is not None for _, made in from_records(chosen)]
+        measurement = measure(head.ellipse, record.pixel_size_mm, bundle.intervals)
+        low, high = measurement.intervals[HC]
+        assert low < measurement.values[HC] < high
+        assert measurement.values[HC] == pytest.approx(record.head_circumference_mm, rel=0.08)
+    refused = [bundle.segmenter.head(image.pixels).refusal is not None for _, image in from_records(chosen)]
     assert np.mean(refused) >= 0.9
 
 

@@ -98,6 +98,7 @@ def small(folder: Path) -> Path:
     return folder / "ctu_uhb.csv"
 
 
+@pytest.mark.slow
 def test_document_and_pictures_of_small_predictions(tmp_path: Path) -> None:
     rows = read(small(tmp_path))
     text = "\n".join(acidaemia.lines(rows, []))

@@ -1,6 +1,6 @@
-"""Readers of raw CTG: WFDB, CSV, JSON, EDF, FHRMA. One file (or pair) in, one recording a heart-rate channel out.
+"""Readers of raw CTG: WFDB, CSV, JSON, EDF, FHRMA. A file (or WFDB pair) gives one recording per heart-rate channel.
 
-A sampling rate that is not stated is never guessed.
+The sampling rate is never guessed: a file that does not state it needs it as an argument.
 """
 
 from collections.abc import Mapping
@@ -26,7 +26,7 @@ def read_all(files: Mapping[str, bytes], sampling_rate_hz: float | None = None) 
     Returns
     -------
     tuple of CtgRecording
-        One a channel with signal: two for twins.
+        One for each channel with signal: two for twins.
 
     Raises
     ------
@@ -39,26 +39,26 @@ def read_all(files: Mapping[str, bytes], sampling_rate_hz: float | None = None) 
 
 
 def read(files: Mapping[str, bytes], sampling_rate_hz: float | None = None, channel: int | None = None) -> CtgRecording:
-    """Read one fetus: the only heart-rate channel with signal, or the one asked for.
+    """Read one fetus: the only heart-rate channel with signal, or the chosen channel.
 
     Raises
     ------
     InputError
-        Two channels hold a heart rate and none was chosen, or the chosen one holds none.
+        Two channels contain a heart rate and none was chosen, or the chosen channel contains none.
     FormatError, RangeError
         As `read_all`.
     """
-    found = read_all(files, sampling_rate_hz)
+    recordings = read_all(files, sampling_rate_hz)
     if channel is None:
-        if len(found) > 1:
+        if len(recordings) > 1:
             raise InputError(
-                "the file holds two fetal heart rates (twins, or two probes): say which channel, 1 or 2; each fetus is "
-                "assessed apart"
+                "the file contains two fetal heart rates (twins, or two probes): choose the channel, 1 or 2; each "
+                "fetus is assessed separately"
             )
-        return found[0]
-    chosen = next((one for one in found if one.channel == channel), None)
+        return recordings[0]
+    chosen = next((recording for recording in recordings if recording.channel == channel), None)
     if chosen is None:
-        raise InputError(f"the file holds no fetal heart rate on channel {channel}")
+        raise InputError(f"the file contains no fetal heart rate on channel {channel}")
     return chosen
 
 

@@ -1,4 +1,4 @@
-"""What every reader gives: named, evenly sampled channels of one recorder."""
+"""The result of every reader: named, evenly sampled channels of one recorder."""
 
 import re
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ NAMES: dict[str, re.Pattern[str]] = {
 
 
 def channel_of(label: str) -> str | None:
-    """The canonical channel that a label in a file means, or None."""
+    """The canonical name of the channel that a label in a file stands for, or None."""
     return next((name for name, pattern in NAMES.items() if pattern.match(label.strip())), None)
 
 
@@ -46,12 +46,12 @@ class Channels:
     stage: str = "unknown"
 
     def recordings(self) -> tuple[CtgRecording, ...]:
-        """One recording a channel that holds any heart rate; the first channel where none does."""
+        """One recording for each channel with a heart rate; the first channel if none has one."""
         if not self.heart:
             raise FormatError(f"{self.source}: no channel FHR")
-        made = [
+        recordings = [
             recording(heart, self.toco, self.sampling_rate_hz, self.source, self.stage, self.mhr, number)
             for number, heart in sorted(self.heart.items())
         ]
-        live = tuple(one for one in made if np.isfinite(one.fhr_bpm).any())
-        return live or (made[0],)
+        with_signal = tuple(each for each in recordings if np.isfinite(each.fhr_bpm).any())
+        return with_signal or (recordings[0],)

@@ -14,14 +14,14 @@ MAX_SIGNALS = 64
 
 
 def read(content: bytes) -> Channels:
-    """Read signals labelled FHR (or FHR1, FHR2), UC and MHR; slower ones are held to the heart rate's grid.
+    """Read signals labelled FHR (or FHR1, FHR2), UC and MHR; slower signals are repeated on the grid of the heart rate.
 
     Raises
     ------
     FormatError
         Not EDF, discontinuous, truncated, or without a heart rate.
     """
-    _look(content)
+    _check_header(content)
     import edfio
 
     try:
@@ -41,15 +41,15 @@ def read(content: bytes) -> Channels:
         if channel not in named:
             return None
         values, own = named[channel]
-        held = (np.arange(len(heart)) * own / rate).astype(int)
-        return np.asarray(values[np.minimum(held, len(values) - 1)])
+        index = (np.arange(len(heart)) * own / rate).astype(int)
+        return np.asarray(values[np.minimum(index, len(values) - 1)])
 
     by_number = {int(name[-1]): values for name in present if (values := at_heart(name)) is not None}
     return Channels(by_number, rate, "EDF", at_heart("toco"), at_heart("mhr"))
 
 
-def _look(content: bytes) -> None:
-    """Check what sizes follow from before anything is allocated."""
+def _check_header(content: bytes) -> None:
+    """Check the header fields that determine sizes, before anything is allocated."""
     try:
         head = content[:_FIXED].decode("ascii")
         signals = int(head[252:256])
@@ -61,6 +61,6 @@ def _look(content: bytes) -> None:
     if not 0 < signals <= MAX_SIGNALS or header != _FIXED + _PER_SIGNAL * signals or per_record <= 0:
         raise FormatError("EDF: the header contradicts itself")
     if head[192:197] == "EDF+D":
-        raise FormatError("EDF+: discontinuous recordings are not read; send each part by itself")
+        raise FormatError("EDF+: discontinuous recordings are not read; send each part separately")
     if len(content) < header + 2 * per_record * max(records, 0) or records == 0:
         raise FormatError("EDF: truncated, fewer data records than the header announces")

@@ -11,19 +11,19 @@ _FHRM = np.dtype([("fhr1", "<u2"), ("fhr2", "<u2"), ("mhr", "<u2"), ("toco", "u1
 
 
 def read(content: bytes) -> Channels:
-    """Read a .fhr file: two heart rates in quarter beats, the tocogram in halves."""
+    """Read a .fhr file: two heart rates in units of 0.25 bpm, the tocogram in units of 0.5."""
     return _read(content, _FHR, ".fhr")
 
 
 def read_mhr(content: bytes) -> Channels:
-    """Read a .fhrm file: as .fhr, with the maternal heart rate."""
+    """Read a .fhrm file: like .fhr, with the maternal heart rate."""
     return _read(content, _FHRM, ".fhrm")
 
 
 def _read(content: bytes, kind: np.dtype[np.void], name: str) -> Channels:
     body = content[4:]  # start of the recording, Unix seconds
     if len(body) < kind.itemsize or len(body) % kind.itemsize:
-        raise FormatError(f"{name}: {len(content)} bytes are no whole number of {kind.itemsize}-byte samples")
+        raise FormatError(f"{name}: {len(content)} bytes are not a whole number of {kind.itemsize}-byte samples")
     values = np.frombuffer(body, dtype=kind)
     heart = {1: values["fhr1"] / 4.0, 2: values["fhr2"] / 4.0}
     mhr = values["mhr"] / 4.0 if "mhr" in (kind.names or ()) else None

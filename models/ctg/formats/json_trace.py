@@ -51,4 +51,4 @@ def _array(name: str, values: Any) -> NDArray[np.float64]:
             raise TypeError
         return np.array([np.nan if value is None else float(value) for value in values], dtype=np.float64)
     except (TypeError, ValueError, OverflowError):
-        raise FormatError(f"JSON trace: {name} holds something that is neither a number nor null") from None
+        raise FormatError(f"JSON trace: {name} contains a value that is neither a number nor null") from None

@@ -43,7 +43,7 @@ def read(content: bytes, sampling_rate_hz: float | None = None) -> Channels:
         if channel is None:
             raise FormatError(f"CSV: unknown column {name!r}; known are time, FHR (or FHR1), FHR2, UC and MHR")
         if channel in columns:
-            raise FormatError(f"CSV: column {name!r} stands twice")
+            raise FormatError(f"CSV: column {name!r} occurs twice")
         columns[channel] = cells[:, position]
     heart = {number: columns[f"fhr{number}"] for number in (1, 2) if f"fhr{number}" in columns}
     if not heart:
@@ -60,12 +60,12 @@ def _stated(comments: list[str]) -> float | None:
             try:
                 return float(match.group(1))
             except ValueError:
-                raise FormatError(f"CSV: {match.group(1)!r} is no sampling rate") from None
+                raise FormatError(f"CSV: {match.group(1)!r} is not a sampling rate") from None
     return None
 
 
 def _cells(lines: list[str], delimiter: str, header: list[str]) -> Array:
-    """All numbers, shape (samples, columns); the quick way where every cell holds one, else cell by cell."""
+    """All numbers, shape (samples, columns). The fast way if every cell is a number, else cell by cell."""
     try:
         cells = np.loadtxt(lines, delimiter=delimiter, comments=None, ndmin=2)
         if cells.shape == (len(lines), len(header)):

@@ -1,7 +1,7 @@
 """WFDB records: header and signal file.
 
 https://physionet.org/physiotools/wag/header-5.htm and signal-5.htm. Formats 16 (little-endian int16), 80 (offset
-binary) and 212 (12-bit pairs), single segment, one signal file. What a header states of its data is checked.
+binary) and 212 (12-bit pairs), single segment, one signal file. First values and checksums in the header are checked.
 """
 
 from collections.abc import Mapping
@@ -40,13 +40,13 @@ def read(header: bytes, files: Mapping[str, bytes]) -> Channels:
     rate, samples, signals, comments = _header(header)
     named = {channel_of(signal.name): index for index, signal in reversed(list(enumerate(signals)))}
     if not {"fhr1", "fhr2"} & set(named):
-        found = ", ".join(signal.name for signal in signals) or "none"
-        raise FormatError(f"WFDB header: no channel named FHR (found: {found})")
+        names = ", ".join(signal.name for signal in signals) or "none"
+        raise FormatError(f"WFDB header: no channel named FHR (found: {names})")
     name = signals[0].file
     if len({(s.file, s.format) for s in signals}) != 1:
-        raise FormatError("WFDB: all channels must stand in one file of one format")
+        raise FormatError("WFDB: all channels must be in one file of one format")
     if name not in files:
-        raise FormatError(f"WFDB header names {name}, which was not sent; send both files")
+        raise FormatError(f"WFDB header names {name}, which was not uploaded; send both files")
     digital = _samples(files[name], signals[0].format, len(signals), samples, name)
     _verify(signals, digital, name)
 
@@ -103,7 +103,7 @@ def _signal(line: str) -> _Signal:
     gain = float(gain_text)
     name = " ".join(fields[8:])
     if gain == 0 or not np.isfinite([gain, zero]).all():
-        raise FormatError(f"WFDB header: channel {name or '?'} has no gain (0 or none is stated): it has no unit")
+        raise FormatError(f"WFDB header: channel {name or '?'} has no gain (0 or not stated), so its unit is unknown")
     first, checksum = (int(fields[i]) if len(fields) > i else None for i in (5, 6))
     return _Signal(fields[0], int(fields[1]), gain, zero, first, checksum, name)
 
@@ -123,14 +123,14 @@ def _samples(content: bytes, format_: int, channels: int, announced: int | None,
     frames = flat[: len(flat) // channels * channels].reshape(-1, channels)
     if announced is not None and len(frames) < announced:
         raise FormatError(f"{name}: truncated, {len(frames)} of {announced} samples are there")
-    # Format 212 pads an odd number of values with one more; anything else beyond the announced is another record's.
+    # Format 212 pads an odd number of values with one more. Any further value belongs to another record.
     if announced is not None and len(frames) > announced + 1:
         raise FormatError(f"{name}: {len(frames)} samples, where the header announces {announced}")
     return frames[:announced]
 
 
 def _verify(signals: list[_Signal], digital: Digital, name: str) -> None:
-    """First value and 16-bit checksum of each channel, as far as the header states them."""
+    """Compare first value and 16-bit checksum of each channel with the header, if it states them."""
     for index, signal in enumerate(signals):
         column = digital[:, index]
         if signal.first is not None and len(column) and column[0] != signal.first:

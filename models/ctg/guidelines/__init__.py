@@ -1,8 +1,8 @@
-"""Guidelines as pure functions of findings: the class, the criterion that fired in words, what could not be judged."""
+"""Guidelines as pure functions of findings: the class, the criteria that are met, and what could not be judged."""
 
 from models.ctg.analysis import CtgAnalysis
 from models.ctg.guidelines import dawes_redman, figo, nice, nichd
-from models.ctg.guidelines.findings import GuidelineClass, Statements, findings
+from models.ctg.guidelines.findings import GuidelineClass, Statements, findings_of
 
 __all__ = ["GuidelineClass", "Statements", "classify"]
 
@@ -11,7 +11,7 @@ def classify(analysis: CtgAnalysis, stage: str, stated: Statements | None = None
     """Every rule set that fits the stage: labour, antepartum, or all where it is not known."""
     if analysis.quality.refusal:
         return ()
-    found = findings(analysis)
-    intrapartum = (figo.classify(found), nichd.classify(found, stated), nice.classify(found, stated))
-    antepartum = (dawes_redman.classify(found, stage, stated),)
+    findings = findings_of(analysis)
+    intrapartum = (figo.classify(findings), nichd.classify(findings, stated), nice.classify(findings, stated))
+    antepartum = (dawes_redman.classify(findings, stage, stated),)
     return {"labour": intrapartum, "antepartum": antepartum}.get(stage, intrapartum + antepartum)

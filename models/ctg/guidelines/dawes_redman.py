@@ -1,7 +1,7 @@
-"""Dawes-Redman criteria of normality for antepartum traces, as far as their tables are at hand.
+"""Dawes-Redman criteria of normality for antepartum traces, as far as their tables are available.
 
-Sonicaid manuals (checked). The gestation-dependent centiles of variation are not at hand: the episode of high
-variation is the user's own statement, and without it the criteria cannot be called met.
+Checked against the Sonicaid manuals. The gestation-dependent centiles of variation are not available: the user states
+whether there was an episode of high variation. Without this statement the criteria are never called met.
 """
 
 from models.ctg.guidelines.findings import Findings, GuidelineClass, Statements
@@ -14,21 +14,23 @@ LATER_MIN = 30.0
 
 
 def lost_beats(area_bpm_s: float) -> float:
-    """Size of a deceleration in beats: its area in bpm times seconds over 60."""
+    """Size of a deceleration in lost beats: its area in bpm times seconds, divided by 60."""
     return area_bpm_s / 60.0
 
 
-def classify(found: Findings, stage: str, stated: Statements | None = None) -> GuidelineClass:
+def classify(findings: Findings, stage: str, stated: Statements | None = None) -> GuidelineClass:
     """Met, not met, or not judged; never for a labour trace."""
     if stage == "labour":
         return GuidelineClass(
             RULES, "not for labour", None, ("the criteria are for antepartum traces only",), (), SOURCE
         )
-    if found.baseline_bpm is None or found.duration_min < MIN_DURATION_MIN:
-        why = "the criteria are first tested at 10 min" if found.baseline_bpm else "the baseline cannot be determined"
+    if findings.baseline_bpm is None or findings.duration_min < MIN_DURATION_MIN:
+        why = (
+            "the criteria are first tested at 10 min" if findings.baseline_bpm else "the baseline cannot be determined"
+        )
         return GuidelineClass(RULES, "cannot assess", None, (why,), (), SOURCE)
     stated = stated or Statements()
-    failed, unknown = _judge(found, found.baseline_bpm, stated)
+    failed, unknown = _judge(findings, findings.baseline_bpm, stated)
     if failed:
         return GuidelineClass(RULES, "criteria not met", 1, tuple(failed), tuple(unknown), SOURCE)
     if unknown:
@@ -37,34 +39,34 @@ def classify(found: Findings, stage: str, stated: Statements | None = None) -> G
     return GuidelineClass(RULES, "criteria met", 0, ("all criteria met",), (), SOURCE)
 
 
-def _judge(found: Findings, level: float, stated: Statements) -> tuple[list[str], list[str]]:
+def _judge(findings: Findings, level: float, stated: Statements) -> tuple[list[str], list[str]]:
     failed, unknown = [], []
     if not 116 <= level <= 160:
         failed.append(f"basal heart rate {level:.0f} bpm, outside 116-160")
-    if found.short_term_variation_ms is None:
+    if findings.short_term_variation_ms is None:
         unknown.append("short-term variation: too little signal, or under 2 Hz")
-    elif found.short_term_variation_ms < MIN_STV_MS:
-        failed.append(f"short-term variation {found.short_term_variation_ms:.1f} ms, below 3")
-    limit = 100 if found.duration_min > LATER_MIN else 20
-    largest = max((lost_beats(event.area_bpm_s) for event in found.decelerations), default=0.0)
+    elif findings.short_term_variation_ms < MIN_STV_MS:
+        failed.append(f"short-term variation {findings.short_term_variation_ms:.1f} ms, below 3")
+    limit = 100 if findings.duration_min > LATER_MIN else 20
+    largest = max((lost_beats(event.area_bpm_s) for event in findings.decelerations), default=0.0)
     if largest > limit:
         failed.append(f"a deceleration of {largest:.0f} lost beats, more than {limit}")
-    if found.decelerations and found.decelerations[-1].end_s >= found.duration_min * 60.0 - 1.0:
+    if findings.decelerations and findings.decelerations[-1].end_s >= findings.duration_min * 60.0 - 1.0:
         failed.append("a deceleration at the end of the trace")
-    if found.sinusoidal_min > 0:
+    if findings.sinusoidal_min > 0:
         failed.append("a sinusoidal rhythm")
-    if found.accelerations < 3 and not stated.fetal_movements:
+    if findings.accelerations < 3 and not stated.fetal_movements:
         if stated.fetal_movements is None:
             unknown.append(
-                f"{found.accelerations} accelerations, fewer than 3: a fetal movement would do, none was stated"
+                f"{findings.accelerations} accelerations, fewer than 3: a fetal movement would do, none was stated"
             )
         else:
-            failed.append(f"no fetal movement and {found.accelerations} accelerations, fewer than 3")
+            failed.append(f"no fetal movement and {findings.accelerations} accelerations, fewer than 3")
     if stated.high_variation is None:
         unknown.append("an episode of high variation above the 1st centile for the gestation: table not available")
     elif not stated.high_variation:
         failed.append("no episode of high variation, as stated")
-    if found.accelerations == 0:
+    if findings.accelerations == 0:
         unknown.append(
             "no acceleration; variation above the 10th centile with over 20 movements would do: table not available"
         )

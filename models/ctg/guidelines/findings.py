@@ -1,7 +1,7 @@
-"""What the guidelines look at, taken from an analysis, and the words they answer in."""
+"""Input and output of the guidelines: findings taken from an analysis, and the class with its criteria."""
 
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,7 +20,7 @@ class Findings:
     Attributes
     ----------
     duration_min : float
-        Length of the stretch.
+        Length of the stretch of trace.
     baseline_bpm : float or None
         None where it cannot be determined.
     baseline_rise_bpm : float
@@ -58,7 +58,7 @@ class Findings:
 
 @dataclass(frozen=True)
 class Statements:
-    """What only a person can say: True, False, or None for unknown.
+    """What only a person can state: True, False, or None for unknown.
 
     Attributes
     ----------
@@ -82,7 +82,7 @@ class Statements:
 
 @dataclass(frozen=True)
 class GuidelineClass:
-    """One rule set's answer.
+    """The answer of one guideline.
 
     Attributes
     ----------
@@ -93,7 +93,7 @@ class GuidelineClass:
     severity : int or None
         0 normal, 1 in between, 2 worst; None where no class can be given.
     criteria : tuple of str
-        What fired, in words; what makes it normal where nothing did.
+        The criteria that are met, in words; if none is met, why the trace is normal.
     not_judged : tuple of str
         What could not be judged, and why.
     source : str
@@ -110,20 +110,23 @@ class GuidelineClass:
 
 @dataclass
 class Judgement:
-    """Collects what fired and what could not be judged, worst first."""
+    """Criteria of the worst class (red) and of the middle one (amber), and what could not be judged (open)."""
 
     red: list[str] = field(default_factory=list)
     amber: list[str] = field(default_factory=list)
     open: list[str] = field(default_factory=list)
 
+    def __add__(self, other: "Judgement") -> "Judgement":
+        return Judgement(self.red + other.red, self.amber + other.amber, self.open + other.open)
 
-def findings(analysis: CtgAnalysis, start_s: float | None = None, end_s: float | None = None) -> Findings:
+
+def findings_of(analysis: CtgAnalysis, start_s: float | None = None, end_s: float | None = None) -> Findings:
     """Findings of the stretch from `start_s` to `end_s`; of the last hour by default."""
     end = analysis.duration_s if end_s is None else end_s
     start = max(0.0, end - LOOKED_AT_S) if start_s is None else start_s
     level = analysis.baseline_trace_bpm[int(start) : int(end)]
     bandwidth = analysis.bandwidth_by_minute_bpm[int(start // 60) : int(np.ceil(end / 60))]
-    known = np.isfinite(level).any()
+    has_baseline = np.isfinite(level).any()
     ten = min(600, len(level))
 
     def inside(events: Sequence[Event]) -> tuple[Event, ...]:
@@ -131,38 +134,30 @@ def findings(analysis: CtgAnalysis, start_s: float | None = None, end_s: float |
 
     with np.errstate(invalid="ignore"):
         return Findings(
-            (end - start) / 60.0,
-            float(np.median(level)) if known else None,
-            float(np.median(level[-ten:]) - np.median(level[:ten])) if known else 0.0,
-            _longest(level > 160.0) / 60.0,
-            _longest(level < 110.0) / 60.0,
-            float(np.nanmedian(bandwidth)) if np.isfinite(bandwidth).any() else None,
-            _longest(bandwidth < 5.0, np.isfinite(bandwidth)),
-            _longest(bandwidth > 25.0, np.isfinite(bandwidth)),
-            max([min(b, end) - max(a, start) for a, b in analysis.sinusoidal] + [0.0]) / 60.0,
-            len(inside(analysis.accelerations)),
-            inside(analysis.decelerations),
-            inside(analysis.contractions) if analysis.has_toco else None,
-            analysis.short_term_variation_ms,
+            duration_min=(end - start) / 60.0,
+            baseline_bpm=float(np.median(level)) if has_baseline else None,
+            baseline_rise_bpm=float(np.median(level[-ten:]) - np.median(level[:ten])) if has_baseline else 0.0,
+            tachycardia_min=_longest(level > 160.0) / 60.0,
+            bradycardia_min=_longest(level < 110.0) / 60.0,
+            variability_bpm=float(np.nanmedian(bandwidth)) if np.isfinite(bandwidth).any() else None,
+            reduced_variability_min=_longest(bandwidth < 5.0, np.isfinite(bandwidth)),
+            increased_variability_min=_longest(bandwidth > 25.0, np.isfinite(bandwidth)),
+            sinusoidal_min=max([min(b, end) - max(a, start) for a, b in analysis.sinusoidal] + [0.0]) / 60.0,
+            accelerations=len(inside(analysis.accelerations)),
+            decelerations=inside(analysis.decelerations),
+            contractions=inside(analysis.contractions) if analysis.has_toco else None,
+            short_term_variation_ms=analysis.short_term_variation_ms,
         )
 
 
 def _moved(event: Event, by_s: float) -> Event:
-    return Event(
-        event.start_s - by_s,
-        event.end_s - by_s,
-        event.peak,
-        event.peak_s - by_s,
-        event.kind,
-        event.lag_s,
-        event.area_bpm_s,
-    )
+    return replace(event, start_s=event.start_s - by_s, end_s=event.end_s - by_s, peak_s=event.peak_s - by_s)
 
 
-def _longest(true: NDArray[np.bool_], known: NDArray[np.bool_] | None = None) -> float:
-    """Longest run of `true`; what is not known neither ends a run nor counts."""
-    held = true[known] if known is not None else true
-    edges = np.flatnonzero(np.diff(np.concatenate([[False], held, [False]]).astype(np.int8)))
+def _longest(true: NDArray[np.bool_], measured: NDArray[np.bool_] | None = None) -> float:
+    """Longest run of `true`. An element that was not measured neither ends a run nor counts."""
+    run = true[measured] if measured is not None else true
+    edges = np.flatnonzero(np.diff(np.concatenate([[False], run, [False]]).astype(np.int8)))
     return float((edges[1::2] - edges[::2]).max()) if len(edges) else 0.0
 
 
@@ -178,14 +173,16 @@ def go_with(decelerations: Sequence[Event], contractions: Sequence[Event]) -> ND
     return np.array(index, dtype=np.int64)
 
 
-def recurs(found: Findings, of: Callable[[Event], bool], beats: Callable[[float], bool]) -> tuple[bool, float]:
-    """Whether such decelerations go with enough of the contractions, and the longest time that they do, min.
+def recurs(
+    findings: Findings, counts: Callable[[Event], bool], is_enough: Callable[[float], bool]
+) -> tuple[bool, float]:
+    """Whether enough of the contractions have such a deceleration, and the longest time for which this holds, min.
 
     Parameters
     ----------
-    of : callable
-        Which decelerations count.
-    beats : callable
+    counts : callable
+        Whether a deceleration counts.
+    is_enough : callable
         Whether a share of the contractions is enough.
 
     Returns
@@ -195,8 +192,8 @@ def recurs(found: Findings, of: Callable[[Event], bool], beats: Callable[[float]
     minutes : float
         Longest time from the first to the last of two or more contractions between which it holds.
     """
-    contractions = found.contractions or ()
-    counted = [event for event in found.decelerations if of(event)]
+    contractions = findings.contractions or ()
+    counted = [event for event in findings.decelerations if counts(event)]
     with_one = np.zeros(len(contractions), dtype=bool)
     hit = go_with(counted, contractions)
     with_one[hit[hit >= 0]] = True
@@ -208,33 +205,33 @@ def recurs(found: Findings, of: Callable[[Event], bool], beats: Callable[[float]
         for last in np.flatnonzero(with_one)[::-1]:
             if last <= first:
                 break
-            if beats((running[last + 1] - running[first]) / (last + 1 - first)):
+            if is_enough((running[last + 1] - running[first]) / (last + 1 - first)):
                 longest = max(longest, contractions[last].end_s - contractions[first].start_s)
                 break
-    return beats(float(with_one.mean())), longest / 60.0
+    return is_enough(float(with_one.mean())), longest / 60.0
 
 
 def kinds(*names: str) -> Callable[[Event], bool]:
-    """Decelerations of these kinds."""
+    """Give a function that tells whether a deceleration is of one of these kinds."""
     wanted: Collection[str] = names
     return lambda event: event.kind in wanted
 
 
-def unrelated(found: Findings, judgement: Judgement) -> bool:
-    """Note where decelerations cannot be related to contractions, for want of a tocogram; True then."""
-    if found.contractions is None and found.decelerations:
-        judgement.open.append("whether decelerations recur with contractions, and are late or early: no tocogram")
-        return True
-    return False
+UNRELATED = "whether decelerations recur with contractions, and are late or early: no tocogram"
+
+
+def unrelated(findings: Findings) -> bool:
+    """Whether decelerations cannot be related to contractions, because there is no tocogram."""
+    return findings.contractions is None and bool(findings.decelerations)
 
 
 def graded(rules: str, labels: tuple[str, str, str], judged: Judgement, fine: str, source: str) -> GuidelineClass:
-    """Worst label where anything is red, the middle one where anything is amber, else the best, because `fine`."""
+    """The worst label if any criterion is red, the middle one if any is amber, else the best, for the reason `fine`."""
     severity = 2 if judged.red else 1 if judged.amber else 0
     criteria = tuple(judged.red + judged.amber) or (fine,)
     return GuidelineClass(rules, labels[severity], severity, criteria, tuple(judged.open), source)
 
 
 def cannot(rules: str, source: str) -> GuidelineClass:
-    """No class without a baseline."""
+    """The answer where the baseline is unknown: no class."""
     return GuidelineClass(rules, "cannot assess", None, ("the baseline cannot be determined",), (), source)

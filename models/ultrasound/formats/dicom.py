@@ -152,14 +152,14 @@ def _two_dimensional(sequence: Any) -> Iterator[Region]:
             and int(item.get("PhysicalUnitsYDirection", 0)) == CENTIMETRES
         )
         delta_x, delta_y = (abs(float(item.get(key) or 0)) for key in ("PhysicalDeltaX", "PhysicalDeltaY"))
-        known = in_cm and delta_x > 0 and delta_y > 0
+        has_scale = in_cm and delta_x > 0 and delta_y > 0
         yield Region(
             max(0, int(item.RegionLocationMinX0)),
             max(0, int(item.RegionLocationMinY0)),
             int(item.RegionLocationMaxX1),
             int(item.RegionLocationMaxY1),
-            10 * delta_x if known else None,
-            10 * delta_y if known else None,
+            10 * delta_x if has_scale else None,
+            10 * delta_y if has_scale else None,
         )
 
 

@@ -30,13 +30,14 @@ def federation(tmp_path: Path) -> FederationFolder:
 
 
 def said(federation: FederationFolder, tmp_path: Path, name: str = "anne", **other: Any) -> tuple[dict[str, str], Any]:
-    """An enrolment as a hospital with a fresh kit would send it."""
+    """An enrolment as a hospital with a fresh kit would send it; its clock may be some seconds ahead."""
+    clock = datetime.now(UTC) + timedelta(seconds=other.pop("seconds_ahead", 0))
     made = kits.read(kit.create(federation, name, tmp_path, days=int(other.pop("days", 30))))
     content = {
         "hospital": name,
         "kit": made.identifier,
         "node_key": public_pem(new_key().public_key()),
-        "time": datetime.now(UTC).isoformat(),
+        "time": clock.isoformat(),
         "libraries": library_versions(),
         **other,
     }
@@ -89,15 +90,11 @@ def reception(federation: FederationFolder) -> "Reception":
     return Reception(federation, Places())
 
 
-def off(seconds: float) -> str:
-    return (datetime.now(UTC) + timedelta(seconds=seconds)).isoformat()
-
-
 @pytest.mark.parametrize(
     ("other", "words"),
     [
-        ({"time": off(300)}, r"clock of anne is \d+ s ahead: set it by a time server"),
-        ({"time": off(-300)}, r"clock of anne is \d+ s behind: set it by a time server"),
+        ({"seconds_ahead": 300}, r"clock of anne is \d+ s ahead: set it by a time server"),
+        ({"seconds_ahead": -300}, r"clock of anne is \d+ s behind: set it by a time server"),
         ({"libraries": {**library_versions(), "flwr": "1.40.0"}}, "anne has flwr 1.40.0, the federation runs 1.41"),
         ({"libraries": {}}, "anne has flwr None, the federation runs .*: install the same release there"),
         ({"kit": "000000"}, "a newer kit was made for anne"),

@@ -20,7 +20,7 @@ from models.ctg.boosting import booster_from
 from models.ctg.pattern import VIEWS
 from tests.conftest import need
 
-pytestmark = [pytest.mark.slow, pytest.mark.network]
+pytestmark = [pytest.mark.soak, pytest.mark.network]
 
 
 @pytest.fixture(scope="module")
@@ -47,7 +47,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_it_went_on_at_the_last_whole_round(finished: Path) -> None:
     events = [json.loads(line) for line in (finished / "events.jsonl").read_text().splitlines()]
     rounds = [event["round"] for event in events if event["kind"] == "round" and event["modality"] == "ctg"]
-    assert rounds == [1, 2, 3, 4, 5] or rounds == [1, 2, 2, 3, 4, 5]
+    assert rounds in ([1, 2, 3, 4, 5], [1, 2, 2, 3, 4, 5])  # the stop may come before or after round 2 is saved
     found = read_status(finished)
     assert found.state == "finished"
     assert found.gate == "passed"

@@ -21,7 +21,7 @@ from studies.families import study
 from studies.in_process import train_shared_sites
 
 CUT = Cut(sites=2, alpha=5.0)
-PLAN = SharedPlan(mode="multi-task", rounds=3, folds=2, table=CUT, trace=CUT, scan=CUT)
+PLAN = SharedPlan(mode="multi-task", rounds=2, folds=2, table=CUT, trace=CUT, scan=CUT)
 
 
 def scans(n: int = 90) -> tuple[list[str], list[str], np.ndarray, dict[str, dict[str, float]]]:
@@ -104,6 +104,7 @@ def test_scaling_sums_add_over_sites(sites: list[SharedSite]) -> None:
     np.testing.assert_allclose(together.std(axis=0), 1, atol=1e-6)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "update",
     [
@@ -147,6 +148,7 @@ def test_lanes_do_not_learn_from_what_they_leave_out(sites: list[SharedSite]) ->
     assert any((again[2].arrays[n] != replies[2].arrays[n]).any() for n in replies[2].arrays)
 
 
+@pytest.mark.slow
 def test_alignment_that_does_not_beat_its_null_changes_nothing(sites: list[SharedSite]) -> None:
     arrays = initial_lanes(PLAN, 1)
     rng = np.random.default_rng(0)

@@ -16,7 +16,7 @@ from federated.run.status import read_status
 from models.bundle import shipped
 from tests.conftest import need
 
-pytestmark = [pytest.mark.slow, pytest.mark.network]
+pytestmark = [pytest.mark.soak, pytest.mark.network]
 PLAN = """
 name = "shared-synthetic"
 seed = 7

@@ -10,7 +10,7 @@ from federated.trees.rounds import frame_of, ladder
 from federated.trees.site import TreeSite
 from federated.trees.summaries import auc, feature_range, summarise_target
 from federated.trees.tasks import ACIDAEMIA, acidaemia_rows, task_of
-from models.ctg.acidaemia import RUNGS, TARGETS, AcidaemiaModel
+from models.ctg.acidaemia import PH_THRESHOLDS, TARGETS, AcidaemiaModel
 from models.ctg.boosting import booster_from, gradients, margins
 from models.ctg.trace_features import TRACE_FEATURE_NAMES
 from studies.in_process import train_sites
@@ -41,7 +41,7 @@ def sites(births: Births) -> list[TreeSite]:
 
 
 def test_a_lane_a_rung_and_fold(sites: list[TreeSite]) -> None:
-    assert len(sites[0].lanes) == len(RUNGS) * (PLAN.calibration_folds + 1)
+    assert len(sites[0].lanes) == len(PH_THRESHOLDS) * (PLAN.calibration_folds + 1)
     assert [lane.learner.name for lane in sites[0].lanes[::3]] == list(ACIDAEMIA.learners)
 
 

@@ -72,7 +72,7 @@ def test_the_margin_is_the_weighted_sum_for_every_class_in_any_order(replies: li
 def test_every_site_starts_from_the_same_base_score(replies: list[TreeReply]) -> None:
     """Since XGBoost 2.0 a base score is estimated from the rows at hand, unless it is set."""
     base = json.loads(FRAME["learner"]["learner_model_param"]["base_score"])
-    assert np.ravel(base).tolist() == [0, 0, 0] or np.ravel(base).tolist() == [0]
+    assert set(np.ravel(base).tolist()) == {0}
     assert {json.dumps(merge(FRAME, order)["learner"]["learner_model_param"]) for order in permutations(replies)} == {
         json.dumps(FRAME["learner"]["learner_model_param"])
     }

@@ -130,6 +130,7 @@ def test_folds_never_part_a_woman(table: CtgTable) -> None:
     assert set(fold) == {1, 2, 3, 4}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("strategy", ["weighted-bagging", "refitted-trees"])
 def test_training_learns_and_calibrates(table: CtgTable, strategy: str) -> None:
     plan = PLAN.model_copy(update={"rounds": 12, "strategy": strategy})
@@ -180,8 +181,9 @@ def test_each_lane_ends_where_the_other_lanes_do_best() -> None:
     assert [sorted(lanes) for lanes in documents] == [[0, 1, 2], [0, 1, 2], [1], [1]]
 
 
+@pytest.mark.slow
 def test_the_best_round_is_no_worse_on_what_the_lanes_leave_out(table: CtgTable) -> None:
-    plan = PLAN.model_copy(update={"rounds": 30, "boosting": PLAN.boosting.model_copy(update={"learning_rate": 0.9})})
+    plan = PLAN.model_copy(update={"rounds": 15, "boosting": PLAN.boosting.model_copy(update={"learning_rate": 0.9})})
     made = {}
     for best in (False, True):
         some = plan.model_copy(update={"best_round": best})

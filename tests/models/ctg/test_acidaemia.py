@@ -1,4 +1,4 @@
-"""The trace features, the ladder and what is shipped of it."""
+"""The trace features, the threshold models and what is shipped of them."""
 
 from pathlib import Path
 
@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from models.bundle import Bundle
-from models.ctg.acidaemia import MILD, RUNGS, SEVERE, TARGETS, low_ph
+from models.ctg.acidaemia import MILD, PH_THRESHOLDS, SEVERE, TARGETS, low_ph
 from models.ctg.analysis import analyse
 from models.ctg.boosting import margins
 from models.ctg.recording import recording
@@ -55,17 +55,17 @@ def test_a_short_trace_fills_the_windows_as_far_as_it_goes() -> None:
 
 
 def test_without_a_tocogram_contractions_are_missing() -> None:
-    made = trace(minutes=30, seed=3).recording
-    values = named(trace_features(analyse(recording(made.fhr_bpm, None, 4.0, "test"))))
+    ctg = trace(minutes=30, seed=3).recording
+    values = named(trace_features(analyse(recording(ctg.fhr_bpm, None, 4.0, "test"))))
     assert np.isnan(values["contractions_per_min_last_30_min"])
     assert np.isfinite(values["fhr_sd_bpm_last_30_min"])
 
 
 def test_a_refused_trace_has_no_features_and_a_lost_end_none_there() -> None:
     assert np.isnan(trace_features(analyse(trace(minutes=30, loss=0.7, seed=4).recording))).all()
-    made = trace(minutes=40, seed=4).recording
-    made.fhr_bpm[-2400:] = np.nan
-    values = named(trace_features(analyse(made)))
+    ctg = trace(minutes=40, seed=4).recording
+    ctg.fhr_bpm[-2400:] = np.nan
+    values = named(trace_features(analyse(ctg)))
     assert np.isnan(values["fhr_sd_bpm_last_10_min"])
     assert np.isfinite(values["fhr_sd_bpm_last_30_min"])
 
@@ -75,9 +75,9 @@ def test_ph_is_below_7_05_but_at_or_below_the_others() -> None:
     assert low_ph(ph, 7.05).tolist() == [1, 0, 0, 0, 0]
     assert low_ph(ph, 7.10).tolist() == [1, 1, 1, 0, 0]
     assert low_ph(ph, 7.15).tolist() == [1, 1, 1, 1, 0]
-    assert {target.threshold for target in TARGETS} <= set(RUNGS)
-    assert MILD.threshold in MILD.rungs
-    assert SEVERE.threshold in SEVERE.rungs
+    assert {target.threshold for target in TARGETS} <= set(PH_THRESHOLDS)
+    assert MILD.threshold in MILD.model_thresholds
+    assert SEVERE.threshold in SEVERE.model_thresholds
 
 
 @pytest.mark.parametrize("target", [target.name for target in TARGETS])
@@ -97,7 +97,7 @@ def test_shipped_contributions_are_exact(bundle: Bundle, target: str) -> None:
     np.testing.assert_allclose(np.log(probability / (1 - probability)), logit, atol=1e-4)
 
 
-def test_shipped_calibration_has_the_direction_of_its_ladder(bundle: Bundle) -> None:
+def test_shipped_calibration_has_the_direction_of_its_threshold_models(bundle: Bundle) -> None:
     assert bundle.acidaemia is not None
     for model in bundle.acidaemia.models.values():
         assert model.calibration.scale > 0.3

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from models.ctg.analysis import analyse
-from models.ctg.baseline import baseline, bridge
+from models.ctg.baseline import baseline, interpolate_gaps
 from models.ctg.contractions import per_ten_minutes, tachysystole
-from models.ctg.events import accelerations, decelerations
+from models.ctg.events import find_accelerations, find_decelerations
 from models.ctg.recording import recording
 from models.ctg.variability import bandwidth_by_minute, short_term_variation_ms, sinusoidal
 from models.synthetic.beats import beats
@@ -27,18 +27,18 @@ def bump(heart: np.ndarray, start: int, length: int, height: float, nadir: int |
 
 
 @pytest.mark.parametrize(
-    ("height", "length", "found"), [(15, 40, 0), (17, 40, 1), (30, 14, 0), (30, 19, 1), (12, 90, 0)]
+    ("height", "length", "number"), [(15, 40, 0), (17, 40, 1), (30, 14, 0), (30, 19, 1), (12, 90, 0)]
 )
-def test_an_acceleration_exceeds_15_bpm_and_15_s(height: float, length: int, found: int) -> None:
+def test_an_acceleration_exceeds_15_bpm_and_15_s(height: float, length: int, number: int) -> None:
     heart = bump(level(), 600, length, height)
-    assert len(accelerations(heart, level())) == found
-    assert len(decelerations(280 - heart, level())) == found
+    assert len(find_accelerations(heart, level())) == number
+    assert len(find_decelerations(280 - heart, level())) == number
 
 
 def test_ten_minutes_up_is_no_acceleration() -> None:
     heart = level()
     heart[300:920] = 170
-    assert not accelerations(heart, level())
+    assert not find_accelerations(heart, level())
 
 
 @pytest.mark.parametrize(
@@ -46,7 +46,7 @@ def test_ten_minutes_up_is_no_acceleration() -> None:
     [(60, 20, "variable"), (80, 40, "gradual"), (188, 20, "prolonged"), (200, 90, "prolonged")],
 )
 def test_kind_by_length_and_onset(length: int, nadir: int, kind: str) -> None:
-    (event,) = decelerations(bump(level(), 600, length, -40, nadir), level())
+    (event,) = find_decelerations(bump(level(), 600, length, -40, nadir), level())
     assert event.kind == kind
     assert event.lag_s is None
     assert event.peak_s == pytest.approx(600 + nadir, abs=3)
@@ -55,16 +55,16 @@ def test_kind_by_length_and_onset(length: int, nadir: int, kind: str) -> None:
 
 @pytest.mark.parametrize(("start", "kind"), [(570, "early"), (630, "late")])
 def test_a_gradual_deceleration_is_early_or_late_by_its_contraction(start: int, kind: str) -> None:
-    squeeze = next(iter(analyse(trace(minutes=20, accelerations=0, seed=0).recording).contractions))
-    shifted = type(squeeze)(560, 640, 40, 600)
-    (event,) = decelerations(bump(level(), start, 80, -30, 40), level(), [shifted])
+    contraction = next(iter(analyse(trace(minutes=20, accelerations=0, seed=0).recording).contractions))
+    shifted = type(contraction)(560, 640, 40, 600)
+    (event,) = find_decelerations(bump(level(), start, 80, -30, 40), level(), [shifted])
     assert event.kind == kind
     assert event.lag_s == pytest.approx(start + 40 - 600, abs=3)
 
 
 def test_a_far_contraction_is_not_its_own() -> None:
-    squeeze = next(iter(analyse(trace(minutes=20, accelerations=0, seed=0).recording).contractions))
-    (event,) = decelerations(bump(level(), 900, 80, -30, 40), level(), [type(squeeze)(560, 640, 40, 600)])
+    contraction = next(iter(analyse(trace(minutes=20, accelerations=0, seed=0).recording).contractions))
+    (event,) = find_decelerations(bump(level(), 900, 80, -30, 40), level(), [type(contraction)(560, 640, 40, 600)])
     assert (event.kind, event.lag_s) == ("gradual", None)
 
 
@@ -88,14 +88,14 @@ def test_an_empty_or_gappy_signal_has_what_it_has() -> None:
     heart = level(1800)
     heart[400:1500] = np.nan
     assert baseline(heart) == pytest.approx(140, abs=0.5)
-    assert np.isnan(bridge(heart)[400:1500]).all()
+    assert np.isnan(interpolate_gaps(heart)[400:1500]).all()
 
 
 def test_tachysystole_needs_half_an_hour_of_more_than_five_in_ten() -> None:
     every = {100.0: True, 120.0: False, 240.0: False}
     for seconds, expected in every.items():
-        made = trace(minutes=45, accelerations=0, contraction_every_s=seconds, seed=1)
-        found = analyse(made.recording)
+        synthetic = trace(minutes=45, accelerations=0, contraction_every_s=seconds, seed=1)
+        found = analyse(synthetic.recording)
         assert bool(found.tachysystole) == expected, seconds
     assert per_ten_minutes((), 0, 600) == 0
     assert tachysystole((), 1700) == []
@@ -111,8 +111,8 @@ def test_bandwidth_of_a_wave(width: float) -> None:
 def test_a_minute_without_half_its_signal_is_not_measured() -> None:
     values = 140 + np.random.default_rng(0).normal(0, 2, 2400)
     values[:130] = np.nan
-    made = bandwidth_by_minute(values, 4.0, level(600))
-    assert np.isnan(made).tolist() == [True] + [False] * 9
+    synthetic = bandwidth_by_minute(values, 4.0, level(600))
+    assert np.isnan(synthetic).tolist() == [True] + [False] * 9
 
 
 def test_short_term_variation_of_alternating_epochs() -> None:
@@ -164,8 +164,8 @@ def test_known_events_are_found_on_both_generators(loss: float) -> None:
 
 @pytest.mark.parametrize("gradual", [True, False])
 def test_kinds_on_the_beat_generator(gradual: bool) -> None:
-    made: SyntheticTrace = beats(decelerations=True, gradual=gradual, accelerations=0, seed=5)
-    kinds = [event.kind for event in analyse(made.recording).decelerations]
+    synthetic: SyntheticTrace = beats(decelerations=True, gradual=gradual, accelerations=0, seed=5)
+    kinds = [event.kind for event in analyse(synthetic.recording).decelerations]
     assert kinds.count("late" if gradual else "variable") >= 0.75 * len(kinds)
 
 
@@ -178,8 +178,8 @@ def test_matching_counts_both_ways() -> None:
 
 
 def test_parts_keep_their_channels() -> None:
-    made = recording(np.arange(100, 180.0), np.arange(80.0), 1.0, "test", mhr_bpm=np.full(80, 80.0), channel=2)
-    part = made.part(10, 20)
+    synthetic = recording(np.arange(100, 180.0), np.arange(80.0), 1.0, "test", mhr_bpm=np.full(80, 80.0), channel=2)
+    part = synthetic.part(10, 20)
     assert (part.fhr_bpm[0], part.duration_s, part.channel) == (110, 10, 2)
     assert part.toco is not None
     assert part.mhr_bpm is not None

@@ -15,9 +15,9 @@ from studies.traces.signal_methods import against_methods, false_signal
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    made = tmp_path_factory.mktemp("labour")
-    datasets.write_ctu_uhb(made, records=6, seed=1)
-    return made
+    target = tmp_path_factory.mktemp("labour")
+    datasets.write_ctu_uhb(target, records=6, seed=1)
+    return target
 
 
 def zipped(folder: Path, target: Path) -> Path:
@@ -31,10 +31,10 @@ def test_folder_and_zip_hold_the_same(folder: Path, tmp_path: Path) -> None:
     here, there = ctu_uhb.find(folder), ctu_uhb.find(zipped(folder, tmp_path))
     assert here is not None
     assert there is not None
-    one, two = ctu_uhb.read(here), ctu_uhb.read(there)
-    assert [record.name for record in one] == ["1001", "1002", "1003", "1004", "1005", "1006"]
-    assert [record.ph for record in one] == [record.ph for record in two]
-    np.testing.assert_array_equal(one[2].recording.fhr_bpm, two[2].recording.fhr_bpm)
+    unpacked, archived = ctu_uhb.read(here), ctu_uhb.read(there)
+    assert [record.name for record in unpacked] == ["1001", "1002", "1003", "1004", "1005", "1006"]
+    assert [record.ph for record in unpacked] == [record.ph for record in archived]
+    np.testing.assert_array_equal(unpacked[2].recording.fhr_bpm, archived[2].recording.fhr_bpm)
     assert len(ctu_uhb.input_files(here)) == 12
     assert ctu_uhb.input_files(there) == [there]
 
@@ -64,10 +64,10 @@ def test_damage_is_named(folder: Path, tmp_path: Path) -> None:
     with pytest.raises(DataSetError, match="record 1001"):
         ctu_uhb.read(tmp_path)
     (tmp_path / "ctu-uhb-ctgdb.zip").write_bytes(b"no zip")
-    found = ctu_uhb.find(tmp_path)
-    assert found is not None
+    location = ctu_uhb.find(tmp_path)
+    assert location is not None
     with pytest.raises(DataSetError, match="damaged archive"):
-        ctu_uhb.read(found)
+        ctu_uhb.read(location)
     assert ctu_uhb.find(tmp_path / "nothing") is None
 
 
@@ -85,7 +85,7 @@ def test_expert_readings(tmp_path: Path, folder: Path) -> None:
 
 
 def fhrma_folder(root: Path) -> Path:
-    """One morphology trace with three methods, one annotated recording with the mother's pulse in it."""
+    """One morphology trace with three methods, unpacked annotated recording with the mother's pulse in it."""
     (root / "FHRMAdataset" / "analyses").mkdir(parents=True)
     (root / "FHRMAdataset" / "traindata").mkdir()
     (root / "FSdataset" / "DopMHR" / "Train").mkdir(parents=True)
@@ -118,11 +118,11 @@ def fhrma_folder(root: Path) -> Path:
 def test_fhrma_is_read_and_compared(tmp_path: Path) -> None:
     root = fhrma_folder(tmp_path)
     assert fhrma.find(root) == root
-    found = against_methods(root)
-    assert found["traces"] == 1
-    assert found["ours"]["baseline_rmsd_bpm"] < 2
-    assert found["ours"]["acceleration_f1"] == 1.0
-    assert found["Ayres"]["baseline_rmsd_bpm"] == 0
+    location = against_methods(root)
+    assert location["traces"] == 1
+    assert location["ours"]["baseline_rmsd_bpm"] < 2
+    assert location["ours"]["acceleration_f1"] == 1.0
+    assert location["Ayres"]["baseline_rmsd_bpm"] == 0
     false = false_signal(root)["DopTrain"]
     assert false["sensitivity"] > 0.95
     assert false["specificity"] > 0.98

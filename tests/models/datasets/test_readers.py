@@ -124,8 +124,8 @@ def test_check_and_fetch_tell_what_happened(data: Path, tmp_path: Path) -> None:
     with pytest.raises(InputError, match="no data set"):
         list(download.fetch(tmp_path, "nothing"))
     archive = tmp_path / "src.zip"
-    with zipfile.ZipFile(archive, "w") as made:
-        made.writestr("CTG.xls", b"workbook")
+    with zipfile.ZipFile(archive, "w") as opened:
+        opened.writestr("CTG.xls", b"workbook")
     content = archive.read_bytes()
     good = httpx.Client(transport=httpx.MockTransport(lambda request: httpx.Response(200, content=content)))
     lines = list(download.fetch(tmp_path / "a", "uci", good))

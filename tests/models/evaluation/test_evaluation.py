@@ -66,6 +66,7 @@ def test_folds_depend_on_the_name_alone() -> None:
     assert np.bincount(fold, minlength=5).min() > 50
 
 
+@pytest.mark.slow
 def test_report_scores_every_record(bundle: Bundle, data: Path, tmp_path: Path) -> None:
     report = evaluate(bundle, data)
     json.dumps(report, allow_nan=False)

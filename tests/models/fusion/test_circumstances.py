@@ -23,7 +23,7 @@ from models.growth.assessment import Age
 from models.growth.biometry_standards import BIOMETRY
 from models.growth.delphi import Dopplers
 from models.growth.measures import AC, HC
-from tests.models.fusion.test_risk import HEALTHY, LABOUR, check
+from tests.examples import HEALTHY, LABOUR, check
 
 TRACE = CtgInput(analysis=analyse(LABOUR), stage="labour", age_days=273)
 SCAN = ScanInput(typed={AC: 340.0}, age=Age(273, "test"))
@@ -35,14 +35,14 @@ def trained(bundle: Bundle) -> Acidaemia:
     return bundle.acidaemia
 
 
-def odds(made: RiskAssessment) -> float:
-    assert made.score is not None
-    return made.score / (100 - made.score)
+def odds(assessment: RiskAssessment) -> float:
+    assert assessment.score is not None
+    return assessment.score / (100 - assessment.score)
 
 
 def _abdomen(z: float) -> float:
     """The abdomen, mm, whose measured z-score at 39 weeks is z."""
-    return float(brentq(lambda value: BIOMETRY[AC].score(value, 39.0) - z, 250.0, 420.0))
+    return float(brentq(lambda value: BIOMETRY[AC].curve.score(value, 39.0) - z, 250.0, 420.0))
 
 
 def test_growth_below_the_3rd_centile_multiplies_the_odds_at_a_fixed_trace(bundle: Bundle) -> None:
@@ -53,18 +53,18 @@ def test_growth_below_the_3rd_centile_multiplies_the_odds_at_a_fixed_trace(bundl
 def test_another_prior_shifts_the_number_and_never_the_state(bundle: Bundle) -> None:
     ordinary = check(assess(bundle, TRACE, SMALL))
     for prior in (Prior.parse("population"), Prior.parse("0.06")):
-        made = check(assess(bundle, TRACE, SMALL, Circumstances(prior)))
+        assessment = check(assess(bundle, TRACE, SMALL, Circumstances(prior)))
         shift = prior.shift(trained(bundle).prior)
-        assert made.score is not None
+        assert assessment.score is not None
         assert ordinary.score is not None
-        assert logit(made.score / 100) == pytest.approx(logit(ordinary.score / 100) + shift)
-        assert logit(made.distress.probability) == pytest.approx(logit(ordinary.distress.probability) + shift)
-        assert made.state == ordinary.state
-        assert made.certainty == ordinary.certainty
-        assert made.severe is not None
-        assert made.severe <= made.score
-        assert made.circumstances["prior"]["source"] == prior.source
-        assert f"{100 * prior.of(0.2):.3g} of 100 have it" in made.meaning
+        assert logit(assessment.score / 100) == pytest.approx(logit(ordinary.score / 100) + shift)
+        assert logit(assessment.distress.probability) == pytest.approx(logit(ordinary.distress.probability) + shift)
+        assert assessment.state == ordinary.state
+        assert assessment.certainty == ordinary.certainty
+        assert assessment.severe is not None
+        assert assessment.severe <= assessment.score
+        assert assessment.circumstances["prior"]["source"] == prior.source
+        assert f"at a prevalence of {100 * prior.of(0.2):.3g} %" in assessment.meaning
         alone = check(assess(bundle, None, SMALL, Circumstances(prior)))
         assert alone.score is not None
         assert alone.score < 100 * trained(bundle).prior
@@ -81,10 +81,10 @@ def test_priors_are_read_or_refused() -> None:
 
 def test_what_experts_would_say_is_not_shifted(bundle: Bundle) -> None:
     table = CtgInput(features=dict(HEALTHY))
-    made = check(assess(bundle, table, None, Circumstances(Prior.parse("population"))))
-    assert made.score == assess(bundle, table, None).score
-    assert any("is not shifted" in line for line in made.warnings)
-    assert made.severe is None
+    assessment = check(assess(bundle, table, None, Circumstances(Prior.parse("population"))))
+    assert assessment.score == assess(bundle, table, None).score
+    assert any("is not shifted" in line for line in assessment.warnings)
+    assert assessment.severe is None
 
 
 @pytest.mark.parametrize(
@@ -92,22 +92,22 @@ def test_what_experts_would_say_is_not_shifted(bundle: Bundle) -> None:
     [
         (replace(SMALL, days_before_ctg=29), "29 days from the CTG"),
         (replace(SMALL, age=Age(230, "test")), "the ages contradict each other: 39\\+0 weeks at the CTG, but 32\\+6"),
-        (ScanInput(typed={HC: 115.0}, age=Age(105, "test")), "contradict|labour trace beside"),
+        (ScanInput(typed={HC: 115.0}, age=Age(105, "test")), "contradict|labour trace with"),
     ],
 )
 def test_what_contradicts_stands_for_itself(bundle: Bundle, scan: ScanInput, words: str) -> None:
     alone = assess(bundle, TRACE, None)
-    made = check(assess(bundle, TRACE, scan))
-    assert made.score == alone.score
-    assert made.growth.probability is not None
+    assessment = check(assess(bundle, TRACE, scan))
+    assert assessment.score == alone.score
+    assert assessment.growth.probability is not None
     with pytest.raises(AssertionError, match=words):
-        raise AssertionError(made.missing)
+        raise AssertionError(assessment.missing)
 
 
 def test_a_scan_of_week_15_is_not_the_growth_of_a_labour_whose_age_is_unknown(bundle: Bundle) -> None:
     early = ScanInput(typed={HC: 115.0}, age=Age(105, "test"))
-    made = check(assess(bundle, replace(TRACE, age_days=None), early))
-    assert any("a labour trace beside a scan of 15+0 weeks" in line for line in made.missing)
+    assessment = check(assess(bundle, replace(TRACE, age_days=None), early))
+    assert any("a labour trace with a scan of 15+0 weeks" in line for line in assessment.missing)
 
 
 def test_an_older_scan_counts_less_and_says_so(bundle: Bundle) -> None:
@@ -130,23 +130,24 @@ def test_dopplers_enter_the_score_and_its_reasons(bundle: Bundle) -> None:
 
 
 def test_one_of_several_fetuses_and_a_large_one_are_said(bundle: Bundle) -> None:
-    made = check(assess(bundle, TRACE, replace(SCAN, typed={AC: 400.0}), Circumstances(fetuses=2)))
-    assert any("several fetuses" in line for line in made.warnings)
-    assert any("97th centile" in line for line in made.warnings)
+    assessment = check(assess(bundle, TRACE, replace(SCAN, typed={AC: 400.0}), Circumstances(fetuses=2)))
+    assert any("several fetuses" in line for line in assessment.warnings)
+    assert any("97th centile" in line for line in assessment.warnings)
 
 
 def test_alternatives_name_what_would_change_it(bundle: Bundle) -> None:
-    made = check(assess(bundle, TRACE, SMALL))
-    known = {alternative.change: alternative for alternative in made.alternatives}
+    assessment = check(assess(bundle, TRACE, SMALL))
+    known = {alternative.change: alternative for alternative in assessment.alternatives}
     alone = assess(bundle, TRACE, None)
-    assert made.score is not None
+    assert assessment.score is not None
     assert known["Without the scan"].score == pytest.approx(alone.score)
-    assert known["If the weight were on the 50th centile"].score < made.score
-    assert known["If the cerebroplacental ratio were below the 5th centile"].score > made.score
-    there = known["Read where 2.8 of 100 births have it"]
+    assert known["If the weight were on the 50th centile"].score < assessment.score
+    assert known["If the cerebroplacental ratio were below the 5th centile"].score > assessment.score
+    there = known["At a prevalence of 2.8 %"]
     population = assess(bundle, TRACE, SMALL, Circumstances(Prior.parse("population")))
     assert there.score == pytest.approx(population.score)
-    assert made.state_basis != "score" or there.state == made.state
+    assert (assessment.state, assessment.state_basis) == ("raised", "FIGO 2015")
+    assert there.state == "low"  # the state of the score alone, at either prevalence
     missing = {alternative.change for alternative in alone.alternatives}
     assert "If a scan showed the weight well below the 3rd centile" in missing
     assert "Without the scan" not in missing
@@ -160,19 +161,24 @@ class Paired(Bundle):
         self.__dict__["acidaemia"] = replace(trained(bundle), fusion=fusion)
 
 
-def test_sets_and_cuts_come_from_held_out_pairs(bundle: Bundle) -> None:
+@pytest.mark.parametrize(("scale", "state", "basis"), [(1.0, "raised", "FIGO 2015"), (0.2, "raised", "score")])
+def test_sets_and_thresholds_come_from_held_out_pairs(bundle: Bundle, scale: float, state: str, basis: str) -> None:
     rng = np.random.default_rng(0)
-    probability = rng.beta(1, 4, 600)
-    held = HeldOut.of(probability, rng.random(600) < probability)
-    paired = Paired(bundle, PairedFusion(held_out={"both": held}))
-    made = check(assess(paired, TRACE, SMALL))
-    assert made.certainty is not None
-    assert set(made.certainty["holds"]) <= {NO_EVENT, EVENT}
-    assert "600 held-out births" in made.certainty["calibrated_on"]
-    assert made.score is not None
-    raised, high = held.cuts()
-    expected = "high" if made.score >= 100 * high else "raised" if made.score >= 100 * raised else "low"
-    assert made.state == expected or made.state_basis != "score"
+    probability = scale * rng.beta(1, 4, 600)
+    held_out = HeldOut.of(probability, rng.random(600) < probability)
+    paired = Paired(bundle, PairedFusion(held_out={"both": held_out}))
+    assessment = check(assess(paired, TRACE, SMALL))
+    assert assessment.certainty is not None
+    assert set(assessment.certainty["holds"]) <= {NO_EVENT, EVENT}
+    assert "600 held-out births" in assessment.certainty["calibrated_on"]
+    assert assessment.score is not None
+    raised, high = held_out.thresholds()
+    assert (assessment.state, assessment.state_basis) == (state, basis)
+    assert (100 * raised <= assessment.score < 100 * high) == (basis == "score")
+    by_score = {alternative.change: alternative.state for alternative in assessment.alternatives}[
+        "At a prevalence of 2.8 %"
+    ]
+    assert by_score == ("raised" if basis == "score" else "low")
     assert assess(paired, TRACE, None).certainty is None
 
 
@@ -181,10 +187,10 @@ def test_another_rule_is_used_where_both_are_known_and_only_there(bundle: Bundle
     paired = Paired(bundle, PairedFusion(rule))
     assert assess(paired, TRACE, None).score == assess(bundle, TRACE, None).score
     assert assess(paired, None, SMALL).score == assess(bundle, None, SMALL).score
-    made = check(assess(paired, TRACE, SMALL))
-    assert made.method == rule.method
-    assert made.score != assess(bundle, TRACE, SMALL).score
-    assert made.score is not None
-    assert made.start is not None
-    total = made.start.log_odds + sum(reason.log_odds for reason in made.reasons)
-    assert float(logit(made.score / 100)) == pytest.approx(total, abs=1e-9)
+    assessment = check(assess(paired, TRACE, SMALL))
+    assert assessment.method == rule.method
+    assert assessment.score != assess(bundle, TRACE, SMALL).score
+    assert assessment.score is not None
+    assert assessment.start is not None
+    total = assessment.start.log_odds + sum(reason.log_odds for reason in assessment.reasons)
+    assert float(logit(assessment.score / 100)) == pytest.approx(total, abs=1e-9)

@@ -44,21 +44,21 @@ def test_split_sets_are_those_of_mapie(seed: int) -> None:
 @pytest.mark.filterwarnings("ignore:WARNING. your conformalization dataset has less labels:UserWarning")
 def test_class_conditional_quantiles_are_those_of_mapie_on_each_class() -> None:
     probability, event = rows(400, 3)
-    made = Quantiles.fit(probability, event)
-    for label, kept in ((0, ~event), (1, event)):
+    quantiles = Quantiles.fit(probability, event)
+    for label, of_class in ((0, ~event), (1, event)):
         model = SplitConformalClassifier(Given().fit(probability[:, None], event), confidence_level=0.9, prefit=True)
-        model.conformalize(probability[kept][:, None], event[kept].astype(int))
+        model.conformalize(probability[of_class][:, None], event[of_class].astype(int))
         grid = np.linspace(0.001, 0.999, 500)
         _, sets = model.predict_set(grid[:, None])
-        np.testing.assert_array_equal(made.contains(grid)[label], sets[:, label, 0])
+        np.testing.assert_array_equal(quantiles.contains(grid)[label], sets[:, label, 0])
 
 
 def test_sets_cover_each_class_however_rare_and_under_another_prior() -> None:
     probability, event = rows(4000, 7)
-    made = Quantiles.fit(probability, event)
+    quantiles = Quantiles.fit(probability, event)
     fresh, truth = rows(20_000, 8)
     keep = truth | (np.random.default_rng(0).random(20_000) < 0.2)  # events five times as frequent
-    none, some = made.contains(fresh[keep])
+    none, some = quantiles.contains(fresh[keep])
     covered = np.where(truth[keep], some, none)
     assert covered[truth[keep]].mean() == pytest.approx(0.9, abs=0.02)
     assert covered[~truth[keep]].mean() == pytest.approx(0.9, abs=0.02)
@@ -83,21 +83,21 @@ def test_with_too_few_rows_nothing_is_excluded() -> None:
 @pytest.mark.parametrize(
     ("probability", "holds", "words"),
     [
-        (0.02, ("no event",), "set aside"),
-        (0.9, ("event",), "set aside"),
+        (0.02, ("no event",), "<= 7.15 is unlikely"),
+        (0.9, ("event",), "above 7.15 is unlikely"),
         (0.3, ("no event", "event"), "neither outcome"),
     ],
 )
 def test_a_set_is_said_in_words(probability: float, holds: tuple[str, ...], words: str) -> None:
-    made = certainty(Quantiles(441, 90, 0.4, 0.45, 0.9), probability, "both")
-    assert made.holds == holds
-    assert made.abstains == (len(holds) != 1)
-    assert words in made.words
-    assert "441 held-out births, 90 with the event" in made.calibrated_on
+    answer = certainty(Quantiles(441, 90, 0.4, 0.45, 0.9), probability, "both")
+    assert answer.holds == holds
+    assert answer.abstains == (len(holds) != 1)
+    assert words in answer.words
+    assert "441 held-out births, 90 with the event" in answer.calibrated_on
 
 
 def test_an_empty_set_abstains_too() -> None:
-    made = certainty(Quantiles(441, 90, 0.4, 0.3, 0.6), 0.35, "both")
-    assert made.holds == ()
-    assert made.abstains
+    answer = certainty(Quantiles(441, 90, 0.4, 0.3, 0.6), 0.35, "both")
+    assert answer.holds == ()
+    assert answer.abstains
     assert Quantiles.from_dict(Quantiles(441, 90, 0.4, 0.3, 0.6).as_dict()) == Quantiles(441, 90, 0.4, 0.3, 0.6)

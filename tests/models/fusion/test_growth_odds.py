@@ -12,7 +12,7 @@ from models.fusion.growth_odds import (
     DOPPLER_PREVALENCE,
     doppler_term,
     growth_log_odds,
-    growth_only_cuts,
+    growth_only_thresholds,
     growth_term,
     missing_growth_sd,
     tracked,
@@ -55,7 +55,7 @@ def test_it_never_rises_with_size(z: float, step: float, sd: float, head_only: b
 def test_knowing_nothing_is_nothing_and_a_population_keeps_its_mean_odds(head_only: bool) -> None:
     assert growth_term(0.0, 1.0, head_only).log_odds == pytest.approx(0.0, abs=1e-12)
     z = np.random.default_rng(1).standard_normal(20_000)
-    odds = [np.exp(growth_term(float(one), 0.0, head_only).log_odds) for one in z]
+    odds = [np.exp(growth_term(float(score), 0.0, head_only).log_odds) for score in z]
     assert np.mean(odds) == pytest.approx(1.0, abs=0.01)
 
 
@@ -92,6 +92,6 @@ def test_dopplers_raise_lower_or_say_nothing() -> None:
         assert doppler_term(worse) == low
 
 
-def test_growth_only_cuts_are_ordered_around_the_prior() -> None:
-    raised, high = growth_only_cuts(0.08)
+def test_growth_only_thresholds_are_ordered_around_the_prior() -> None:
+    raised, high = growth_only_thresholds(0.08)
     assert 0.08 < raised < high

@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 from scipy.special import expit, logit
 
 from models.errors import InputError
-from models.fusion.pooling import METHODS, POOLING, Distress, FusionRule, Term, fuse
+from models.fusion.pooling import METHODS, POOLING, FusionRule, fuse
+from models.fusion.terms import Distress, Term
 
 probabilities = st.floats(0.001, 0.999)
 terms = st.floats(-3, 3)
@@ -20,39 +21,41 @@ RULES = [
 
 
 def test_pooling_adds_the_terms_to_the_prior() -> None:
-    made = fuse(POOLING, 0.2, Term(1.0, 0.3), Term(0.5, 0.4))
-    assert made.probability == pytest.approx(expit(logit(0.2) + 1.5))
+    fused = fuse(POOLING, 0.2, Term(1.0, 0.3), Term(0.5, 0.4))
+    assert fused.probability == pytest.approx(expit(logit(0.2) + 1.5))
     half = 1.6448536 * 0.5
-    assert made.interval == pytest.approx((expit(logit(0.2) + 1.5 - half), expit(logit(0.2) + 1.5 + half)), abs=1e-6)
+    assert fused.interval == pytest.approx((expit(logit(0.2) + 1.5 - half), expit(logit(0.2) + 1.5 + half)), abs=1e-6)
 
 
 def test_noisy_or_is_one_minus_the_chance_that_neither_cause_acts() -> None:
-    prior, acute, chronic = 0.1, 0.7, 0.9
-    by_trace, by_size = expit(logit(prior) + acute), expit(logit(prior) + chronic)
+    prior, distress, growth = 0.1, 0.7, 0.9
+    by_trace, by_size = expit(logit(prior) + distress), expit(logit(prior) + growth)
     cause = 1 - (1 - by_size) / (1 - prior)
-    made = fuse(FusionRule("noisy-or"), prior, Term(acute, 0.0), Term(chronic, 0.0))
-    assert made.probability == pytest.approx(1 - (1 - by_trace) * (1 - cause))
-    assert fuse(FusionRule("noisy-or"), prior, Term(acute, 0.0), Term(-2.0, 0.0)).probability == pytest.approx(by_trace)
+    fused = fuse(FusionRule("noisy-or"), prior, Term(distress, 0.0), Term(growth, 0.0))
+    assert fused.probability == pytest.approx(1 - (1 - by_trace) * (1 - cause))
+    assert fuse(FusionRule("noisy-or"), prior, Term(distress, 0.0), Term(-2.0, 0.0)).probability == pytest.approx(
+        by_trace
+    )
 
 
 @pytest.mark.parametrize("rule", RULES)
 @given(probabilities, terms, terms, st.floats(0, 2), st.floats(0, 2))
 def test_parts_add_up_and_the_interval_holds_the_value(
-    rule: FusionRule, prior: float, acute: float, chronic: float, sd_a: float, sd_c: float
+    rule: FusionRule, prior: float, distress: float, growth: float, sd_a: float, sd_c: float
 ) -> None:
-    made = fuse(rule, prior, Term(acute, sd_a), Term(chronic, sd_c))
-    assert made.distress_log_odds == pytest.approx(logit(prior) + acute)
-    assert float(logit(made.probability)) == pytest.approx(made.distress_log_odds + made.growth_log_odds, abs=1e-6)
-    assert made.interval[0] <= made.probability <= made.interval[1]
+    fused = fuse(rule, prior, Term(distress, sd_a), Term(growth, sd_c))
+    assert fused.distress_log_odds == pytest.approx(logit(prior) + distress)
+    assert float(logit(fused.probability)) == pytest.approx(fused.distress_log_odds + fused.growth_log_odds, abs=1e-6)
+    assert fused.interval[0] <= fused.probability <= fused.interval[1]
 
 
 @pytest.mark.parametrize("rule", RULES)
 @given(probabilities, terms, terms, st.floats(0, 2), st.booleans())
 def test_more_of_either_part_never_lowers_it(
-    rule: FusionRule, prior: float, acute: float, chronic: float, more: float, which: bool
+    rule: FusionRule, prior: float, distress: float, growth: float, more: float, which: bool
 ) -> None:
-    before = fuse(rule, prior, Term(acute, 0.1), Term(chronic, 0.1))
-    after = fuse(rule, prior, Term(acute + more * which, 0.1), Term(chronic + more * (not which), 0.1))
+    before = fuse(rule, prior, Term(distress, 0.1), Term(growth, 0.1))
+    after = fuse(rule, prior, Term(distress + more * which, 0.1), Term(growth + more * (not which), 0.1))
     assert after.probability >= before.probability - 1e-12
 
 
@@ -109,7 +112,7 @@ def test_ten_thousand_probes_find_no_violation() -> None:
     rng = np.random.default_rng(6)
     for rule in RULES:
         for _ in range(2500):
-            prior, acute, chronic, step = rng.uniform(0.01, 0.5), *rng.normal(0, 1.5, 2), rng.exponential()
-            low = rule.of(float(logit(prior)), acute, chronic)
-            assert rule.of(float(logit(prior)), acute + step, chronic) >= low - 1e-12
-            assert rule.of(float(logit(prior)), acute, chronic + step) >= low - 1e-12
+            prior, distress, growth, step = rng.uniform(0.01, 0.5), *rng.normal(0, 1.5, 2), rng.exponential()
+            low = rule.of(float(logit(prior)), distress, growth)
+            assert rule.of(float(logit(prior)), distress + step, growth) >= low - 1e-12
+            assert rule.of(float(logit(prior)), distress, growth + step) >= low - 1e-12

@@ -1,6 +1,6 @@
-"""Check values of the growth standards, as printed or as computed by their authors' own sheets.
+"""Check values of the growth standards, as printed or as computed with their authors' own spreadsheets.
 
-Weeks down; see `models.growth` for the sources.
+One row a week. The sources are named in `models.growth`.
 """
 
 from models.growth.measures import AC, BPD, FL, HC, OFD

@@ -1,4 +1,4 @@
-"""Size at birth by completed weeks."""
+"""The z-score of a birth weight by completed weeks."""
 
 import numpy as np
 import pytest
@@ -20,7 +20,7 @@ def test_a_birth_weight_off_the_chart_has_no_class() -> None:
     assert np.isnan(z).all()
 
 
-def test_another_chart_knows_fewer_weeks() -> None:
+def test_another_chart_covers_fewer_weeks() -> None:
     weight, weeks = np.array([3400.0, 3400.0]), np.array([39.0, 40.0])
     assert np.isfinite(birth_weight_z(weight, weeks)).all()
     hadlock = birth_weight_z(weight, weeks, HADLOCK_1991)

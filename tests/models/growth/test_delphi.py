@@ -1,4 +1,4 @@
-"""The consensus criteria: scripted cases at both sides of every cut, and what the unknown does."""
+"""The consensus criteria: cases on both sides of every limit, and the effect of unknown findings."""
 
 import pytest
 from hypothesis import given
@@ -27,7 +27,7 @@ VECTORS = [
     (EARLY, None, None, {"flow": "absent"}, None, MET),
     (EARLY, 3.0, 50, CALM, None, NOT_MET),
     (EARLY, 50, 3.0, CALM, None, NOT_MET),
-    # Early: small and a Doppler.
+    # Early: small, and an abnormal Doppler finding.
     (EARLY, 9.9, 50, CALM | {"ua": True}, None, MET),
     (EARLY, 50, 9.9, CALM | {"ua": True}, None, MET),
     (EARLY, 9.9, 50, CALM | {"uta": True}, None, MET),
@@ -37,14 +37,14 @@ VECTORS = [
     (EARLY, 9.9, None, {"ua": True}, None, MET),
     (EARLY, 50, 50, CALM | {"cpr": True}, None, NOT_MET),
     (EARLY, 50, 50, CALM, 80, NOT_MET),
-    # Early: the unknown.
+    # Early: unknown findings.
     (EARLY, 9.9, 50, {"flow": "present"}, None, NOT_EXCLUDED),
     (EARLY, 50, 50, {"ua": False, "uta": False}, None, NOT_EXCLUDED),
     (EARLY, 50, None, CALM, None, NOT_EXCLUDED),
     (EARLY, 50, 50, {"flow": "present"}, None, NOT_MET),
     (EARLY, None, None, CALM, None, CANNOT_ASSESS),
     (EARLY, None, None, {}, None, CANNOT_ASSESS),
-    # Late: one solitary criterion is enough, and end-diastolic flow is none.
+    # Late: one solitary criterion is enough; end-diastolic flow is no criterion.
     (LATE, 2.9, 50, CALM, 0, MET),
     (LATE, 50, 2.9, CALM, 0, MET),
     (LATE, 3.0, 50, CALM, 0, NOT_MET),
@@ -62,7 +62,7 @@ VECTORS = [
     (LATE, 10.0, 10.0, CALM | {"cpr": True}, 0, NOT_MET),
     (LATE, 9.9, 50, CALM | {"uta": True}, 0, NOT_MET),
     (LATE, 9.9, None, {"cpr": True}, None, MET),
-    # Late: the unknown.
+    # Late: unknown findings.
     (LATE, 9.9, 50, {}, 0, NOT_EXCLUDED),
     (LATE, 9.9, 50, CALM, None, NOT_EXCLUDED),
     (LATE, 50, 50, CALM, None, NOT_MET),
@@ -77,12 +77,12 @@ VECTORS = [
 @pytest.mark.parametrize("vector", VECTORS, ids=str)
 def test_vectors(vector: tuple[object, ...]) -> None:
     age, abdomen, weight, flags, lost, verdict = vector
-    made = delphi(age, abdomen, weight, dopplers(**flags), lost, False)  # type: ignore[arg-type]
-    assert made.verdict == verdict
-    assert made.phase == ("early" if age == EARLY else "late")
-    assert made.reason
+    answer = delphi(age, abdomen, weight, dopplers(**flags), lost, False)  # type: ignore[arg-type]
+    assert answer.verdict == verdict
+    assert answer.phase == ("early" if age == EARLY else "late")
+    assert answer.reason
     if verdict in {NOT_EXCLUDED, CANNOT_ASSESS}:
-        assert made.unknown
+        assert answer.unknown
 
 
 def test_there_are_enough_vectors() -> None:
@@ -90,15 +90,15 @@ def test_there_are_enough_vectors() -> None:
     assert {vector[-1] for vector in VECTORS} == {MET, NOT_MET, NOT_EXCLUDED, CANNOT_ASSESS}
 
 
-def test_an_anomaly_makes_the_criteria_void() -> None:
-    made = delphi(LATE, 1.0, 1.0, congenital_anomaly=True)
-    assert made.verdict == CANNOT_ASSESS
-    assert "anomaly" in made.reason
+def test_an_anomaly_makes_the_criteria_invalid() -> None:
+    answer = delphi(LATE, 1.0, 1.0, congenital_anomaly=True)
+    assert answer.verdict == CANNOT_ASSESS
+    assert "anomaly" in answer.reason
 
 
 def test_the_criteria_that_are_met_are_named() -> None:
-    made = delphi(EARLY, 2.0, 50.0, dopplers(**CALM))
-    assert made.met == (
+    answer = delphi(EARLY, 2.0, 50.0, dopplers(**CALM))
+    assert answer.met == (
         "abdominal circumference below the 3rd centile",
         "abdominal circumference below the 10th centile",
     )
@@ -117,7 +117,7 @@ maybe = st.sampled_from([None, True, False])
     st.sampled_from([None, "present", "absent"]),
     st.one_of(st.none(), st.floats(-60, 90)),
 )
-def test_knowing_more_never_takes_back_a_verdict(
+def test_more_findings_never_withdraw_a_verdict(
     age: int,
     abdomen: float | None,
     weight: float | None,
@@ -127,7 +127,7 @@ def test_knowing_more_never_takes_back_a_verdict(
     flow: str | None,
     lost: float | None,
 ) -> None:
-    made = delphi(age, abdomen, weight, Dopplers(ua, uta, cpr, flow), lost)  # type: ignore[arg-type]
+    answer = delphi(age, abdomen, weight, Dopplers(ua, uta, cpr, flow), lost)  # type: ignore[arg-type]
     for bad in (True, False):
         full = Dopplers(
             bad if ua is None else ua,
@@ -144,8 +144,8 @@ def test_knowing_more_never_takes_back_a_verdict(
             (90.0 if bad else 0.0) if lost is None else lost,
         )
         assert more.verdict in {MET, NOT_MET}
-        if made.verdict in {MET, NOT_MET}:
-            assert more.verdict == made.verdict
+        if answer.verdict in {MET, NOT_MET}:
+            assert more.verdict == answer.verdict
 
 
 def test_three_valued_counting() -> None:
@@ -155,12 +155,12 @@ def test_three_valued_counting() -> None:
 
 
 def test_a_flag_and_a_centile_must_agree() -> None:
-    made = Dopplers.stated(
+    dopplers = Dopplers.stated(
         {"umbilical_artery_pi": None}, {"umbilical_artery_pi": 96.0, "cerebroplacental_ratio": 4.0}, None
     )
-    assert made.umbilical_artery_pi_above_95th is True
-    assert made.cerebroplacental_ratio_below_5th is True
-    assert made.uterine_artery_pi_above_95th is None
+    assert dopplers.umbilical_artery_pi_above_95th is True
+    assert dopplers.cerebroplacental_ratio_below_5th is True
+    assert dopplers.uterine_artery_pi_above_95th is None
     assert Dopplers.stated({}, {"umbilical_artery_pi": 95.0}, None).umbilical_artery_pi_above_95th is False
     with pytest.raises(InputError, match="contradict"):
         Dopplers.stated({"uterine_artery_pi": True}, {"uterine_artery_pi": 50.0}, None)

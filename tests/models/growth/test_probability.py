@@ -1,4 +1,4 @@
-"""The probability of being small, calibrated on its own construction; and the whole answer."""
+"""The probability of being small is calibrated on simulated fetuses; and the whole growth assessment."""
 
 import numpy as np
 import pytest
@@ -20,71 +20,71 @@ def head(value: float, error: float, days: float = 196, age_sd: float = 3.0) -> 
 
 
 def test_median_is_centile_50() -> None:
-    made = head(STANDARD.value_at(0, 196), 3.0)
-    assert made.z_score == pytest.approx(0)
-    assert made.centile == pytest.approx(50)
-    assert made.probability_small == pytest.approx(made.probability_large, rel=1e-6)
+    size = head(STANDARD.value_at(0, 196), 3.0)
+    assert size.z_score == pytest.approx(0)
+    assert size.centile == pytest.approx(50)
+    assert size.probability_small == pytest.approx(size.probability_large, rel=1e-6)
 
 
 def test_without_error_the_probability_is_a_step() -> None:
     for z, small in ((-2.0, 1), (-1.7, 0)):
-        made = head(STANDARD.value_at(z, 196), 1e-9, age_sd=1e-9)
-        assert made.probability_small == pytest.approx(small)
-        assert made.probability_below_10th == pytest.approx(1)
+        size = head(STANDARD.value_at(z, 196), 1e-9, age_sd=1e-9)
+        assert size.probability_small == pytest.approx(small)
+        assert size.probability_below_10th == pytest.approx(1)
 
 
-def test_calibrated_on_its_own_construction() -> None:
-    """True z drawn from the population, measured with error: of those said p, a share p is small."""
+def test_the_probability_is_calibrated_on_simulated_fetuses() -> None:
+    """The true z is drawn from the population and measured with error. A share p of those predicted p is small."""
     rng = np.random.default_rng(0)
     error, true = 4.0, rng.normal(size=6000)
     mean, sd = STANDARD.value_at(0, 210), STANDARD.value_at(1, 210) - STANDARD.value_at(0, 210)
-    said = np.array(
+    predicted = np.array(
         [head(m, error, 210, 1e-9).probability_small for m in mean + true * sd + rng.normal(0, error, 6000)]
     )
     small = true < norm.ppf(0.03)
-    assert said.sum() == pytest.approx(small.sum(), rel=0.15)
-    raised = (said > 0.2) & (said < 0.8)
-    assert small[raised].mean() == pytest.approx(said[raised].mean(), abs=0.08)
+    assert predicted.sum() == pytest.approx(small.sum(), rel=0.15)
+    raised = (predicted > 0.2) & (predicted < 0.8)
+    assert small[raised].mean() == pytest.approx(predicted[raised].mean(), abs=0.08)
 
 
 def test_the_age_error_counts() -> None:
-    """A true z and a true age; the age is known with an error of three days."""
+    """The age is known with an error of three days."""
     rng = np.random.default_rng(1)
     true, off = rng.normal(size=4000), rng.normal(0, 3.0, 4000)
-    said = [
+    predicted = [
         head(STANDARD.value_at(z, 200), 1e-6, 200 + d, 3.0).probability_small for z, d in zip(true, off, strict=True)
     ]
-    assert np.sum(said) == pytest.approx(np.sum(true < norm.ppf(0.03)), rel=0.2)
+    assert np.sum(predicted) == pytest.approx(np.sum(true < norm.ppf(0.03)), rel=0.2)
 
 
 @given(st.floats(230, 300), st.floats(0.5, 8))
 def test_the_interval_holds_the_probability(around: float, error: float) -> None:
-    made = head(around, error, 210)
-    assert made.interval_small[0] <= made.probability_small <= made.interval_small[1]
-    assert made.interval_large[0] <= made.probability_large <= made.interval_large[1]
-    assert head(around + 1, error, 210).probability_small <= made.probability_small
+    size = head(around, error, 210)
+    assert size.interval_small[0] <= size.probability_small <= size.interval_small[1]
+    assert size.interval_large[0] <= size.probability_large <= size.interval_large[1]
+    assert head(around + 1, error, 210).probability_small <= size.probability_small
 
 
 def test_a_weight_carries_the_errors_of_its_measures() -> None:
     values = {HC: typed(HC, 260.0), AC: typed(AC, 233.0), FL: typed(FL, 51.3)}
-    made = size_for_age(INTERGROWTH_2020, values, 196, 3.0, HADLOCK_HC_ACFL.grams, HADLOCK_HC_ACFL.name)
-    assert made.value == pytest.approx(1111, abs=0.5)
+    size = size_for_age(INTERGROWTH_2020, values, 196, 3.0, HADLOCK_HC_ACFL.grams, HADLOCK_HC_ACFL.name)
+    assert size.value == pytest.approx(1111, abs=0.5)
     rng = np.random.default_rng(2)
     drawn = [
         HADLOCK_HC_ACFL.grams({name: m.value + rng.normal(0, m.error_sd) for name, m in values.items()})
         for _ in range(4000)
     ]
-    assert made.error_sd == pytest.approx(np.std(drawn), rel=0.05)
+    assert size.error_sd == pytest.approx(np.std(drawn), rel=0.05)
 
 
 AGE = Age(196, "test")
 
 
-def test_the_head_alone_cannot_say_growth_restriction() -> None:
-    made = assess_growth({HC: typed(HC, 235.0)}, AGE)
-    assert made.leading == HC
-    assert made.delphi.verdict == CANNOT_ASSESS
-    assert 0.6 < made.size.probability_small < 0.75
+def test_the_head_alone_cannot_show_growth_restriction() -> None:
+    growth = assess_growth({HC: typed(HC, 235.0)}, AGE)
+    assert growth.leading == HC
+    assert growth.delphi.verdict == CANNOT_ASSESS
+    assert 0.6 < growth.size.probability_small < 0.75
 
 
 def test_abdomen_and_weight_lead() -> None:
@@ -101,18 +101,18 @@ def test_abdomen_and_weight_lead() -> None:
 
 @pytest.mark.parametrize("key", WEIGHT)
 def test_every_weight_chart(key: str) -> None:
-    made = assess_growth({HC: typed(HC, 260.0), AC: typed(AC, 233.0), FL: typed(FL, 51.3)}, AGE, key)
-    assert made.size.standard_key == key
-    assert 0 <= made.size.probability_small <= 1
-    assert made.size.second_hand == WEIGHT[key].second_hand
+    growth = assess_growth({HC: typed(HC, 260.0), AC: typed(AC, 233.0), FL: typed(FL, 51.3)}, AGE, key)
+    assert growth.size.standard_key == key
+    assert 0 <= growth.size.probability_small <= 1
+    assert growth.size.second_hand == WEIGHT[key].second_hand
 
 
 def test_no_score_against_an_age_from_the_same_measure() -> None:
     dated = Age(196, "this scan", derived_from=(HC, FL))
     values = {HC: typed(HC, 260.0), AC: typed(AC, 233.0), FL: typed(FL, 51.3)}
-    made = assess_growth(values, dated)
-    assert [size.measure for size in made.sizes] == [AC]
-    assert sum("this very" in line for line in made.not_judged) == 3
+    growth = assess_growth(values, dated)
+    assert [size.measure for size in growth.sizes] == [AC]
+    assert sum("this very" in line for line in growth.not_judged) == 3
     with pytest.raises(RangeError, match="this very measurement"):
         assess_growth({HC: values[HC]}, dated)
 
@@ -123,10 +123,10 @@ def test_velocity() -> None:
     values = {AC: typed(AC, 290.3)}
     before = assess_growth(values, late).sizes[0].centile
     visits = [Visit(200, {AC: before + 60}), Visit(220, {AC: before + 30}), Visit(250, {AC: 99.0})]
-    made = assess_growth(values, late, dopplers=Dopplers(cerebroplacental_ratio_below_5th=True), visits=visits)
-    assert made.changes[0].centiles_lost == pytest.approx(60)
-    assert made.changes[0].days == 45
-    assert made.delphi.verdict == MET
+    growth = assess_growth(values, late, dopplers=Dopplers(cerebroplacental_ratio_below_5th=True), visits=visits)
+    assert growth.changes[0].centiles_lost == pytest.approx(60)
+    assert growth.changes[0].days == 45
+    assert growth.delphi.verdict == MET
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Every standard against every check value at hand; there and back; outside its ages."""
+"""Every standard against its check values, from value to z-score and back, and outside the ages that it covers."""
 
 import pytest
 from hypothesis import given
@@ -13,7 +13,7 @@ from models.growth.weight import FMF_2018, HADLOCK_1991, INTERGROWTH_2017, INTER
 from models.growth.who_weight import CENTILES, GRAMS
 from tests.models.growth import tables
 
-CUTS = [float(norm.ppf(share)) for share in (0.03, 0.10, 0.50, 0.90, 0.97)]
+CENTILE_Z = [float(norm.ppf(share)) for share in (0.03, 0.10, 0.50, 0.90, 0.97)]
 EVERY = [*BIOMETRY.values(), *WEIGHT.values()]
 
 
@@ -29,14 +29,14 @@ def test_mean_and_sd_of_every_week(row: tuple[float, ...]) -> None:
 @pytest.mark.parametrize("week", tables.PRINTED)
 def test_printed_centiles(week: int) -> None:
     for measure, printed in tables.PRINTED[week].items():
-        for z, value in zip(CUTS, printed, strict=True):
+        for z, value in zip(CENTILE_Z, printed, strict=True):
             assert BIOMETRY[measure].value_at(z, 7 * week) == pytest.approx(value, abs=0.1)
 
 
 @pytest.mark.parametrize("row", tables.PRINTED_WEIGHT, ids=lambda row: f"{row[0]}w")
 def test_intergrowth_weights(row: tuple[float, ...]) -> None:
     for standard, printed in ((INTERGROWTH_2017, row[1:6]), (INTERGROWTH_2020, row[6:])):
-        for z, grams in zip(CUTS, printed, strict=True):
+        for z, grams in zip(CENTILE_Z, printed, strict=True):
             assert standard.value_at(z, 7 * row[0]) == pytest.approx(grams, abs=0.51)
 
 
@@ -47,7 +47,7 @@ def test_intergrowth_weights(row: tuple[float, ...]) -> None:
 )
 def test_other_weights(standard: Standard, rows: list[tuple[float, ...]], order: tuple[int, ...]) -> None:
     for row in rows:
-        for z, column in zip(CUTS[1:4], order, strict=True):
+        for z, column in zip(CENTILE_Z[1:4], order, strict=True):
             assert standard.value_at(z, 7 * row[0]) == pytest.approx(row[column], abs=0.51)
 
 
@@ -59,7 +59,7 @@ def test_who_is_exact_where_it_is_printed(week: int) -> None:
         assert WHO.z_score(grams, 7 * week) == pytest.approx(z)
 
 
-def test_who_says_no_more_than_is_printed() -> None:
+def test_who_names_no_centile_beyond_the_printed_ones() -> None:
     assert WHO.centile_text(WHO.z_score(900, 196)) == "below 2.5"
     assert WHO.centile_text(WHO.z_score(1600, 196)) == "above 97.5"
     assert WHO.centile_text(WHO.z_score(1026, 196)) == "10"
@@ -83,7 +83,7 @@ def test_there_and_back(standard: Standard, share: float, z: float) -> None:
 
 
 @pytest.mark.parametrize("standard", EVERY, ids=lambda s: f"{s.key}-{s.measure}")
-def test_outside_its_ages_a_standard_says_nothing(standard: Standard) -> None:
+def test_a_standard_gives_no_answer_outside_its_ages(standard: Standard) -> None:
     for days in (7 * standard.first_week - 1, 7 * standard.last_week + 1, 0):
         with pytest.raises(RangeError, match=f"{standard.first_week}\\+0 to {standard.last_week}\\+0"):
             standard.z_score(100, days)

@@ -1,4 +1,4 @@
-"""Weight formulas and dating against their check values, in both units."""
+"""Weight formulas and dating against their check values, in mm and cm."""
 
 from datetime import date
 
@@ -84,7 +84,7 @@ def test_head_and_femur_date_together() -> None:
 @pytest.mark.parametrize(
     ("around", "weeks"), [(68, 1.19), (144, 1.19), (151, 1.48), (240, 2.06), (300, 2.98), (340, 3.2)]
 )
-def test_how_sure_hadlock_is(around: float, weeks: float) -> None:
+def test_spread_of_the_age_by_hadlock(around: float, weeks: float) -> None:
     assert dating.hadlock_two_sd_weeks(around) == weeks
 
 
@@ -104,16 +104,16 @@ def test_hadlock_ages_of_the_other_measures_rise() -> None:
 
 
 def test_ages_by_size_name_formula_measures_and_spread() -> None:
-    made = dating.ages_by_size({HC: 300.0, FL: 62.0, BPD: 83.0, AC: 280.0})
-    assert [(age.formula.split()[0], age.measures) for age in made] == [
+    ages = dating.ages_by_size({HC: 300.0, FL: 62.0, BPD: 83.0, AC: 280.0})
+    assert [(age.formula.split()[0], age.measures) for age in ages] == [
         ("INTERGROWTH-21st", (HC, FL)),
         ("Hadlock", (HC,)),
         ("Hadlock", (BPD,)),
         ("Hadlock", (AC,)),
         ("Hadlock", (FL,)),
     ]
-    assert made[1].two_sd_days == pytest.approx(2.98 * 7)
-    assert made[2].two_sd_days is None
+    assert ages[1].two_sd_days == pytest.approx(2.98 * 7)
+    assert ages[2].two_sd_days is None
     assert dating.ages_by_size({HC: 50.0})[1].two_sd_days is None
     assert dating.ages_by_size({}) == []
 

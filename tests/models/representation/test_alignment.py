@@ -31,17 +31,17 @@ def test_class_sums_add_and_hide_small_classes() -> None:
     assert whole[:, 0].tolist() == [45, 36, 0]  # nine are too few
     parts = [class_sums(EMBEDDING[k::2], LABEL[k::2], 3) for k in range(2)]
     np.testing.assert_allclose(sum(parts), whole)
-    found = prototypes(whole)
-    assert set(found) == {0, 1}
-    np.testing.assert_allclose(found[0], clipped(EMBEDDING)[LABEL == 0].mean(axis=0))
+    means = prototypes(whole)
+    assert set(means) == {0, 1}
+    np.testing.assert_allclose(means[0], clipped(EMBEDDING)[LABEL == 0].mean(axis=0))
 
 
 def test_moment_sums_add() -> None:
     parts = [moment_sums(EMBEDDING[:40]), moment_sums(EMBEDDING[40:])]
-    made = moments(np.sum(parts, axis=0))
-    assert made is not None
-    np.testing.assert_allclose(made.mean, clipped(EMBEDDING).mean(axis=0))
-    np.testing.assert_allclose(made.covariance, np.cov(clipped(EMBEDDING).T, bias=True), atol=1e-9)
+    estimated = moments(np.sum(parts, axis=0))
+    assert estimated is not None
+    np.testing.assert_allclose(estimated.mean, clipped(EMBEDDING).mean(axis=0))
+    np.testing.assert_allclose(estimated.covariance, np.cov(clipped(EMBEDDING).T, bias=True), atol=1e-9)
     assert not moment_sums(EMBEDDING[:9]).any()
     assert moments(moment_sums(EMBEDDING[:9])) is None
 
@@ -51,11 +51,11 @@ def _spaces(shared: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     rng = np.random.default_rng(4)
     cell = np.repeat(np.arange(6), 60)
     signal = np.linspace(-1, 1, 6)[cell]
-    made = []
+    spaces = []
     for _ in range(2):
         direction = rng.normal(size=16)
-        made.append(shared * 4 * signal[:, None] * direction + rng.normal(size=(360, 16)))
-    return made[0], made[1], cell
+        spaces.append(shared * 4 * signal[:, None] * direction + rng.normal(size=(360, 16)))
+    return spaces[0], spaces[1], cell
 
 
 def _pairs(shared: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -64,10 +64,10 @@ def _pairs(shared: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 
 def test_a_shared_label_is_found_and_noise_is_not() -> None:
-    found = canonical(*_pairs(1.0), dimensions=1, permutations=99, seed=0)
-    assert found.correlation > 0.9
-    assert found.correlation > found.null_95
-    assert found.beats_null
+    alignment = canonical(*_pairs(1.0), dimensions=1, permutations=99, seed=0)
+    assert alignment.correlation > 0.9
+    assert alignment.correlation > alignment.null_95
+    assert alignment.beats_null
     noise = canonical(*_pairs(0.0), dimensions=1, permutations=99, seed=0)
     assert not noise.beats_null
     assert "null 95 %" in noise.words()
@@ -75,8 +75,8 @@ def test_a_shared_label_is_found_and_noise_is_not() -> None:
 
 def test_the_map_brings_matched_means_together() -> None:
     first, second, cell = _pairs(1.0)
-    found = canonical(first, second, cell, dimensions=1, permutations=0, seed=0)
-    mapped = second @ found.weight.T + found.shift
+    alignment = canonical(first, second, cell, dimensions=1, permutations=0, seed=0)
+    mapped = second @ alignment.weight.T + alignment.shift
     assert np.linalg.norm(mapped - first, axis=1).mean() < 0.8 * np.linalg.norm(second - first, axis=1).mean()
 
 

@@ -8,7 +8,7 @@ torch = pytest.importorskip("torch")
 from models.representation.alignment import Moments
 from models.representation.examples import CLASSES, COLUMNS, TASKS, Examples, Modality
 from models.representation.network import EMBEDDING, SharedNetwork, parts_of
-from models.representation.training import Targets, embeddings, predictions, train_shared
+from models.representation.training import LocalTraining, Targets, embeddings, predictions, train_shared
 
 
 def examples(modality: Modality, n: int = 60, seed: int = 0) -> Examples:
@@ -23,8 +23,11 @@ def examples(modality: Modality, n: int = 60, seed: int = 0) -> Examples:
 
 
 def train(network: SharedNetwork, rows: Examples, **options: object) -> list[float]:
-    settings = {"epochs": 1, "learning_rate": 3e-3, "batch_size": 16, "seed": 1, "targets": Targets(), **options}
-    return train_shared(network, rows, **settings)  # type: ignore[arg-type]
+    values = {"epochs": 1, "learning_rate": 3e-3, "batch_size": 16, "seed": 1, "targets": Targets(), **options}
+    local = {
+        name: values.pop(name) for name in ("epochs", "learning_rate", "batch_size", "proximal_mu") if name in values
+    }
+    return train_shared(network, rows, LocalTraining(**local), **values)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("modality", ["table", "trace", "scan"])
@@ -39,8 +42,8 @@ def test_only_the_parts_of_a_modality_move(modality: Modality) -> None:
     assert moved
     assert all(name.startswith(parts_of([modality])) for name in moved)
     assert any(name.startswith("trunk.") for name in moved)
-    found = predictions(network, rows)
-    assert {task: values.shape for task, values in found.items()} == {t: (60, CLASSES[t]) for t in TASKS[modality]}
+    scores = predictions(network, rows)
+    assert {task: values.shape for task, values in scores.items()} == {t: (60, CLASSES[t]) for t in TASKS[modality]}
 
 
 def test_every_weight_belongs_to_a_part() -> None:
@@ -48,6 +51,7 @@ def test_every_weight_belongs_to_a_part() -> None:
     assert all(name.startswith(prefixes) for name in SharedNetwork().state_dict())
 
 
+@pytest.mark.slow
 def test_frozen_weights_stay_and_proximal_steps_are_short() -> None:
     def moved(**options: object) -> dict[str, float]:
         torch.manual_seed(0)
@@ -56,11 +60,12 @@ def test_frozen_weights_stay_and_proximal_steps_are_short() -> None:
         train(network, examples("trace"), epochs=20, **options)
         return {name: float((values - before[name]).norm()) for name, values in network.state_dict().items()}
 
-    free, held, near = moved(), moved(frozen=("trunk.",)), moved(proximal_mu=10.0)
-    assert all(value == 0 for name, value in held.items() if name.startswith("trunk."))
+    free, frozen, near = moved(), moved(frozen=("trunk.",)), moved(proximal_mu=10.0)
+    assert all(value == 0 for name, value in frozen.items() if name.startswith("trunk."))
     assert sum(near.values()) < 0.5 * sum(free.values())
 
 
+@pytest.mark.slow
 def test_it_learns_and_unlabelled_rows_say_nothing() -> None:
     torch.manual_seed(0)
     network, rows = SharedNetwork(), examples("scan", 300)
@@ -70,6 +75,7 @@ def test_it_learns_and_unlabelled_rows_say_nothing() -> None:
     assert train(network, unknown) == [0.0] * 19
 
 
+@pytest.mark.slow
 def test_alignment_draws_embeddings_to_its_targets() -> None:
     rows = examples("scan", 200)
     target = np.full(EMBEDDING, 2.0)

@@ -18,14 +18,19 @@ def region(
     box: tuple[int, int, int, int], delta: tuple[float, float] = (0.012, 0.012), units: int = 3, **more: int
 ) -> Dataset:
     """An ultrasound region: box is left, top, right, bottom; deltas in the unit (3: cm)."""
-    made = Dataset()
-    made.RegionSpatialFormat = more.get("spatial", 1)
-    made.RegionDataType = more.get("kind", 1)
-    made.RegionFlags = 0
-    made.RegionLocationMinX0, made.RegionLocationMinY0, made.RegionLocationMaxX1, made.RegionLocationMaxY1 = box
-    made.PhysicalUnitsXDirection = made.PhysicalUnitsYDirection = units
-    made.PhysicalDeltaX, made.PhysicalDeltaY = delta
-    return made
+    dataset = Dataset()
+    dataset.RegionSpatialFormat = more.get("spatial", 1)
+    dataset.RegionDataType = more.get("kind", 1)
+    dataset.RegionFlags = 0
+    (
+        dataset.RegionLocationMinX0,
+        dataset.RegionLocationMinY0,
+        dataset.RegionLocationMaxX1,
+        dataset.RegionLocationMaxY1,
+    ) = box
+    dataset.PhysicalUnitsXDirection = dataset.PhysicalUnitsYDirection = units
+    dataset.PhysicalDeltaX, dataset.PhysicalDeltaY = delta
+    return dataset
 
 
 def dicom(
@@ -44,26 +49,26 @@ def dicom(
     meta.MediaStorageSOPClassUID = sop_class
     meta.MediaStorageSOPInstanceUID = generate_uid()
     meta.TransferSyntaxUID = syntax
-    made = FileDataset("", {}, file_meta=meta, preamble=bytes(128))
-    made.SOPClassUID, made.SOPInstanceUID = sop_class, meta.MediaStorageSOPInstanceUID
-    made.PatientName, made.PatientID, made.PatientBirthDate = "Doe^Jane", "12345", "19900101"
-    made.StudyDate, made.InstitutionName, made.Modality = "20260302", "St Elsewhere", "US"
+    dataset = FileDataset("", {}, file_meta=meta, preamble=bytes(128))
+    dataset.SOPClassUID, dataset.SOPInstanceUID = sop_class, meta.MediaStorageSOPInstanceUID
+    dataset.PatientName, dataset.PatientID, dataset.PatientBirthDate = "Doe^Jane", "12345", "19900101"
+    dataset.StudyDate, dataset.InstitutionName, dataset.Modality = "20260302", "St Elsewhere", "US"
     colour = pixels.ndim == 3 and pixels.shape[-1] == 3
-    made.Rows, made.Columns = pixels.shape[:2] if colour else pixels.shape[-2:]
+    dataset.Rows, dataset.Columns = pixels.shape[:2] if colour else pixels.shape[-2:]
     if pixels.ndim == 3 and not colour:
-        made.NumberOfFrames = len(pixels)
-    made.SamplesPerPixel = 3 if colour else 1
-    made.PhotometricInterpretation = "RGB" if colour else "MONOCHROME2"
+        dataset.NumberOfFrames = len(pixels)
+    dataset.SamplesPerPixel = 3 if colour else 1
+    dataset.PhotometricInterpretation = "RGB" if colour else "MONOCHROME2"
     if colour:
-        made.PlanarConfiguration = 0
-    made.BitsAllocated = made.BitsStored = 8 * pixels.dtype.itemsize
-    made.HighBit, made.PixelRepresentation = made.BitsStored - 1, 0
+        dataset.PlanarConfiguration = 0
+    dataset.BitsAllocated = dataset.BitsStored = 8 * pixels.dtype.itemsize
+    dataset.HighBit, dataset.PixelRepresentation = dataset.BitsStored - 1, 0
     raw = pixels.tobytes()
-    made.PixelData = encapsulate([stream_of or raw]) if UID(syntax).is_encapsulated else raw
+    dataset.PixelData = encapsulate([stream_of or raw]) if UID(syntax).is_encapsulated else raw
     if regions is not None:
-        made.SequenceOfUltrasoundRegions = Sequence(regions)
+        dataset.SequenceOfUltrasoundRegions = Sequence(regions)
     for name, value in elements.items():
-        setattr(made, name, value)
+        setattr(dataset, name, value)
     stream = io.BytesIO()
-    made.save_as(stream, enforce_file_format=True)
+    dataset.save_as(stream, enforce_file_format=True)
     return stream.getvalue()

@@ -33,6 +33,12 @@ def views(ellipse: Ellipse | None, sharpness: float = 16) -> np.ndarray:
     return np.stack([logit] * 4)
 
 
+def refusal_of(logits: np.ndarray, image: np.ndarray = DARK) -> str:
+    refusal = head_ellipse(logits, GEOMETRY, image).refusal
+    assert refusal is not None
+    return refusal
+
+
 def framed(truth: Ellipse) -> Ellipse:
     return truth.scaled(GEOMETRY.scale_x, GEOMETRY.scale_y, GEOMETRY.offset_x, GEOMETRY.offset_y)
 
@@ -49,24 +55,26 @@ def test_letterbox_maps_back(x: float, y: float, axis: float, ratio: float, angl
 
 
 def test_measure_is_outer_to_outer_in_mm() -> None:
-    made = measure(Ellipse(0, 0, 200, 150, 0), 0.2, EVEN)
-    assert made.values[BPD] == 60
-    assert made.values[OFD] == 80
-    assert made.cephalic_index == 0.75
-    low, high = made.intervals[HC]
-    assert high - low == pytest.approx(0.04 * made.values[HC])
-    assert made.measured()[HC].error_sd == pytest.approx(0.02 * made.values[HC] / 1.6449, rel=1e-3)
+    result = measure(Ellipse(0, 0, 200, 150, 0), 0.2, EVEN)
+    assert result.values[BPD] == 60
+    assert result.values[OFD] == 80
+    assert result.cephalic_index == 0.75
+    low, high = result.intervals[HC]
+    assert high - low == pytest.approx(0.04 * result.values[HC])
+    assert result.measured()[HC].error_sd == pytest.approx(0.02 * result.values[HC] / 1.6449, rel=1e-3)
 
 
 def test_images_of_one_head_are_averaged_and_their_interval_does_not_shrink() -> None:
-    one, two = (measure(Ellipse(0, 0, a, 150, 0), 0.2, EVEN) for a in (200, 210))
-    both = combined([one, two])
+    first, second = (measure(Ellipse(0, 0, a, 150, 0), 0.2, EVEN) for a in (200, 210))
+    both = combined([first, second])
     assert both.values[OFD] == pytest.approx(82)
     assert both.images == 2
-    assert both.spread == pytest.approx(2 * (two.values[HC] - one.values[HC]) / (two.values[HC] + one.values[HC]))
+    assert both.spread == pytest.approx(
+        2 * (second.values[HC] - first.values[HC]) / (second.values[HC] + first.values[HC])
+    )
     width = both.intervals[HC][1] - both.intervals[HC][0]
-    assert width == pytest.approx(np.mean([h.intervals[HC][1] - h.intervals[HC][0] for h in (one, two)]))
-    assert combined([one]) == one
+    assert width == pytest.approx(np.mean([h.intervals[HC][1] - h.intervals[HC][0] for h in (first, second)]))
+    assert combined([first]) == first
 
 
 @pytest.mark.parametrize(
@@ -80,7 +88,7 @@ def test_images_of_one_head_are_averaged_and_their_interval_does_not_shrink() ->
     ],
 )
 def test_the_gate_says_why(ellipse: Ellipse | None, words: str) -> None:
-    assert words in (head_ellipse(views(ellipse), GEOMETRY, DARK).refusal or "")
+    assert words in refusal_of(views(ellipse))
 
 
 def test_a_ragged_outline_is_refused() -> None:
@@ -100,16 +108,15 @@ def test_an_open_outline_is_refused() -> None:
 def test_views_that_disagree_are_refused() -> None:
     logits = views(Ellipse(96, 64, 56, 44, 0))
     logits[1] = views(Ellipse(96, 64, 48, 36, 0))[0]
-    assert "different outlines" in (head_ellipse(logits, GEOMETRY, DARK).refusal or "")
+    assert "different outlines" in refusal_of(logits)
 
 
 def test_a_bright_inside_is_no_ultrasound() -> None:
-    head = head_ellipse(views(Ellipse(96, 64, 56, 44, 0)), GEOMETRY, np.full((540, 800), 180, np.uint8))
-    assert "too bright" in (head.refusal or "")
+    assert "too bright" in refusal_of(views(Ellipse(96, 64, 56, 44, 0)), np.full((540, 800), 180, np.uint8))
 
 
 def test_an_unsure_network_is_refused() -> None:
-    assert "not sure" in (head_ellipse(views(Ellipse(96, 64, 56, 44, 0), 1.5), GEOMETRY, DARK).refusal or "")
+    assert "not sure" in refusal_of(views(Ellipse(96, 64, 56, 44, 0), 1.5))
 
 
 GOOD = gate.Traits(0.3, 0.8, 0.01, 0.98, 1.0, 0.002, 0.0, 40.0)
@@ -147,8 +154,8 @@ def counts_of(errors: np.ndarray, band: int) -> np.ndarray:
 def test_conformal_intervals_cover_new_errors(seed: int) -> None:
     rng = np.random.default_rng(seed)
     errors = rng.normal(0.004, 0.012, 1200)
-    made = Intervals.from_counts(counts_of(errors[:200], 2))
-    low, high = made.interval(HC, 1.0, 180.0)
+    result = Intervals.from_counts(counts_of(errors[:200], 2))
+    low, high = result.interval(HC, 1.0, 180.0)
     assert 0.82 < np.mean((1 + errors[200:] >= low) & (1 + errors[200:] <= high)) < 0.97
     assert low < 1 < high
 
@@ -157,12 +164,12 @@ def test_each_size_has_its_own_interval_and_thin_bands_borrow() -> None:
     rng = np.random.default_rng(0)
     counts = counts_of(rng.normal(0, 0.03, 100), 0) + counts_of(rng.normal(0, 0.01, 300), 2)
     counts += counts_of(rng.normal(0, 0.01, 10), 4)
-    made = Intervals.from_counts(counts)
-    widths = [pair[1] - pair[0] for pair in made.bounds[HC]]
+    result = Intervals.from_counts(counts)
+    widths = [pair[1] - pair[0] for pair in result.bounds[HC]]
     assert widths[0] > 2 * widths[2]
     assert widths[4] == widths[3] == widths[1]
     assert widths[2] < widths[4] < widths[0]
-    assert Intervals.from_dict(made.as_dict()) == made
+    assert Intervals.from_dict(result.as_dict()) == result
 
 
 def test_too_few_errors_give_no_interval() -> None:

@@ -20,11 +20,11 @@ ellipses = st.builds(
 @given(ellipses)
 def test_fit_recovers_the_ellipse(truth: Ellipse) -> None:
     points = truth.points(90)
-    found = fit_ellipse(points[:, 0], points[:, 1])
-    assert found.centre_x == pytest.approx(truth.centre_x, abs=1e-3)
-    assert found.semi_major == pytest.approx(truth.semi_major, rel=1e-5)
-    assert found.semi_minor == pytest.approx(truth.semi_minor, rel=1e-5)
-    assert np.cos(2 * (found.angle - truth.angle)) == pytest.approx(1, abs=1e-6)
+    fitted = fit_ellipse(points[:, 0], points[:, 1])
+    assert fitted.centre_x == pytest.approx(truth.centre_x, abs=1e-3)
+    assert fitted.semi_major == pytest.approx(truth.semi_major, rel=1e-5)
+    assert fitted.semi_minor == pytest.approx(truth.semi_minor, rel=1e-5)
+    assert np.cos(2 * (fitted.angle - truth.angle)) == pytest.approx(1, abs=1e-6)
 
 
 def test_perimeter_of_a_circle_and_of_a_known_ellipse() -> None:
@@ -38,8 +38,8 @@ def test_sub_pixel_edges(shift: float, angle: float) -> None:
     truth = Ellipse(95 + shift, 64, 50, 38, angle)
     logit = (truth.coverage(128, 192, 8).astype(float) - 0.5) * 8
     x, y = edge_points(logit)
-    found, roughness = fit_robust(x, y)
-    assert found.perimeter == pytest.approx(truth.perimeter, rel=0.003)
+    fitted, roughness = fit_robust(x, y)
+    assert fitted.perimeter == pytest.approx(truth.perimeter, rel=0.003)
     assert roughness < 0.01
 
 

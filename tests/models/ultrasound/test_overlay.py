@@ -23,19 +23,19 @@ def pixels(content: bytes) -> np.ndarray:
 
 
 def test_outline_and_callipers_lie_on_the_ellipse() -> None:
-    made = pixels(draw(IMAGE, HEAD))
-    assert tuple(made[270, 630]) in {OUTLINE_COLOUR, CALLIPER_COLOUR}
-    assert tuple(made[90, 400]) in {OUTLINE_COLOUR, CALLIPER_COLOUR}
-    assert tuple(made[270, 500]) == CALLIPER_COLOUR
-    assert tuple(made[200, 400]) == CALLIPER_COLOUR
-    assert tuple(made[200, 300]) == (0, 0, 0)
+    shown = pixels(draw(IMAGE, HEAD))
+    assert tuple(shown[270, 630]) in {OUTLINE_COLOUR, CALLIPER_COLOUR}
+    assert tuple(shown[90, 400]) in {OUTLINE_COLOUR, CALLIPER_COLOUR}
+    assert tuple(shown[270, 500]) == CALLIPER_COLOUR
+    assert tuple(shown[200, 400]) == CALLIPER_COLOUR
+    assert tuple(shown[200, 300]) == (0, 0, 0)
 
 
 def test_a_turned_head_has_turned_callipers() -> None:
-    made = pixels(draw(IMAGE, HeadEllipse(Ellipse(400, 270, 200, 100, np.pi / 2), None, None)))
-    assert tuple(made[400, 400]) == CALLIPER_COLOUR
-    assert tuple(made[270, 480]) == CALLIPER_COLOUR
-    assert tuple(made[270, 560]) == (0, 0, 0)
+    shown = pixels(draw(IMAGE, HeadEllipse(Ellipse(400, 270, 200, 100, np.pi / 2), None, None)))
+    assert tuple(shown[400, 400]) == CALLIPER_COLOUR
+    assert tuple(shown[270, 480]) == CALLIPER_COLOUR
+    assert tuple(shown[270, 560]) == (0, 0, 0)
 
 
 def test_a_refusal_stands_in_the_picture() -> None:
@@ -43,8 +43,8 @@ def test_a_refusal_stands_in_the_picture() -> None:
 
 
 def words(bundle: Bundle, head: HeadEllipse, age: Age | None) -> str:
-    part, _ = growth_part(bundle, ScanInput((ScanImage(IMAGE, head),), age=age), [])
-    return "\n".join(lines(part.detail))
+    growth = growth_part(bundle, ScanInput((ScanImage(IMAGE, head),), age=age))
+    return "\n".join(lines(growth.part.detail))
 
 
 def test_lines_say_measure_interval_size_and_what_is_not_judged(bundle: Bundle) -> None:

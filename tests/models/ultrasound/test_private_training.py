@@ -63,12 +63,14 @@ def test_rate_and_steps() -> None:
     assert steps_of(0.1, 5, 10) == 1
 
 
+@pytest.mark.slow
 def test_the_same_seed_gives_the_same_weights_and_another_other_ones(rows: SegmentationRows) -> None:
     first, again, other = (trained(rows, 1.0, seed)[1] for seed in (1, 1, 2))
     assert torch.equal(first, again)
     assert not torch.equal(first, other)
 
 
+@pytest.mark.slow
 def test_with_hardly_any_noise_it_learns(rows: SegmentationRows) -> None:
     losses, _ = trained(rows, 1e-6, epochs=8)
     assert np.mean(losses[-4:]) < np.mean(losses[:4])

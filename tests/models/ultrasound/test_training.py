@@ -17,25 +17,25 @@ from models.ultrasound.training import SOURCE_HEIGHT, SOURCE_WIDTH, predict_head
 
 def records(count: int) -> list[HeadImage]:
     rng = np.random.default_rng(0)
-    made = []
+    images = []
     for number in range(count):
         ellipse = random_ellipse(rng)
         around = ellipse.perimeter * 0.15
-        made.append(
+        images.append(
             HeadImage(f"{number:03d}_HC.png", f"{number:03d}", phantom(ellipse, seed=number), 0.15, around, ellipse)
         )
-    return made
+    return images
 
 
 def test_distance_is_that_of_the_ellipse() -> None:
     ellipse = Ellipse(130, 90, 60, 44, 0.4)
     y, x = np.mgrid[0:192, 0:288].astype(float)
-    made = Outlines(*(torch.tensor([v], dtype=torch.float32) for v in ellipse.as_dict().values())).distance(
+    distance = Outlines(*(torch.tensor([v], dtype=torch.float32) for v in ellipse.as_dict().values())).distance(
         torch.from_numpy(x).float()[None], torch.from_numpy(y).float()[None]
     )
     expected = ellipse.residuals(x.ravel(), y.ravel()).reshape(x.shape)
     near = np.abs(expected) < 20
-    np.testing.assert_allclose(made[0].numpy()[near], expected[near], atol=1e-3)
+    np.testing.assert_allclose(distance[0].numpy()[near], expected[near], atol=1e-3)
 
 
 def test_image_and_mask_move_together() -> None:
@@ -57,8 +57,8 @@ def test_views_are_reproducible() -> None:
     rows = prepare(records(2))
     sources = torch.from_numpy(rows.images).unsqueeze(1).float() / 255
     outlines = Outlines(*torch.from_numpy(rows.outlines).unbind(dim=1))
-    one, two = (augmented(sources, outlines, torch.Generator().manual_seed(5))[0] for _ in range(2))
-    assert torch.equal(one, two)
+    first, second = (augmented(sources, outlines, torch.Generator().manual_seed(5))[0] for _ in range(2))
+    assert torch.equal(first, second)
 
 
 def test_rare_sizes_are_drawn_more_often() -> None:
@@ -73,14 +73,14 @@ def test_rare_sizes_are_drawn_more_often() -> None:
 def test_a_few_epochs_find_phantoms() -> None:
     torch.manual_seed(0)
     torch.set_num_threads(2)
-    network, made = HeadSegmenter(), records(24)
-    rows = prepare(made)
+    network, phantoms = HeadSegmenter(), records(24)
+    rows = prepare(phantoms)
     losses = [np.mean(train_epochs(network, rows, epochs=4, learning_rate=3e-3, seed=k)) for k in range(5)]
     assert losses[-1] < 0.5 * losses[0]
-    found = [predict_head(network, record.pixels).ellipse for record in made[:6]]
+    heads = [predict_head(network, record.pixels).ellipse for record in phantoms[:6]]
     errors = [
         abs(head.perimeter / record.ellipse.perimeter - 1) if head else 1.0
-        for head, record in zip(found, made, strict=False)
+        for head, record in zip(heads, phantoms, strict=False)
     ]
     assert np.median(errors) < 0.06
 

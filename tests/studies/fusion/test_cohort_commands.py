@@ -26,6 +26,7 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.mark.slow
 def test_cohorts_are_built_and_assessed_from_samples_and_pixels(studies: Any, data: Path, tmp_path: Path) -> None:
     folder = tmp_path / "semi"
     made = studies("cohort", "build", "semi-real", str(data), str(folder), "--with-files")

@@ -4,7 +4,7 @@ import pytest
 
 from models.ctg.guidelines.dawes_redman import classify, lost_beats
 from models.ctg.guidelines.findings import Findings, Statements
-from tests.models.ctg.guidelines.vectors import found, one
+from tests.models.ctg.guidelines.vectors import normal_but, one_deceleration
 
 STV = 6.0
 HIGH, LOW, NOTHING = Statements(high_variation=True), Statements(high_variation=False), None
@@ -13,11 +13,11 @@ STILL = Statements(high_variation=True, fetal_movements=0)
 
 
 def calm(**changes: object) -> Findings:
-    return found(**{"short_term_variation_ms": STV, "accelerations": 3, "duration_min": 30.0, **changes})
+    return normal_but(**{"short_term_variation_ms": STV, "accelerations": 3, "duration_min": 30.0, **changes})
 
 
 def drop(beats: float, minutes: float) -> Findings:
-    event = one("variable", 60, area_bpm_s=60.0 * beats).decelerations[0]
+    event = one_deceleration("variable", 60, area_bpm_s=60.0 * beats).decelerations[0]
     return calm(decelerations=(event,), duration_min=minutes)
 
 

@@ -9,7 +9,7 @@ from models.ctg.guidelines.findings import Findings
 NORMAL = Findings()
 
 
-def found(**changes: Any) -> Findings:
+def normal_but(**changes: Any) -> Findings:
     """A normal hour with these changes."""
     return replace(NORMAL, **changes)
 
@@ -23,17 +23,17 @@ def with_decelerations(
     kind: str, share: float = 1.0, *, number: int = 14, duration_s: float = 50.0, every_s: float = 240.0, **changes: Any
 ) -> Findings:
     """Contractions, the first `share` of which have a deceleration of this kind 30 s after the acme."""
-    squeezes = contractions(number, every_s)
+    events = contractions(number, every_s)
     downs = tuple(
         Event(c.peak_s + 10, c.peak_s + 10 + duration_s, 30, c.peak_s + 30, kind, 30.0, 15 * duration_s)
-        for c in squeezes[: round(share * number)]
+        for c in events[: round(share * number)]
     )
-    return found(contractions=squeezes, decelerations=downs, **changes)
+    return normal_but(contractions=events, decelerations=downs, **changes)
 
 
-def one(kind: str, duration_s: float, peak: float = 30.0, area_bpm_s: float = 600.0) -> Findings:
+def one_deceleration(kind: str, duration_s: float, peak: float = 30.0, area_bpm_s: float = 600.0) -> Findings:
     """One deceleration with the third of fourteen contractions."""
-    squeezes = contractions(14)
-    acme = squeezes[2].peak_s
+    events = contractions(14)
+    acme = events[2].peak_s
     event = Event(acme, acme + duration_s, peak, acme + 30, kind, 30.0, area_bpm_s)
-    return found(contractions=squeezes, decelerations=(event,))
+    return normal_but(contractions=events, decelerations=(event,))

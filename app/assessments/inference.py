@@ -1,0 +1,82 @@
+"""From stored examinations to an answer: the same inputs, earlier scans, circumstances and bundle give the same one."""
+
+import os
+import threading
+from dataclasses import dataclass, replace
+from typing import Any
+
+from sqlalchemy.orm import Session
+
+from app.assessments.scans import Heads, heads_of, scan_input_of
+from app.assessments.traces import REUSE, ctg_input_of, for_reuse
+from app.patients.store import Examination
+from models.bundle import Bundle
+from models.fusion.circumstances import Circumstances
+from models.fusion.distress import DistressPart, distress_part
+from models.fusion.inputs import CtgInput
+from models.fusion.risk import assess
+
+# More inferences at once than cores only take memory.
+_cores = threading.BoundedSemaphore(max(2, os.cpu_count() or 1))
+
+
+@dataclass(frozen=True)
+class Known:
+    """What was computed before from the same files with the same bundle.
+
+    Attributes
+    ----------
+    ctg : tuple of (CtgInput, DistressPart) or None
+        The CTG as it was judged; None: analyse it.
+    heads : tuple of HeadEllipse or None
+        The head in each image of the scan; None: find them.
+    """
+
+    ctg: tuple[CtgInput, DistressPart] | None = None
+    heads: Heads | None = None
+
+
+NOTHING = Known()
+
+
+def infer(
+    session: Session,
+    bundle: Bundle,
+    ctg: Examination | None,
+    scan: Examination | None,
+    circumstances: Circumstances,
+    known: Known = NOTHING,
+    *,
+    afresh: bool = False,
+) -> dict[str, Any]:
+    """Assess examinations; returns the result as it is stored.
+
+    Parameters
+    ----------
+    known : Known
+        What need not be computed again.
+    afresh : bool
+        Compute everything, also what was computed a moment ago.
+    """
+    with _cores:
+        ctg_input, judged = known.ctg or _judged(bundle, ctg, circumstances, afresh)
+        scan_input = None
+        if scan is not None:
+            heads = known.heads if known.heads is not None else heads_of(bundle, scan, afresh=afresh)
+            scan_input = scan_input_of(session, scan, heads)
+        if ctg is not None and scan is not None and scan_input is not None:
+            days = (ctg.performed_at.date() - scan.performed_at.date()).days
+            scan_input = replace(scan_input, days_before_ctg=days)
+        return assess(bundle, ctg_input, scan_input, circumstances, judged).as_dict()
+
+
+def _judged(
+    bundle: Bundle, ctg: Examination | None, circumstances: Circumstances, afresh: bool
+) -> tuple[CtgInput | None, DistressPart]:
+    """Analyse and judge the CTG; of a raw trace, what a later correction needs joins the detail."""
+    ctg_input = ctg_input_of(ctg, afresh=afresh) if ctg is not None else None
+    judged = distress_part(bundle, ctg_input, circumstances.prior)
+    if ctg_input is not None and ctg_input.analysis is not None:
+        detail = {**judged.part.detail, REUSE: for_reuse(judged, ctg_input.stage)}
+        judged = replace(judged, part=replace(judged.part, detail=detail))
+    return ctg_input, judged

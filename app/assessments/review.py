@@ -1,0 +1,72 @@
+"""What clinicians do with a stored assessment: review it, note something, sign it."""
+
+from sqlalchemy.orm import Session
+
+from app.accounts.guards import User
+from app.assessments.store import Assessment, Note, Review, superseded_by
+from app.database import now
+from models.errors import FetalHealthError, InputError
+
+VERDICTS = ("agree", "disagree", "cannot tell")
+DISAGREE_REASONS = ("trace misread", "measurement wrong", "clinical context", "image not suitable", "other")
+
+
+def review(session: Session, assessment: Assessment, verdict: str, reason: str, text: str, user: User) -> Review:
+    """Record agree, disagree (with a reason) or cannot tell.
+
+    Raises
+    ------
+    InputError
+        The verdict is unknown, or a disagreement comes without a known reason.
+    FetalHealthError
+        The assessment is signed or replaced.
+    """
+    require_open(session, assessment)
+    if verdict not in VERDICTS:
+        raise InputError(f"a verdict is one of {', '.join(VERDICTS)}")
+    if verdict == "disagree" and reason not in DISAGREE_REASONS:
+        raise InputError(f"to disagree, give a reason: {', '.join(DISAGREE_REASONS)}")
+    row = Review(
+        assessment_id=assessment.id,
+        verdict=verdict,
+        reason=reason if verdict == "disagree" else "",
+        text=text.strip(),
+        at=now(),
+        by=user.name,
+    )
+    session.add(row)
+    session.flush()
+    return row
+
+
+def note(session: Session, assessment: Assessment, text: str, user: User) -> Note:
+    """Add a note; this is also possible after signing."""
+    if not text.strip():
+        raise InputError("the note is empty")
+    row = Note(assessment_id=assessment.id, text=text.strip(), at=now(), by=user.name)
+    session.add(row)
+    session.flush()
+    return row
+
+
+def sign(session: Session, assessment: Assessment, user: User) -> None:
+    """Sign an assessment; reviews and corrections are closed from then on."""
+    require_open(session, assessment)
+    if not assessment.reviews:
+        raise FetalHealthError("agree, disagree or say that you cannot tell before you sign")
+    assessment.signed_at, assessment.signed_by = now(), user.name
+
+
+def require_open(session: Session, assessment: Assessment) -> None:
+    """Refuse to change an assessment that is signed or replaced.
+
+    Raises
+    ------
+    FetalHealthError
+        It is signed, or a correction replaced it.
+    """
+    if assessment.signed_at is not None:
+        raise FetalHealthError(f"signed by {assessment.signed_by}; it can no longer be changed")
+    later = superseded_by(session, assessment)
+    if later is not None:
+        raise FetalHealthError(f"replaced by assessment {later.id}; work on that one")

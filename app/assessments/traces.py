@@ -1,0 +1,204 @@
+"""CTGs: from what is stored to what the models judge, and back from a stored result to what pages draw.
+
+A trace is analysed once. The check of a chosen file and the assessment that follows share the analysis (`analysis_of`).
+Everything that pages and corrections need of it later is stored with the result (`for_reuse`), so it also survives a
+restart.
+"""
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from hashlib import sha256
+from typing import Any
+
+import numpy as np
+
+from app.assessments.store import Assessment
+from app.patients.store import Examination
+from app.recent import Recent
+from models.bundle import Bundle
+from models.ctg import formats
+from models.ctg.analysis import CtgAnalysis, analyse
+from models.ctg.events import Event
+from models.ctg.guidelines import Statements
+from models.ctg.recording import CtgRecording
+from models.ctg.strip import Marks
+from models.fusion.circumstances import Circumstances
+from models.fusion.distress import DistressPart
+from models.fusion.inputs import CtgInput
+from models.fusion.part import Part, Reason
+from models.fusion.terms import Distress
+from models.version import code_version
+
+Analysed = tuple[CtgRecording, CtgAnalysis]
+BASELINE = "baseline_by_15_s_bpm"
+# Key in the detail of distress: what fusion needs of the CTG beside what is shown.
+REUSE = "for_fusion"
+
+
+def _size(analysed: Analysed) -> int:
+    recording, analysis = analysed
+    arrays = (
+        recording.fhr_bpm,
+        recording.toco,
+        recording.mhr_bpm,
+        analysis.recording.fhr_bpm,
+        analysis.baseline_trace_bpm,
+        analysis.grid_bpm,
+    )
+    return sum(array.nbytes for array in arrays if array is not None)
+
+
+# Only for an assessment that follows the check of the same files.
+_recent: Recent[Analysed] = Recent(max_count=16, max_bytes=32 * 2**20, size_of=_size)
+
+
+def forget() -> None:
+    """Empty the memory of recent analyses, as a restart does."""
+    _recent.clear()
+
+
+def analysis_of(files: Mapping[str, bytes], sampling_rate_hz: float | None, channel: int | None) -> Analysed:
+    """Read and analyse a recording, or return both from the same files a moment ago.
+
+    Parameters
+    ----------
+    files : mapping of str to bytes
+        Content by file name.
+    sampling_rate_hz : float or None
+        For a CSV that does not state it, Hz.
+    channel : int or None
+        1 or 2, where the files hold two fetal heart rates.
+
+    Raises
+    ------
+    InputError
+        The files are no CTG, or hold two heart rates and no channel was chosen.
+    """
+    return _recent.get(
+        key_of(files, sampling_rate_hz, channel), lambda: analysed(formats.read(files, sampling_rate_hz, channel))
+    )
+
+
+def analysed(recording: CtgRecording) -> Analysed:
+    """Analyse a recording."""
+    return recording, analyse(recording)
+
+
+def of_channel(
+    files: Mapping[str, bytes], sampling_rate_hz: float | None, recording: CtgRecording, several: bool
+) -> Analysed:
+    """The analysis of one recording that was read from `files`, kept for the assessment that may follow."""
+    channel = recording.channel if several else None
+    return _recent.get(key_of(files, sampling_rate_hz, channel), lambda: analysed(recording))
+
+
+def key_of(
+    files: Mapping[str, bytes], sampling_rate_hz: float | None, channel: int | None
+) -> tuple[tuple[tuple[str, str], ...], float | None, int | None]:
+    """Names and SHA-256 of the files, sampling rate and channel: all that an analysis depends on."""
+    digests = tuple((name, sha256(content).hexdigest()) for name, content in sorted(files.items()))
+    return digests, sampling_rate_hz, channel
+
+
+def files_of(examination: Examination) -> dict[str, bytes]:
+    """Content of the stored files by name."""
+    return {file.name: file.content for file in examination.files}
+
+
+def recording_of(examination: Examination | None) -> CtgRecording | None:
+    """The stored trace, or None where there is no CTG or it is a table."""
+    if examination is None or not examination.files:
+        return None
+    parameters = examination.parameters
+    return formats.read(files_of(examination), parameters.get("sampling_rate_hz"), parameters.get("channel"))
+
+
+def ctg_input_of(examination: Examination, *, afresh: bool = False) -> CtgInput:
+    """Features as typed, or the analysed trace.
+
+    Parameters
+    ----------
+    afresh : bool
+        Analyse even where the same trace was analysed a moment ago.
+    """
+    parameters = examination.parameters
+    if not examination.files:
+        return CtgInput(features=parameters["features"], age_days=examination.gestational_age_days)
+    files, rate, channel = files_of(examination), parameters.get("sampling_rate_hz"), parameters.get("channel")
+    if afresh:
+        recording, analysis = analysed(formats.read(files, rate, channel))
+    else:
+        recording, analysis = analysis_of(files, rate, channel)
+    stage = parameters.get("stage", "unknown")
+    return CtgInput(
+        analysis=analysis,
+        stage=recording.stage if stage == "unknown" else stage,
+        stated=Statements(**(parameters.get("stated") or {})),
+        age_days=examination.gestational_age_days,
+    )
+
+
+def for_reuse(judged: DistressPart, stage: str) -> dict[str, Any]:
+    """What a correction of the scan needs to fuse the same CTG again without analysing it."""
+    values = {name: value for name, value in asdict(judged).items() if name != "part"}
+    return {**values, "stage": stage}
+
+
+def reusable(
+    assessment: Assessment, bundle: Bundle, circumstances: Circumstances
+) -> tuple[CtgInput, DistressPart] | None:
+    """The CTG of an earlier assessment as it was judged, or None where it must be judged again.
+
+    It is judged again where the bundle, the version of the code or the prior differ, where it is a table (which costs
+    nothing), and where an earlier version stored the result.
+    """
+    stored = assessment.result["distress"]
+    values = stored["detail"].get(REUSE)
+    prior = assessment.result.get("circumstances", {}).get("prior")
+    same = (assessment.bundle, assessment.code_version, prior) == (
+        bundle.identifier,
+        code_version(),
+        asdict(circumstances.prior),
+    )
+    if assessment.ctg is None or values is None or not same:
+        return None
+    judged = DistressPart(
+        part=Part(**{**stored, "interval": _pair(stored["interval"])}),
+        distress=Distress(**values["distress"]) if values["distress"] else None,
+        severe=values["severe"],
+        prior=values["prior"],
+        shift=values["shift"],
+        thresholds=(values["thresholds"][0], values["thresholds"][1]),
+        reasons=[Reason(**reason) for reason in values["reasons"]],
+        warnings=list(values["warnings"]),
+    )
+    features = stored["detail"].get("features", {})
+    return CtgInput(features=features, stage=values["stage"], age_days=assessment.ctg.gestational_age_days), judged
+
+
+def _pair(values: list[float] | None) -> tuple[float, float] | None:
+    return None if values is None else (values[0], values[1])
+
+
+def marks_of(assessment: Assessment) -> Marks | None:
+    """Baseline and events to draw over the stored trace; None where the assessment has no trace.
+
+    Raises
+    ------
+    InputError
+        An earlier version stored the result without the baseline, and its trace can no longer be read.
+    """
+    examination = assessment.ctg
+    if examination is None or not examination.files:
+        return None
+    detail = assessment.result["distress"]["detail"]
+    if BASELINE not in detail:  # stored by an earlier version: analysed when it is asked for
+        parameters = examination.parameters
+        _, analysis = analysis_of(files_of(examination), parameters.get("sampling_rate_hz"), parameters.get("channel"))
+        return Marks.of(analysis)
+    baseline = np.array([np.nan if value is None else value for value in detail[BASELINE]], dtype=np.float64)
+    accelerations, decelerations, contractions = (
+        [Event(**event) for event in detail.get(kind) or []]
+        for kind in ("accelerations", "decelerations", "contractions")
+    )
+    return Marks(baseline, accelerations, decelerations, contractions)

@@ -1,0 +1,30 @@
+"""Examples that several test folders use: a healthy table, a labour trace, and what holds for every assessment."""
+
+import json
+
+from models.fusion.answer import CANNOT_ASSESS, RiskAssessment
+from models.synthetic.traces import trace
+
+HEALTHY = {
+    "baseline_bpm": 133, "accelerations_per_s": 0.006, "fetal_movements_per_s": 0, "contractions_per_s": 0.004,
+    "light_decelerations_per_s": 0, "severe_decelerations_per_s": 0, "prolonged_decelerations_per_s": 0,
+    "abnormal_stv_percent": 30, "mean_stv_bpm": 1.8, "abnormal_ltv_percent": 0, "mean_ltv_bpm": 10,
+    "histogram_width_bpm": 90, "histogram_min_bpm": 80, "histogram_max_bpm": 170, "histogram_peaks": 5,
+    "histogram_zeros": 0, "histogram_mode_bpm": 140, "histogram_mean_bpm": 138, "histogram_median_bpm": 140,
+    "histogram_variance_bpm2": 12, "histogram_tendency": 0,
+}  # fmt: skip
+LABOUR = trace(minutes=70, accelerations=0, late_decelerations=True, seed=1).recording
+
+
+def check(assessment: RiskAssessment) -> RiskAssessment:
+    """What holds for every assessment."""
+    json.dumps(assessment.as_dict())
+    if assessment.score is None:
+        assert assessment.state == CANNOT_ASSESS
+        assert assessment.missing
+    else:
+        assert assessment.interval is not None
+        assert assessment.interval[0] <= assessment.score <= assessment.interval[1]
+    for part in (assessment.distress, assessment.growth):
+        assert (part.probability is None) == (part.refusal is not None)
+    return assessment
