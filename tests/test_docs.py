@@ -103,6 +103,13 @@ def check_command(command: Any, program: str, words: list[str]) -> None:
 
 
 @every_page
+def test_named_modules_exist(page: Path) -> None:
+    for name in re.findall(r"python -m ([a-z_.]+[a-z_])", page.read_text(encoding="utf-8")):
+        path = ROOT / name.replace(".", "/")
+        assert path.with_suffix(".py").exists() or (path / "__main__.py").exists(), name
+
+
+@every_page
 def test_named_settings_exist(page: Path) -> None:
     from app.settings import Settings
 
