@@ -81,7 +81,7 @@ evidence: dev ## Write docs/evidence from the stored out-of-fold predictions (tw
 	$(BIN)/python -m studies feature-vector docs/reference/ctg-features.md
 
 docs: dev ## Write the reference pages from the code and build the documentation into site/
-	$(BIN)/python docs/generate.py
+	PYTHONPATH=. $(BIN)/python docs/generate.py
 	$(BIN)/sphinx-build --quiet --fail-on-warning --keep-going -d build/doctrees docs site
 
 wheel: $(STAMP) assets ## A wheel with pages, assets and the shipped bundle

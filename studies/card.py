@@ -26,16 +26,16 @@ def figures(folder: Path) -> dict[str, str]:
     overlap = column(heads, "dice")
     pairs = StoredPairs.read(folder / "oof")
     n_women, n_heads = f"n = {len(rows)}, by woman", f"n = {len(heads)}, by examination"
-    made = {f"CTG {name.replace('_', ' ')} ({n_women})": words(value) for name, value in scores.items()}
-    made |= {f"acidaemia {name}": value for name, value in headline(read(folder / "oof" / "ctu_uhb.csv")).items()}
+    sentences = {f"CTG {name.replace('_', ' ')} ({n_women})": words(value) for name, value in scores.items()}
+    sentences |= {f"acidaemia {name}": value for name, value in headline(read(folder / "oof" / "ctu_uhb.csv")).items()}
     for target, event in EVENTS.items():
         key = f"fused AUC, {event}, real pairs (size at birth; n = {len(pairs.ph)}, {int(pairs.event(target).sum())} events)"
-        made[key] = words(over(pairs, pairs.fused(target), target, auc))
-    made |= by_group(pairs)
+        sentences[key] = words(over(pairs, pairs.fused(target), target, auc))
+    sentences |= by_group(pairs)
     for name, values, digits in (("MAE, mm", error, 2), ("Dice", overlap, 4), ("coverage of 90 %", covered(heads), 3)):
         mean = bootstrap(groups, lambda r, v=values: float(np.mean(v[r])))  # type: ignore[misc]
-        made[f"head {name} ({n_heads})"] = words(mean, digits)
-    return made
+        sentences[f"head {name} ({n_heads})"] = words(mean, digits)
+    return sentences
 
 
 def annotate(folder: Path, source: Path, target: Path) -> str:

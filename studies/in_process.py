@@ -1,6 +1,7 @@
-"""Federated training without a transport: the loops that Flower messages carry, called in this process.
+"""Federated training without a transport: the same loops as a Flower run, called in this process.
 
-Out-of-fold studies use them because they are fast. Tests prove that a Flower run gives the same bytes.
+Out-of-fold studies use them because they are fast. Tests prove that a Flower run gives the same bytes. A *lane* is the
+index of a fold model: model 0 trains on all rows, model k leaves fold k - 1 out.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -42,7 +43,7 @@ Report = Callable[[int, float, float], None]
 def train_image_sites(
     sites: Sequence[ImageSite], plan: UltrasoundPlan, seed: int, lanes: Sequence[int], report: Report
 ) -> Weights:
-    """Train the given lanes over all rounds.
+    """Train the given fold models over all rounds.
 
     Parameters
     ----------
@@ -50,10 +51,10 @@ def train_image_sites(
         Sorted by name.
     plan : UltrasoundPlan
     seed : int
-        Of the first weights.
+        Seed of the first weights.
     lanes : sequence of int
     report : callable
-        Given the round's number, the mean loss and the bytes that went up.
+        Called with the round number, the mean loss and the bytes sent up.
 
     Returns
     -------
@@ -79,7 +80,7 @@ def train_image_sites(
 
 
 class LocalReplies:
-    """Turns what sites have trained into the replies that a round combines.
+    """Turns trained weights of sites into the replies that a round combines.
 
     Parameters
     ----------
@@ -105,19 +106,19 @@ class LocalReplies:
         site : str
         round_number : int
         current : mapping of str to ndarray
-            At least what the site was sent.
+            At least the weights that the site received.
         trained : mapping of int to WeightReply
-            By lane: the weights that travel.
+            By fold model: the weights that travel.
         losses : sequence of float
-            Of its batches.
+            Losses of its batches.
         """
         sent = join({lane: reply.arrays for lane, reply in trained.items()})
         seed = rounding_seed(self.positions[site], round_number)
         packed = pack(sent, current, self.plan, seed, self._residuals.setdefault(site, {}))
         before = {name: np.asarray(current[name]) for name in sent}
         rows = {lane: int(reply.weight) for lane, reply in trained.items()}
-        made = self.rounds.reply(site, unpack(packed, before, self.plan), rows, spread(losses))
-        return made, sum(values.nbytes for values in packed.values())
+        site_reply = self.rounds.reply(site, unpack(packed, before, self.plan), rows, spread(losses))
+        return site_reply, sum(values.nbytes for values in packed.values())
 
 
 def boost_sites(sites: Sequence[TreeSite], plan: TreePlan, frame: Document) -> dict[str, Document]:
@@ -141,13 +142,13 @@ def boost_sites(sites: Sequence[TreeSite], plan: TreePlan, frame: Document) -> d
         rounds = until_best(rounds, best_rounds(np.array(losses), plan.calibration_folds + 1))
         for site in sites:
             site.restore([np.zeros_like(margin) for margin in site.margins()])
-            for kept in rounds:
-                for lane, document in kept.items():
+            for documents in rounds:
+                for lane, document in documents.items():
                     site.absorb(lane, document)
     finals = [lane for lane in rounds[0] if is_final(lane, plan)]
     learners = sites[0].rows.learners
     return {
-        learner.name: concatenate([kept[lane] for kept in rounds if lane in kept])
+        learner.name: concatenate([documents[lane] for documents in rounds if lane in documents])
         for learner, lane in zip(learners, finals, strict=True)
     }
 
@@ -158,13 +159,13 @@ def train_sites(sites: Sequence[TreeSite], plan: TreePlan, frame: Document) -> d
     learned = boost_sites(sites, plan, frame)
     models = assemble(frame, learned, {target: names for target, (names, _) in targets.items()})
     classes = sites[0].left_out(next(iter(targets)))[0].shape[1]
-    made = {}
+    calibrated = {}
     for target, document in models.items():
         calibration = Calibration.start(classes)
         for _ in range(NEWTON_STEPS):
             calibration = combine([site.calibration_sums(target, calibration) for site in sites], calibration)
-        made[target] = (document, calibration)
-    return made
+        calibrated[target] = (document, calibration)
+    return calibrated
 
 
 def train_shared_sites(
@@ -178,25 +179,25 @@ def train_shared_sites(
         Their features are scaled here.
     plan : SharedPlan
     seed : int
-        Of the first weights.
+        Seed of the first weights.
     positions : mapping of site to int, optional
         Flower's partition of each site, which seeds the rounding of its updates; else their order.
 
     Returns
     -------
-    left_out : dict of site to log-odds by task
+    out_of_fold : dict of site to log-odds by task
     notes : dict of str to str
-        What alignment did.
+        Result of the alignment.
     judged : Canonical or None
     """
     for modality in modalities_of(plan):
-        held = [site for site in sites if site.modality == modality]
-        total = np.sum([site.feature_sums() for site in held], axis=0)
-        for site in held:
+        of_modality = [site for site in sites if site.modality == modality]
+        total = np.sum([site.feature_sums() for site in of_modality], axis=0)
+        for site in of_modality:
             site.standardise(total)
     fresh = shared_site.initial_lanes(plan, seed)
     arrays, judged = fresh, None
-    left_out: dict[str, dict[Task, Array]] = {}
+    out_of_fold: dict[str, dict[Task, Array]] = {}
     notes: dict[str, str] = {}
     summaries: Summaries = {}
     place = positions or {site.name: position for position, site in enumerate(sites)}
@@ -211,23 +212,25 @@ def train_shared_sites(
             replies: list[WeightReply] = []
             new: Summaries = {}
             for site in taking:
-                trained, losses, told = site.train(part_of(arrays, site.modality), stage, round_number, summaries)
+                trained, losses, site_summaries = site.train(
+                    part_of(arrays, site.modality), stage, round_number, summaries
+                )
                 replies.append(local.reply(site.name, round_number, arrays, trained, losses)[0])
-                new = add_summaries(new, told)
+                new = add_summaries(new, site_summaries)
             arrays, _ = rounds.combine(arrays, [replies])
             summaries = {**summaries, **new}
         for site in taking:
-            left_out[site.name] = site.left_out(part_of(arrays, site.modality))
-    return left_out, notes, judged
+            out_of_fold[site.name] = site.left_out(part_of(arrays, site.modality))
+    return out_of_fold, notes, judged
 
 
 def _means(
     sites: Sequence[SharedSite], arrays: Weights, plan: SharedPlan
 ) -> dict[Modality, list[list[tuple[int, Array]]]]:
-    made: dict[Modality, list[list[tuple[int, Array]]]] = {}
+    means: dict[Modality, list[list[tuple[int, Array]]]] = {}
     for modality in ("trace", "scan"):
-        held = sorted((site for site in sites if site.modality == modality), key=lambda site: site.name)
-        made[modality] = [
-            [pair for site in held for pair in site.matched_means(arrays, lane)] for lane in lanes_of(plan)
+        of_modality = sorted((site for site in sites if site.modality == modality), key=lambda site: site.name)
+        means[modality] = [
+            [pair for site in of_modality for pair in site.matched_means(arrays, lane)] for lane in lanes_of(plan)
         ]
-    return made
+    return means

@@ -41,22 +41,22 @@ def save(figure: "plt.Figure", path: Path) -> Path:
 
 def draw_sites(manifest: Mapping[str, Any], folder: Path) -> list[Path]:
     """Each site's federated trees beside its own: difference in log-loss with its interval."""
-    found = [
+    comparisons = [
         (f"{name}, {key.removeprefix('against_local_')}", value)
         for modality in ("ctg", "acidaemia")
-        for name, held in sorted(manifest["sites"].get(modality, {}).items())
-        for key, value in held.items()
+        for name, figures in sorted(manifest["sites"].get(modality, {}).items())
+        for key, value in figures.items()
         if key.startswith("against_local_")
     ]
-    if not found:
+    if not comparisons:
         return []
     with plt.rc_context(STYLE):
-        figure, axis = plt.subplots(figsize=(6.4, 0.6 + 0.26 * len(found)))
-        for row, (_, value) in enumerate(found):
+        figure, axis = plt.subplots(figsize=(6.4, 0.6 + 0.26 * len(comparisons)))
+        for row, (_, value) in enumerate(comparisons):
             axis.plot(value["ci95"], [row, row], color=COLOURS[0], linewidth=1.2)
             axis.plot(value["difference"], row, "o", color=COLOURS[0], markersize=4)
         axis.axvline(0, color="#999", linewidth=0.8, linestyle="--")
-        axis.set(yticks=range(len(found)), yticklabels=[name for name, _ in found])
+        axis.set(yticks=range(len(comparisons)), yticklabels=[name for name, _ in comparisons])
         axis.set(xlabel="log-loss, federated minus alone (below 0: the federation is better)")
         axis.invert_yaxis()
         return [save(figure, folder / "evidence-sites.png")]
@@ -102,9 +102,9 @@ def _reliability(rows: Rows, folder: Path) -> Path:
 
 def reliability(axis: "plt.Axes", event: NDArray[np.bool_], score: Array, colour: str, name: str) -> None:
     """Observed against predicted in ten bins of equal size, with Wilson's intervals: a bin holds few events."""
-    for one in held_out.reliability(event, score):
-        axis.plot([one.predicted] * 2, [one.low, one.high], color=colour, alpha=0.5)
-        axis.plot(one.predicted, one.observed, "o", color=colour, markersize=4)
+    for reliability_bin in held_out.reliability(event, score):
+        axis.plot([reliability_bin.predicted] * 2, [reliability_bin.low, reliability_bin.high], color=colour, alpha=0.5)
+        axis.plot(reliability_bin.predicted, reliability_bin.observed, "o", color=colour, markersize=4)
     top = min(1.0, float(score.max()) + 0.05)
     axis.plot([0, top], [0, top], color="#999", linewidth=0.8, linestyle="--")
     axis.set(

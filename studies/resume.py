@@ -1,4 +1,4 @@
-"""Studies in parts: each part is appended to a CSV as a whole, so an interrupted study goes on."""
+"""Studies in parts: each part is appended to a CSV as a whole, so that an interrupted study can continue."""
 
 import csv
 import gzip

@@ -1,4 +1,4 @@
-"""Reading what the studies stored, and putting numbers into words."""
+"""Read stored results of the studies, and format numbers."""
 
 import csv
 import gzip
@@ -30,12 +30,12 @@ def seeds(rows: Rows, prefix: str) -> list[Rows]:
 
 
 def column(rows: Rows, name: str) -> NDArray[np.float64]:
-    """One column as numbers."""
+    """One column as an array of numbers."""
     return np.array([float(row[name]) for row in rows])
 
 
 def words(value: dict[str, Any], digits: int = 3) -> str:
-    """A value with its interval."""
+    """Format a value with its interval."""
     if value["value"] is None:
         return "not defined"
     ci = value["ci95"]
@@ -43,13 +43,13 @@ def words(value: dict[str, Any], digits: int = 3) -> str:
 
 
 def signed(value: dict[str, Any]) -> str:
-    """A difference with its interval."""
+    """Format a difference with its interval."""
     low, high = value["ci95"]
     return f"{value['value']:+.3f} ({low:+.3f} to {high:+.3f})"
 
 
 def table(head: Iterable[str], rows: Iterable[Iterable[str]]) -> list[str]:
-    """Markdown."""
+    """A Markdown table as lines."""
     titles = list(head)
     lines = ["| " + " | ".join(titles) + " |", "|" + "---|" * len(titles)]
     return [*lines, *("| " + " | ".join(row) + " |" for row in rows), ""]

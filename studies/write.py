@@ -26,7 +26,7 @@ traces DATA`, then `make evidence`.
 
 
 def ctg_document(folder: Path) -> str:
-    """All of the CTG."""
+    """The document on CTG."""
     stored = json.loads((folder / "measuring.json").read_text(encoding="utf-8"))
     choices = folder / "ctu_uhb_choices.csv"
     return "\n".join(

@@ -1,7 +1,7 @@
 """Decision curves: the net benefit of acting above a threshold.
 
 Vickers AJ et al. Diagn Progn Res 2019;3:18; Van Calster B et al. Eur Urol 2018;74:796-804. Net benefit = true
-positives / n - false positives / n * t / (1 - t): benefit and harm are weighed as the threshold t itself says.
+positives / n - false positives / n * t / (1 - t): the threshold t sets the weight of harm against benefit.
 """
 
 from collections.abc import Callable, Sequence
@@ -20,14 +20,14 @@ CURVE = tuple(round(0.02 + 0.01 * step, 2) for step in range(19))
 
 
 def net_benefit(event: Event, probability: Array, threshold: float) -> float:
-    """Of acting where the probability is at or above the threshold."""
+    """Net benefit of acting where the probability is at or above the threshold."""
     acted = probability >= threshold
     true, false = float(np.mean(acted & event)), float(np.mean(acted & ~event))
     return true - false * threshold / (1.0 - threshold)
 
 
 def treat_all(event: Event, threshold: float) -> float:
-    """Of acting always; that of acting never is 0."""
+    """Net benefit of acting always. That of acting never is 0."""
     return net_benefit(event, np.ones(len(event)), threshold)
 
 

@@ -1,4 +1,4 @@
-"""Splits that never part a woman, a record or an examination."""
+"""Folds that keep all rows of a woman, a record or an examination together."""
 
 from collections.abc import Iterable
 from hashlib import sha256
@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 def hashed_folds(groups: Iterable[str], folds: int) -> NDArray[np.int64]:
     """Fold of each row, decided by a hash of its group's name alone.
 
-    A group stands in the same fold in every training, whatever the sites and without anybody telling anybody, so a
-    candidate and the bundle in service can be compared on rows that neither has learned from.
+    A group is in the same fold in every training, at every site, without any exchange between sites. So a candidate and
+    the bundle in service can be compared on rows that neither was trained on.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""What held-out histograms of a bundle say: calibration, discrimination and decisions, with their noise."""
+"""Figures from the held-out histograms of a bundle: calibration, discrimination and decisions, with intervals."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -27,32 +27,32 @@ class Bin:
     high: float
 
 
-def rows_of(held: HeldOut) -> tuple[Event, Array]:
-    """Events and probabilities again, each at the centre of its bin."""
-    centres = (np.arange(len(held.negatives)) + 0.5) / len(held.negatives)
-    probability = np.concatenate([np.repeat(centres, held.negatives), np.repeat(centres, held.positives)])
-    event = np.arange(len(probability)) >= held.negatives.sum()
+def rows_of(counts: HeldOut) -> tuple[Event, Array]:
+    """Restore events and probabilities, each at the centre of its bin."""
+    centres = (np.arange(len(counts.negatives)) + 0.5) / len(counts.negatives)
+    probability = np.concatenate([np.repeat(centres, counts.negatives), np.repeat(centres, counts.positives)])
+    event = np.arange(len(probability)) >= counts.negatives.sum()
     return event, probability
 
 
 def reliability(event: Event, probability: Array, bins: int = 10) -> list[Bin]:
-    """Bins of equal mass, at least one row each."""
+    """Reliability in bins of equal mass, each of at least one row."""
     order = np.argsort(probability, kind="stable")
     from scipy.stats import binomtest  # heavy, and only pages of evidence need it
 
-    made = []
+    reliability_bins = []
     for part in np.array_split(order, min(bins, len(order))):
         events = int(event[part].sum())
         low, high = binomtest(events, len(part)).proportion_ci(0.95, method="wilson")
-        made.append(
+        reliability_bins.append(
             Bin(len(part), events, float(probability[part].mean()), events / len(part), float(low), float(high))
         )
-    return made
+    return reliability_bins
 
 
 @dataclass(frozen=True)
 class Decisions:
-    """Net benefit over thresholds with its 95 % band, and that of acting always."""
+    """Net benefit at several thresholds with its 95 % band, and the net benefit of acting always."""
 
     thresholds: tuple[float, ...]
     value: list[float]
@@ -62,7 +62,7 @@ class Decisions:
 
 
 def decisions(event: Event, probability: Array, *, draws: int = 200) -> Decisions:
-    """Over 2 to 20 %."""
+    """Decision curve over thresholds of 2 to 20 %."""
 
     def curve(rows: NDArray[np.int64]) -> Array:
         return np.array([net_benefit(event[rows], probability[rows], at) for at in CURVE])

@@ -109,7 +109,7 @@ def hausdorff(first: Ellipse, second: Ellipse) -> float:
 
 
 def score_head(head: HeadEllipse, record: HeadImage) -> tuple[float, float, float]:
-    """Circumference (mm), Dice and Hausdorff distance (mm) of what was found against the reference.
+    """Circumference (mm), and Dice and Hausdorff distance (mm) of the result against the reference.
 
     Every image is scored: without any ellipse the estimate is 0 mm, nothing overlaps, and the distance is the
     image's diagonal.

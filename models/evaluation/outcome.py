@@ -1,4 +1,4 @@
-"""Metrics of a predicted outcome: discrimination, sensitivity at a specificity, calibration against its own noise."""
+"""Metrics of a predicted outcome: discrimination, sensitivity at a specificity, calibration compared with chance."""
 
 from collections.abc import Callable
 from typing import Any
@@ -16,12 +16,12 @@ _CLIP = 1e-4
 
 
 def sensitivity_at(event: Event, score: Array, specificity: float) -> float:
-    """Share of events above the smallest cut that leaves at least this share of the others at or below it."""
+    """Sensitivity: share of events above the smallest threshold that reaches this specificity."""
     if not 0 < event.sum() < len(event):
         return float("nan")
     others = np.sort(score[~event])
-    cut = others[min(int(np.ceil(specificity * len(others))) - 1, len(others) - 1)]
-    return float(np.mean(score[event] > cut))
+    threshold = others[min(int(np.ceil(specificity * len(others))) - 1, len(others) - 1)]
+    return float(np.mean(score[event] > threshold))
 
 
 def calibration_line(event: Event, probability: Array) -> tuple[float, float]:

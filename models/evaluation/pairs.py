@@ -1,7 +1,7 @@
-"""Births with a trace, a weight and a pH: the real pairs on which the fused score is judged.
+"""Births with a trace, a weight and a pH: the real pairs on which the fused score is evaluated.
 
-The size is that at birth, which no scan measured, and the hospital chose these labours: nothing here is a validation on
-women with both examinations.
+The size is the size at birth, not one measured by a scan, and the hospital selected these labours. This is not a
+validation on women with both examinations.
 """
 
 from collections.abc import Sequence
@@ -27,7 +27,7 @@ MARGIN_AT = 0.10
 
 @dataclass(frozen=True)
 class Fused:
-    """Fused probabilities of both events beside those of the CTG alone, each of shape (n,)."""
+    """Fused probabilities of both events, and those of the CTG alone, each of shape (n,)."""
 
     mild: Array
     severe: Array
@@ -42,19 +42,19 @@ def birth_sizes(records: Sequence[BirthRecord]) -> Array:
 
 
 def fuse_births(fusion: PairedFusion, prior: float, mild: Array, severe: Array, z: Array) -> Fused:
-    """Fuse each birth's distress with its size; the graver event is part of the milder one."""
+    """Fuse the distress and the size of each birth. The severe event is never more probable than the milder one."""
     terms = fusion.sizes.terms(z)
     both = fused(fusion.rule, prior, mild, terms)
     return Fused(both, np.minimum(fused(fusion.rule, prior, severe, terms), both), mild, severe)
 
 
 def covered(quantiles: Quantiles, probability: Array, event: Event) -> Event:
-    """Whether each class-conditional set holds what happened."""
+    """Whether each class-conditional set contains the true outcome."""
     none, some = quantiles.contains(probability)
     return np.where(event, some, none).astype(bool)
 
 
-def pair_metrics(ph: Array, made: Fused, covers: Event | None, *, draws: int = 500) -> dict[str, Any]:
+def pair_metrics(ph: Array, probabilities: Fused, covers: Event | None, *, draws: int = 500) -> dict[str, Any]:
     """All figures of the fused score; intervals over records, calibration and margins of the milder event."""
     low, lowest = (low_ph(ph, target.threshold).astype(bool) for target in (MILD, SEVERE))
     records = np.arange(len(ph))
@@ -63,19 +63,19 @@ def pair_metrics(ph: Array, made: Fused, covers: Event | None, *, draws: int = 5
         return bootstrap(records, statistic, draws=draws)
 
     def margin(threshold: float) -> dict[str, Any]:
-        return net_benefit_difference(low, [made.mild], [made.ctg_mild], threshold, draws=draws)
+        return net_benefit_difference(low, [probabilities.mild], [probabilities.ctg_mild], threshold, draws=draws)
 
     report = {
-        "auc_ph_lt_7_05": of(lambda r: auc(lowest[r], made.severe[r])),
-        "auc_ph_le_7_15": of(lambda r: auc(low[r], made.mild[r])),
-        "delta_auc_vs_ctg": of(lambda r: auc(low[r], made.mild[r]) - auc(low[r], made.ctg_mild[r])),
+        "auc_ph_lt_7_05": of(lambda r: auc(lowest[r], probabilities.severe[r])),
+        "auc_ph_le_7_15": of(lambda r: auc(low[r], probabilities.mild[r])),
+        "delta_auc_vs_ctg": of(lambda r: auc(low[r], probabilities.mild[r]) - auc(low[r], probabilities.ctg_mild[r])),
         "delta_auc_vs_ctg_ph_lt_7_05": of(
-            lambda r: auc(lowest[r], made.severe[r]) - auc(lowest[r], made.ctg_severe[r])
+            lambda r: auc(lowest[r], probabilities.severe[r]) - auc(lowest[r], probabilities.ctg_severe[r])
         ),
-        "ece": of(lambda r: expected_calibration_error(low[r], made.mild[r])),
-        "ece_limit": ece_limit(made.mild),
-        "slope": of(lambda r: calibration_line(low[r], made.mild[r])[1]),
-        "intercept": of(lambda r: calibration_line(low[r], made.mild[r])[0]),
+        "ece": of(lambda r: expected_calibration_error(low[r], probabilities.mild[r])),
+        "ece_limit": ece_limit(probabilities.mild),
+        "slope": of(lambda r: calibration_line(low[r], probabilities.mild[r])[1]),
+        "intercept": of(lambda r: calibration_line(low[r], probabilities.mild[r])[0]),
         "net_benefit_margin": margin(MARGIN_AT),
         "net_benefit_margins": {f"{100 * at:.0f} %": margin(at) for at in THRESHOLDS},
     }

@@ -1,6 +1,6 @@
-"""The guidelines' class, and a model's score, beside what nine obstetricians read in the same windows.
+"""Agreement of the guidelines' class, and of a model's score, with nine obstetricians on the same windows.
 
-The experts' file carries no licence: it is read for evaluation, and only aggregates leave this module.
+The file of the experts has no licence. It is read for evaluation, and only aggregates leave this module.
 """
 
 from collections import Counter, defaultdict
@@ -29,22 +29,22 @@ def first_stage_windows(record: BirthRecord) -> tuple[tuple[float, float], tuple
 
 
 def by_expert(readings: Sequence[ExpertReading]) -> dict[tuple[str, int], dict[int, int]]:
-    """Class by record and window, then by expert; of repeats the first, unless it could not be interpreted."""
+    """Class by record and window, then by expert; of repeated readings the first one that could be interpreted."""
     table: dict[tuple[str, int], dict[int, int]] = defaultdict(dict)
     for reading in readings:
         for window, grade in enumerate(reading.windows):
-            kept = table[(reading.record, window)].get(reading.expert, NOT_INTERPRETABLE)
-            if kept == NOT_INTERPRETABLE:
+            grade_before = table[(reading.record, window)].get(reading.expert, NOT_INTERPRETABLE)
+            if grade_before == NOT_INTERPRETABLE:
                 table[(reading.record, window)][reading.expert] = grade
     return table
 
 
 def majority(grades: Sequence[int]) -> int | None:
     """The most frequent class of at least five readings; None for a tie, or fewer."""
-    kept = [grade for grade in grades if grade != NOT_INTERPRETABLE]
-    if len(kept) < MIN_EXPERTS:
+    interpreted = [grade for grade in grades if grade != NOT_INTERPRETABLE]
+    if len(interpreted) < MIN_EXPERTS:
         return None
-    (first, most), *others = Counter(kept).most_common()
+    (first, most), *others = Counter(interpreted).most_common()
     return None if others and others[0][1] == most else first
 
 

@@ -16,13 +16,13 @@ Statistic = Callable[[Event, Array], float]
 def over_repeats(
     event: Event, scores: Sequence[Array], statistic: Statistic, rows: NDArray[np.int64] | None = None, *, draws: int
 ) -> dict[str, Any]:
-    """Mean over the repeats with its interval over births; `rows` are the births it is about (all)."""
-    kept = np.arange(len(event)) if rows is None else rows
+    """Mean over the repeats with its interval over births; `rows` selects births (default: all)."""
+    births = np.arange(len(event)) if rows is None else rows
 
     def mean(drawn: NDArray[np.int64]) -> float:
-        return float(np.mean([statistic(event[kept[drawn]], one[kept[drawn]]) for one in scores]))
+        return float(np.mean([statistic(event[births[drawn]], score[births[drawn]]) for score in scores]))
 
-    return bootstrap(kept, mean, draws=draws)
+    return bootstrap(births, mean, draws=draws)
 
 
 def difference(

@@ -27,7 +27,7 @@ Report = dict[str, Any]
 
 
 def evaluate(bundle: Bundle, data: Path) -> Report:
-    """Score whatever is there.
+    """Score all data sets that are present.
 
     Parameters
     ----------
@@ -37,7 +37,7 @@ def evaluate(bundle: Bundle, data: Path) -> Report:
     Raises
     ------
     DataSetError
-        Nothing usable is there.
+        There is no usable data set.
     """
     datasets: Report = {}
     unusable: list[str] = []
@@ -104,7 +104,7 @@ def _real_pairs(bundle: Bundle, where: Path) -> Report:
     records, _, features = _births(where)
     ph, z = np.array([record.ph for record in records]), birth_sizes(records)
     mild, severe = (model.models[target.name].probabilities_or_prior(features) for target in (MILD, SEVERE))
-    made = fuse_births(model.fusion, model.prior, mild, severe, z)
+    both = fuse_births(model.fusion, model.prior, mild, severe, z)
     quantiles = model.fusion.quantiles("both")
     low = low_ph(ph, MILD.threshold).astype(bool)
     report = _frame(bundle, where, ctu_uhb.input_files, len(records), len(records))
@@ -112,7 +112,7 @@ def _real_pairs(bundle: Bundle, where: Path) -> Report:
     report["size_known"] = int(np.isfinite(z).sum())
     report["size"] = "weight at birth for completed weeks + 0.5 (FMF 2018, second-hand); no scan; its spread as trained"
     report["events"] = {target.name: int(low_ph(ph, target.threshold).sum()) for target in (MILD, SEVERE)}
-    return report | pair_metrics(ph, made, covered(quantiles, made.mild, low) if quantiles else None)
+    return report | pair_metrics(ph, both, covered(quantiles, both.mild, low) if quantiles else None)
 
 
 def _ctu_uhb(bundle: Bundle, where: Path) -> Report:
@@ -161,11 +161,11 @@ def _hc18(bundle: Bundle, folder: Path) -> Report:
         for k, name in enumerate(("first", "second", "third"))
         if (third == k).any()
     }
-    kept = np.flatnonzero(~refused)
-    if len(kept):
-        v = values[kept]
-        after = head_metrics(reference[kept], v[:, 0], v[:, 1], v[:, 2], v[:, 3], groups[kept])
-        report["after_gate"] = {"n": len(kept), **after}
+    accepted = np.flatnonzero(~refused)
+    if len(accepted):
+        v = values[accepted]
+        after = head_metrics(reference[accepted], v[:, 0], v[:, 1], v[:, 2], v[:, 3], groups[accepted])
+        report["after_gate"] = {"n": len(accepted), **after}
     return report
 
 

@@ -33,12 +33,12 @@ def over_seeds(
 def headline(rows: Rows) -> dict[str, str]:
     """Main figures in words."""
     parts = seeds(rows, "dirichlet")
-    made = {}
+    sentences = {}
     for target, name in EVENTS.items():
         event, _ = scores(parts[0], target)
         key = f"AUC, {name} (n = {len(event)}, {int(event.sum())} events, mean of {len(parts)} seeds)"
-        made[key] = words(over_seeds(parts, auc, target))
-    return made
+        sentences[key] = words(over_seeds(parts, auc, target))
+    return sentences
 
 
 def lines(rows: Rows, choices: Rows) -> list[str]:
@@ -46,19 +46,19 @@ def lines(rows: Rows, choices: Rows) -> list[str]:
     parts = {training: seeds(rows, training) for training in TRAININGS}
     first = parts["dirichlet"][0]
     refused = sum(row["assessed_0"] == "0" for row in first)
-    made = [
+    body = [
         "## Acidaemia: the umbilical pH",
         "",
         f"CTU-UHB, development portion: {len(first)} labour records that end at birth, one a woman as far as known; "
         f"{int(scores(first, SEVERE.name)[0].sum())} with pH < 7.05, {int(scores(first, MILD.name)[0].sum())} with pH <= 7.15.",
         f"Five folds by record, five seeds; trees and calibration inside the training folds. Every record is scored: {refused}",
-        "whose signal cannot be assessed get the prior. Intervals are 95 %, bootstrap of records of the mean over seeds.",
-        "The window, the rungs and the trees' settings were chosen by hand after about thirty looks at central",
+        "whose signal cannot be assessed get the prevalence. Intervals are 95 %, bootstrap of records of the mean over seeds.",
+        "The window, the pH thresholds and the trees' settings were chosen by hand after about thirty looks at central",
         "cross-validation on these same records (differences of .01 are noise at 32 events); only the held-out part can tell",
         "what that is worth.",
         "",
     ]
-    made += table(
+    body += table(
         ["", *[f"{name}, {EVENTS[target]}" for target in EVENTS for name in TRAININGS.values()]],
         [
             [label, *[words(over_seeds(parts[t], statistic, target)) for target in EVENTS for t in TRAININGS]]
@@ -71,20 +71,20 @@ def lines(rows: Rows, choices: Rows) -> list[str]:
             )
         ],
     )
-    made += ["![ROC curves with 95 % bands](../images/evidence-roc.png)", "", *_calibration(parts["dirichlet"])]
-    made += ["![Reliability](../images/evidence-reliability.png)", "", *_lead_time(parts["dirichlet"])]
-    made += ["![AUC over lead time](../images/evidence-lead-time.png)", "", *_choices(choices)]
-    return made
+    body += ["![ROC curves with 95 % bands](../images/evidence-roc.png)", "", *_calibration(parts["dirichlet"])]
+    body += ["![Reliability](../images/evidence-reliability.png)", "", *_lead_time(parts["dirichlet"])]
+    body += ["![AUC over lead time](../images/evidence-lead-time.png)", "", *_choices(choices)]
+    return body
 
 
 def _calibration(parts: list[Rows]) -> list[str]:
     """One seed in full."""
     ph = column(parts[0], "ph")
-    made = outcome_metrics(ph, scores(parts[0], MILD.name)[1], scores(parts[0], SEVERE.name)[1])
+    metrics = outcome_metrics(ph, scores(parts[0], MILD.name)[1], scores(parts[0], SEVERE.name)[1])
     rows = []
     for suffix, name in (("", EVENTS[MILD.name]), ("_ph_lt_7_05", EVENTS[SEVERE.name])):
-        ece = f"{words(made[f'ece{suffix}'])}, limit {made[f'ece_limit{suffix}']:.3f}"
-        rows.append([name, ece, words(made[f"slope{suffix}"], 2), words(made[f"intercept{suffix}"], 2)])
+        ece = f"{words(metrics[f'ece{suffix}'])}, limit {metrics[f'ece_limit{suffix}']:.3f}"
+        rows.append([name, ece, words(metrics[f"slope{suffix}"], 2), words(metrics[f"intercept{suffix}"], 2)])
     head = [
         "one seed, 4 sites",
         "ECE (10 equal-mass bins) and the 95th centile of a calibrated twin",
@@ -103,10 +103,10 @@ def _lead_time(parts: list[Rows]) -> list[str]:
     return [
         "### Early warning",
         "",
-        "The same models on the same records with the last minutes hidden; what cannot be assessed gets the prior.",
+        "The same models on the same records with the last minutes hidden; what cannot be assessed gets the prevalence.",
         "",
         *table(["hidden, min", "assessed", *[f"AUC, {name}" for name in EVENTS.values()]], rows),
-        "Most of what the model knows it knows from the last half hour. With 30 min hidden it is little better than chance,",
+        "Most of the information is in the last half hour. With 30 min hidden it is little better than chance,",
         "so the page shows the curve. Training on shortened traces too did not help (AUC at birth fell by .02 to .04).",
         "",
     ]
@@ -128,16 +128,16 @@ def _choices(rows: Rows) -> list[str]:
         "fold, the variant that is best on the other four: what choosing among these is worth when it is not scored on itself.",
         "",
         *table(["variant", *[f"AUC, {name}" for name in EVENTS.values()]], body),
-        "Also looked at and left out, central, on candidate features of the same kind: a random forest and extra trees on 451",
+        "Also tried and not used, central, on candidate features of the same kind: a random forest and extra trees on 451",
         "features (AUC .83 and .77), a ridge regression on the pH blended in (about +.006 for pH <= 7.15, -.006 for pH < 7.05), a",
-        "regression of the pH instead of the ladder (.83, .77), records shortened for augmentation (.80, .76). No network over the",
+        "regression of the pH instead of threshold models (.83, .77), records shortened for augmentation (.80, .76). No network over the",
         "raw trace was trained.",
         "",
     ]
 
 
 def _event(rows: Rows, target: str) -> NDArray[np.bool_]:
-    threshold = next(one.threshold for one in TARGETS if one.name == target)
+    threshold = next(candidate.threshold for candidate in TARGETS if candidate.name == target)
     return low_ph(column(rows, "ph"), threshold).astype(bool)
 
 
@@ -147,7 +147,7 @@ def _part_auc(rows: Rows, target: str) -> float:
 
 def cross_fitted(by_name: dict[str, list[Rows]], target: str) -> float:
     """AUC, mean over seeds, where each fold is scored by the variant that is best on the other folds."""
-    made = []
+    areas = []
     for parts in zip(*by_name.values(), strict=True):
         fold, event = column(parts[0], "fold"), _event(parts[0], target)
         scores_ = np.array([column(rows, target) for rows in parts])
@@ -156,8 +156,8 @@ def cross_fitted(by_name: dict[str, list[Rows]], target: str) -> float:
             others = fold != number
             best = int(np.argmax([auc(event[others], score[others]) for score in scores_]))
             chosen[~others] = scores_[best, ~others]
-        made.append(auc(event, chosen))
-    return float(np.mean(made))
+        areas.append(auc(event, chosen))
+    return float(np.mean(areas))
 
 
 def first_seed(rows: Rows) -> Rows:

@@ -70,17 +70,17 @@ def study(where: Path, plan: Plan, output: Path, wanted: list[str]) -> None:
 
     def make(part: str) -> Rows:
         training, seed = part.split("/")
-        made = out_of_fold(births, leads, section, training, int(seed), plan.seed)
+        fold = out_of_fold(births, leads, section, training, int(seed), plan.seed)
         return [
             {
                 "part": part,
                 "record": births.names[row],
-                "fold": made.fold_of[row],
+                "fold": fold.fold_of[row],
                 "ph": births.ph[row],
                 **{f"assessed_{lead}": int(np.isfinite(leads[lead][row]).any()) for lead in LEADS_MIN},
                 **{
                     f"{name}_{lead}": round(float(values[lead][row]), 5)
-                    for name, values in made.probability.items()
+                    for name, values in fold.probability.items()
                     for lead in LEADS_MIN
                 },
             }
@@ -124,14 +124,14 @@ def choices(where: Path, plan: Plan, output: Path, wanted: list[str]) -> None:
         births = Births.of(records, np.where(columns, features, np.nan))
         # A column that is missing everywhere is never split on; rows are kept by the whole vector.
         births.features[assessed & np.isnan(births.features).all(axis=1)] = 0.0
-        made = out_of_fold(births, {0: births.features}, varied, "central", int(seed), plan.seed)
+        fold = out_of_fold(births, {0: births.features}, varied, "central", int(seed), plan.seed)
         return [
             {
                 "part": part,
                 "record": births.names[row],
-                "fold": made.fold_of[row],
+                "fold": fold.fold_of[row],
                 "ph": births.ph[row],
-                **{target: round(float(values[0][row]), 5) for target, values in made.probability.items()},
+                **{target: round(float(values[0][row]), 5) for target, values in fold.probability.items()},
             }
             for row in range(len(records))
         ]

@@ -1,4 +1,4 @@
-"""The three families side by side, from stored log-odds of rows that were left out."""
+"""The three families side by side, from stored out-of-fold log-odds."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -56,7 +56,7 @@ TARGETS = (
 
 @dataclass(frozen=True)
 class Predictions:
-    """Left-out log-odds of one part and target, calibrated by the other folds."""
+    """Out-of-fold log-odds of one part and target, calibrated by the other folds."""
 
     site: NDArray[np.str_]
     group: NDArray[np.str_]
@@ -68,7 +68,7 @@ class Predictions:
     @cached_property
     def probability(self) -> Array:
         """Vector scaling fitted on the other folds, all sites together."""
-        made = np.zeros_like(self.margin)
+        calibrated = np.zeros_like(self.margin)
         for fold in np.unique(self.fold):
             out = self.fold == fold
             calibration = Calibration.start(self.margin.shape[1])
@@ -76,8 +76,8 @@ class Predictions:
                 women = len(np.unique(self.group[~out]))
                 sums = calibration_sums(calibration, self.margin[~out], self.label[~out], women)
                 calibration = newton_step(calibration, sums)
-            made[out] = calibration.probabilities(self.margin[out])
-        return made
+            calibrated[out] = calibration.probabilities(self.margin[out])
+        return calibrated
 
     @cached_property
     def rows_of_group(self) -> dict[str, Labels]:
@@ -88,27 +88,27 @@ class Predictions:
 
     @cached_property
     def score(self) -> Array:
-        """Of the event, before calibration: a bias fitted without a fold is low where the fold has many events."""
+        """Score of the event before calibration, because a bias fitted without a fold is low where it has many events."""
         return np.asarray(softmax(self.margin, axis=1)[:, self.event])
 
     def auc(self, rows: Labels) -> float:
-        """Of the event."""
+        """Area under the ROC curve for the event."""
         return auc(self.label[rows] == self.event, self.score[rows])
 
     def within_sites(self, rows: Labels) -> float:
         """Mean AUC within sites that have both, weighted by their rows: what a site's prevalence cannot give."""
         parts = [(rows[self.site[rows] == name]) for name in np.unique(self.site)]
         scored = [(self.auc(part), len(part)) for part in parts if len(part)]
-        known = [(value, size) for value, size in scored if np.isfinite(value)]
-        return float(np.average([v for v, _ in known], weights=[n for _, n in known])) if known else float("nan")
+        defined = [(value, size) for value, size in scored if np.isfinite(value)]
+        return float(np.average([v for v, _ in defined], weights=[n for _, n in defined])) if defined else float("nan")
 
     def macro_f1(self, rows: Labels) -> float:
-        """Of the most probable class."""
+        """Macro-F1 of the most probable class."""
         chosen = self.probability[rows].argmax(axis=1)
         return float(f1_score(self.label[rows], chosen, average="macro", zero_division=0))
 
     def log_loss(self) -> float:
-        """Of the calibrated probabilities."""
+        """Log-loss of the calibrated probabilities."""
         return float(log_loss(self.label, self.probability, labels=list(range(self.margin.shape[1]))))
 
 
@@ -121,21 +121,21 @@ def predictions(rows: Rows) -> Parts:
     for row in rows:
         kind = row["site"].rpartition("-")[0]
         gathered.setdefault((row["part"], row["task"], kind), []).append(row)
-    made: dict[tuple[str, str], list[Predictions]] = {}
-    for (part, task, kind), held in sorted(gathered.items()):
+    by_target: dict[tuple[str, str], list[Predictions]] = {}
+    for (part, task, kind), rows_of_site in sorted(gathered.items()):
         target = next(t for t in TARGETS if (t.task, t.site) == (task, kind))
-        columns = [name for name in ("m0", "m1", "m2") if held[0][name]]
-        made.setdefault((part.rpartition("/")[0], target.key), []).append(
+        columns = [name for name in ("m0", "m1", "m2") if rows_of_site[0][name]]
+        by_target.setdefault((part.rpartition("/")[0], target.key), []).append(
             Predictions(
-                np.array([row["site"] for row in held]),
-                np.array([row["group"] for row in held]),
-                np.array([int(row["fold"]) for row in held]),
-                np.array([int(row["label"]) for row in held]),
-                np.array([[float(row[name]) for name in columns] for row in held]),
+                np.array([row["site"] for row in rows_of_site]),
+                np.array([row["group"] for row in rows_of_site]),
+                np.array([int(row["fold"]) for row in rows_of_site]),
+                np.array([int(row["label"]) for row in rows_of_site]),
+                np.array([[float(row[name]) for name in columns] for row in rows_of_site]),
                 target.event,
             )
         )
-    return made
+    return by_target
 
 
 def over_seeds(parts: list[Predictions], metric: str) -> dict[str, Any]:
@@ -143,7 +143,7 @@ def over_seeds(parts: list[Predictions], metric: str) -> dict[str, Any]:
     names = np.unique(parts[0].group)
 
     def statistic(drawn: Labels) -> float:
-        return float(np.mean([getattr(one, metric)(_rows_of(one, names[drawn])) for one in parts]))
+        return float(np.mean([getattr(seed, metric)(_rows_of(seed, names[drawn])) for seed in parts]))
 
     return bootstrap(names, statistic, draws=200)
 
@@ -163,8 +163,8 @@ def gain(parts: list[Predictions], base: list[Predictions], metric: str) -> dict
     return bootstrap(names, statistic, draws=200)
 
 
-def _rows_of(one: Predictions, names: NDArray[np.str_]) -> Labels:
-    return np.concatenate([one.rows_of_group[name] for name in names])
+def _rows_of(seed: Predictions, names: NDArray[np.str_]) -> Labels:
+    return np.concatenate([seed.rows_of_group[name] for name in names])
 
 
 def lines(rows: Rows, canonical: Rows) -> list[str]:
@@ -172,15 +172,15 @@ def lines(rows: Rows, canonical: Rows) -> list[str]:
     parts = predictions(rows)
     first = {key: parts["separate", key][0] for key in (target.key for target in TARGETS)}
     sizes = [
-        f"{len(one.label)}, {len(np.unique(one.group))}, {int((one.label == target.event).sum())}"
-        for target, one in ((target, first[target.key]) for target in TARGETS)
+        f"{len(seed.label)}, {len(np.unique(seed.group))}, {int((seed.label == target.event).sum())}"
+        for target, seed in ((target, first[target.key]) for target in TARGETS)
     ]
     main = [arm for arm in ARMS if not arm.endswith(("prototypes", "coral", "cca"))]
     return [
         "## The three families on the same sites and folds",
         "",
         "Twelve simulated hospitals: five with SisPorto tables, four labour wards, three with scans, cut by label or size",
-        "(Dirichlet 0.5, 2, 2). Five folds inside every site; each row is predicted by the lane that left it out; F1 and",
+        "(Dirichlet 0.5, 2, 2). Five folds inside every site; each row is predicted out of fold; F1 and",
         "log-loss after calibration by the other folds. Means of three seeds (of the cut and of the first weights); intervals are 95 %, bootstrap",
         "of women, records or examinations. The trees take the shipped settings, the networks one setting for all.",
         "The size at birth is measured (weight and age, chart of the Fetal Medicine Foundation). The age of a head is",
@@ -197,7 +197,7 @@ def lines(rows: Rows, canonical: Rows) -> list[str]:
         "",
         "### Does sharing help?",
         "",
-        "AUC minus that of the network a modality that shares nothing, same seeds and rows. Bold: the interval leaves out 0.",
+        "AUC minus that of the network a modality that shares nothing, same seeds and rows. Bold: the interval excludes 0.",
         "",
         *table(
             ["", *(target.words.partition(",")[0] for target in TARGETS), "pH within sites", "state within sites"],
@@ -234,14 +234,14 @@ def lines(rows: Rows, canonical: Rows) -> list[str]:
 
 def _main_rows(parts: Parts, arms: list[str]) -> Iterator[list[str]]:
     for arm in arms:
-        held = [parts.get((arm, target.key)) for target in TARGETS]
-        yield [ARMS[arm], *(words(over_seeds(one, "auc")) if one else "-" for one in held)]
+        seeds = [parts.get((arm, target.key)) for target in TARGETS]
+        yield [ARMS[arm], *(words(over_seeds(seeds_, "auc")) if seeds_ else "-" for seeds_ in seeds)]
 
 
 def _loss_rows(parts: Parts, arms: list[str]) -> Iterator[list[str]]:
     for arm in arms:
         losses = [parts.get((arm, target.key)) for target in TARGETS]
-        shown = [f"{np.mean([p.log_loss() for p in one]):.3f}" if one else "-" for one in losses]
+        shown = [f"{np.mean([p.log_loss() for p in seeds]):.3f}" if seeds else "-" for seeds in losses]
         yield [ARMS[arm], words(over_seeds(parts[arm, "state"], "macro_f1")), *shown]
 
 
@@ -258,7 +258,7 @@ def _gain_rows(parts: Parts) -> Iterator[list[str]]:
             if (arm, key) not in parts:
                 shown.append("-")
                 continue
-            found = gain(parts[arm, key], parts["separate", key], metric)
-            text = signed(found)
-            shown.append(f"**{text}**" if found["ci95"][0] > 0 or found["ci95"][1] < 0 else text)
+            difference = gain(parts[arm, key], parts["separate", key], metric)
+            text = signed(difference)
+            shown.append(f"**{text}**" if difference["ci95"][0] > 0 or difference["ci95"][1] < 0 else text)
         yield [ARMS[arm], *shown]

@@ -46,7 +46,7 @@ def document(folder: Path, manifest: Mapping[str, Any]) -> str:
             "",
             f"UCI, {len(part(uci, 'central/table/0'))} segments of 145 women, nested folds by woman, five seeds, the same folds for",
             "all. Central training is XGBoost on pooled rows, without floors. At sites a leaf holds at least five rows and the sums",
-            "of smaller leaves are told together with a neighbour's; *small leaves apart* leaves the second out.",
+            "of smaller leaves are merged with a neighbour's; *small leaves apart* does not merge them.",
             "",
             *pattern.federated(uci),
             *_sites(manifest),
@@ -80,26 +80,26 @@ def _recommendation() -> list[str]:
 
 
 def _sites(manifest: Mapping[str, Any]) -> list[str]:
-    made = []
+    body = []
     for modality in ("ctg", "acidaemia"):
-        for name, held in sorted(manifest["sites"].get(modality, {}).items()):
-            for key, found in held.items():
+        for name, figures in sorted(manifest["sites"].get(modality, {}).items()):
+            for key, comparison in figures.items():
                 if key.startswith("against_local_"):
-                    low, high = found["ci95"]
-                    gap = f"{found['difference']:+.3f} ({low:+.3f} to {high:+.3f})"
-                    made.append(
-                        [name, key.removeprefix("against_local_"), str(held["rows"]), str(found["groups"]), gap]
+                    low, high = comparison["ci95"]
+                    gap = f"{comparison['difference']:+.3f} ({low:+.3f} to {high:+.3f})"
+                    body.append(
+                        [name, key.removeprefix("against_local_"), str(figures["rows"]), str(comparison["groups"]), gap]
                     )
-    if not made:
+    if not body:
         return []
     return [
         "### Every site beside the model it would have trained alone",
         "",
         "From the run that trained the shipped bundle: log-loss of the federated trees minus that of the site's own trees, same",
-        "recipe, on the women that each lane left out, before calibration; below 0 the federation is better. The gate refuses a",
+        "recipe, out of fold, before calibration; below 0 the federation is better. The gate refuses a",
         "candidate if the whole interval of any site is above 0.",
         "",
-        *table(["site", "model", "rows", "women or records left out", "difference (95 %)"], made),
+        *table(["site", "model", "rows", "women or records out of fold", "difference (95 %)"], body),
         "![Sites beside their own models](../images/evidence-sites.png)",
         "",
     ]
@@ -107,13 +107,13 @@ def _sites(manifest: Mapping[str, Any]) -> list[str]:
 
 def image_errors(rows: Rows, arm: str) -> list[tuple[NDArray[np.str_], Array, Array, Array, float]]:
     """Of each seed: examination, site, absolute error (mm), Dice; and the bytes that a site sends up a round."""
-    made = []
+    errors = []
     for name in sorted({row["part"] for row in rows if row["part"].rpartition("/")[0] == arm}):
         some = part(rows, name)
         error = np.abs(column(some, "estimate_mm") - column(some, "reference_mm"))
         examination = np.array([row["examination"] for row in some])
-        made.append((examination, column(some, "site"), error, column(some, "dice"), float(some[0]["bytes"])))
-    return made
+        errors.append((examination, column(some, "site"), error, column(some, "dice"), float(some[0]["bytes"])))
+    return errors
 
 
 def _images(rows: Rows) -> list[str]:
@@ -169,20 +169,25 @@ def _local(rows: Rows) -> list[str]:
     alone, together = image_errors(rows, "local"), image_errors(rows, "trimester")
     if not alone:
         return []
-    made = []
+    body = []
     group, site, error, _, _ = alone[0]
     for k in np.unique(site):
         here = site == k
         gap = (together[0][2] - error)[here]
-        found = bootstrap(group[here], lambda r, g=gap: float(g[r].mean()))  # type: ignore[misc]
+        difference = bootstrap(group[here], lambda r, g=gap: float(g[r].mean()))  # type: ignore[misc]
         means = [f"{values[here].mean():.2f}" for values in (together[0][2], error)]
-        made.append(
-            [f"{int(k)}: {('small', 'middle', 'large')[int(k) - 1]} heads", str(int(here.sum())), *means, words(found)]
+        body.append(
+            [
+                f"{int(k)}: {('small', 'middle', 'large')[int(k) - 1]} heads",
+                str(int(here.sum())),
+                *means,
+                words(difference),
+            ]
         )
     return [
         "Each site's own images, by the federated network and by the one it trained alone (one seed, as many epochs):",
         "",
-        *table(["site", "n", "federated, MAE, mm", "alone, MAE, mm", "difference (95 %)"], made),
+        *table(["site", "n", "federated, MAE, mm", "alone, MAE, mm", "difference (95 %)"], body),
     ]
 
 
@@ -197,7 +202,7 @@ def _masks() -> list[str]:
 
 
 def _attack(rows: Rows) -> list[str]:
-    made = []
+    body = []
     for arm in dict.fromkeys(row["part"] for row in rows):
         some = part(rows, arm)
         weight = column(some, "rows")
@@ -206,7 +211,7 @@ def _attack(rows: Rows) -> list[str]:
             return float(np.average(column(some, name), weights=weight))
 
         worst = max(float(r["attack_records"]) - float(r["chance_records"]) for r in some)
-        made.append(
+        body.append(
             [
                 arm,
                 f"{100 * mean('small_cells'):.1f} %",
@@ -227,13 +232,13 @@ def _attack(rows: Rows) -> list[str]:
         *table(
             [
                 "what is sent",
-                "leaves of 1 to 4 rows told",
+                "leaves of 1 to 4 rows disclosed",
                 "counts the attack did not fit",
                 "values rebuilt above chance, points",
                 "records rebuilt above chance, points",
                 "at the worst site",
             ],
-            made,
+            body,
         ),
         "The attack fits the counts nearly exactly and still finds next to no record, in stock uploads too: with 43 columns, many",
         "of them continuous, many sets of records have the same counts. So it does not reproduce the published 65 to 95 % (other",
@@ -245,5 +250,5 @@ def _attack(rows: Rows) -> list[str]:
 
 def manifest_of(bundle: Path) -> dict[str, Any]:
     """A bundle's manifest."""
-    found: dict[str, Any] = json.loads((bundle / "manifest.json").read_text(encoding="utf-8"))
-    return found
+    manifest: dict[str, Any] = json.loads((bundle / "manifest.json").read_text(encoding="utf-8"))
+    return manifest

@@ -1,4 +1,4 @@
-"""Ensemble, multi-task, transfer: the same sites and folds, every row by the lane that left it out."""
+"""Ensemble, multi-task, transfer: the same sites and folds, every row predicted out of fold."""
 
 import csv
 from collections.abc import Callable, Mapping
@@ -61,20 +61,20 @@ class Cohort:
 def study(folder: Path, plan: Plan, output: Path, wanted: list[str]) -> None:
     """Write ``families.csv.gz``: one row a record, task and part (``arm/seed``); and what CCA found to ``cca.csv``.
 
-    Heads are those that the shipped segmenter's lanes measured out of fold (``hc18.csv`` beside the output).
+    Heads are those that the fold models of the shipped segmenter measured (``hc18.csv`` beside the output).
     """
     assert plan.shared is not None
     section = plan.shared
 
     @cache
     def cohort() -> Cohort:
-        found = uci_ctg.find(folder), ctu_uhb.find(folder), hc18.find(folder)
-        if None in found:
+        folders = uci_ctg.find(folder), ctu_uhb.find(folder), hc18.find(folder)
+        if None in folders:
             raise DataSetError(f"{folder}: UCI, CTU-UHB and HC18 are all needed")
-        records = ctu_uhb.read(found[1])  # type: ignore[arg-type]
-        heads = [record for record in hc18.read(found[2]) if record.same_frame_as is None]  # type: ignore[arg-type]
+        records = ctu_uhb.read(folders[1])  # type: ignore[arg-type]
+        heads = [record for record in hc18.read(folders[2]) if record.same_frame_as is None]  # type: ignore[arg-type]
         stored = _measured_heads(output / "hc18.csv")
-        return Cohort(uci_ctg.read(found[0]), Births.of(records, measured(records)), heads, stored)  # type: ignore[arg-type]
+        return Cohort(uci_ctg.read(folders[0]), Births.of(records, measured(records)), heads, stored)  # type: ignore[arg-type]
 
     def make(part: str) -> Rows:
         arm, _, number = part.partition("/")
@@ -88,7 +88,7 @@ def study(folder: Path, plan: Plan, output: Path, wanted: list[str]) -> None:
 
 
 def _measured_heads(path: Path) -> dict[str, dict[str, float]]:
-    """What the shipped lanes measured of each image that they left out and did not refuse, mm."""
+    """The out-of-fold measures of each image that was not refused, mm."""
     columns = {HC: "estimate_mm", BPD: "bpd_mm", OFD: "ofd_mm"}
     with path.open(newline="", encoding="utf-8") as handle:
         rows = [row for row in csv.DictReader(handle) if not row["refusal"]]
@@ -114,7 +114,7 @@ def _shared(part: str, cohort: Cohort, section: SharedPlan, seed: int, output: P
         for k in np.unique(index[modality]):
             name = f"{_label(modality)}-{k + 1}"
             sites.append(SharedSite(name, choose(np.flatnonzero(index[modality] == k)), section, seed=seed))
-    left_out, notes, judged = train_shared_sites(sites, section, seed)
+    out_of_fold, notes, judged = train_shared_sites(sites, section, seed)
     if judged is not None:
         row = {
             "part": part,
@@ -123,7 +123,7 @@ def _shared(part: str, cohort: Cohort, section: SharedPlan, seed: int, output: P
         resume(output / "cca.csv", "part", [part], lambda _: [{**row, "note": notes["cca"]}])
     rows: Rows = []
     for site in sites:
-        for task, margin in left_out[site.name].items():
+        for task, margin in out_of_fold[site.name].items():
             rows += _rows(part, site.name, task, site.examples.group, site.fold, site.examples.labels[task], margin)
     return rows
 
@@ -132,9 +132,11 @@ def _examples(cohort: Cohort, section: SharedPlan) -> dict[Modality, Callable[[A
     births, heads = cohort.births, cohort.heads
 
     def scans(rows: Any) -> Examples:
-        held = [heads[i] for i in rows]
-        reference = np.array([one.head_circumference_mm for one in held])
-        return scan_examples([one.name for one in held], [one.examination for one in held], reference, cohort.measured)
+        chosen = [heads[i] for i in rows]
+        reference = np.array([head.head_circumference_mm for head in chosen])
+        return scan_examples(
+            [head.name for head in chosen], [head.examination for head in chosen], reference, cohort.measured
+        )
 
     def traces(rows: Any) -> Examples:
         some = births.rows(rows)
@@ -154,8 +156,8 @@ def _ensemble(part: str, cohort: Cohort, section: SharedPlan, seed: int) -> Rows
     shipped = load(shipped_plans()["default"])
     assert shipped.ctg is not None
     assert shipped.acidaemia is not None
-    lanes = {"calibration_folds": section.folds}
-    pattern, acidaemia = shipped.ctg.model_copy(update=lanes), shipped.acidaemia.model_copy(update=lanes)
+    folds = {"calibration_folds": section.folds}
+    pattern, acidaemia = shipped.ctg.model_copy(update=folds), shipped.acidaemia.model_copy(update=folds)
     trees: tuple[tuple[Modality, str, TreePlan, Callable[[Any], SiteRows], str], ...] = (
         (
             "table",
@@ -187,9 +189,9 @@ def _ensemble(part: str, cohort: Cohort, section: SharedPlan, seed: int) -> Rows
     choose = _examples(cohort, section)["scan"]
     for k in np.unique(index["scan"]):
         some = choose(np.flatnonzero(index["scan"] == k))
-        held = SharedSite(f"{_label('scan')}-{k + 1}", some, section, seed=seed)
+        scans = SharedSite(f"{_label('scan')}-{k + 1}", some, section, seed=seed)
         margin = chart_log_odds(some.features)
-        rows += _rows(part, held.name, "growth", some.group, held.fold, some.labels["growth"], margin)
+        rows += _rows(part, scans.name, "growth", some.group, scans.fold, some.labels["growth"], margin)
     return rows
 
 
@@ -199,15 +201,15 @@ HEAD_ERROR_SHARE = 0.014
 
 def chart_log_odds(features: Array) -> Array:
     """Log-probability that a measured head is small, appropriate, large, shape (n, 3): the chart, and no training."""
-    made = []
+    log_odds = []
     for row in features:
         circumference, days = float(np.exp(row[0])), 7.0 * float(row[4])
         z = STANDARD.z_score(circumference, days)
         error = abs(STANDARD.z_score(circumference * (1 + HEAD_ERROR_SHARE), days) - z)
         small, large = norm.logcdf((SMALL_Z - z) / error), norm.logcdf((z + SMALL_Z) / error)
         between = np.log(max(1.0 - np.exp(small) - np.exp(large), 1e-12))
-        made.append([small, between, large])
-    return np.clip(np.array(made), -30, 0)
+        log_odds.append([small, between, large])
+    return np.clip(np.array(log_odds), -30, 0)
 
 
 def _rows(part: str, site: str, task: str, group: Any, fold: Any, label: Any, margin: Array) -> Rows:

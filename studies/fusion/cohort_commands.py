@@ -105,7 +105,7 @@ def assess(
     chosen, circumstances = Bundle(bundle or shipped()).warm(), settings().circumstances
     if scan_valid_days:
         circumstances = replace(circumstances, scan_valid_days=scan_valid_days)
-    made, record = [], scratch()
+    assessed, record = [], scratch()
     with typer.progressbar(rows, label="assessing") as women:
         for row in women:
             name, files = row["record"], folder / "files"
@@ -113,7 +113,7 @@ def assess(
             trace = {f"{name}{end}": (files / f"{name}{end}").read_bytes() for end in (".hea", ".dat")}
             uploads = Uploads(trace, {row["image"]: (files / row["image"]).read_bytes()})
             result = run(record, chosen, validated(body), uploads, circumstances)
-            made.append(
+            assessed.append(
                 {
                     "record": name,
                     "image": row["image"],
@@ -125,11 +125,11 @@ def assess(
                 }
             )
     with (folder / "scores.csv").open("w", newline="", encoding="utf-8") as handle:
-        writer = csv.DictWriter(handle, fieldnames=list(made[0]))
+        writer = csv.DictWriter(handle, fieldnames=list(assessed[0]))
         writer.writeheader()
-        writer.writerows(made)
+        writer.writerows(assessed)
     typer.echo(
-        f"{LABELS['semi-real']}\nwritten: {folder / 'scores.csv'} ({len(made)} rows, bundle {chosen.identifier})"
+        f"{LABELS['semi-real']}\nwritten: {folder / 'scores.csv'} ({len(assessed)} rows, bundle {chosen.identifier})"
     )
 
 
@@ -228,8 +228,8 @@ def _copula(data: Path, assumed: Any, seed: int) -> list[dict[str, Any]]:
         raise InputError("the shipped bundle is used without its acidaemia model: there are no margins")
     features = np.array([trace_features(analyse(birth.recording)) for birth in _births(data)])
     probability = model.models[MILD.name].probabilities_or_prior(features)
-    made = copula_cohort(assumed, logit(np.clip(probability, 1e-4, 1 - 1e-4)), seed)
+    cohort = copula_cohort(assumed, logit(np.clip(probability, 1e-4, 1 - 1e-4)), seed)
     return [
         {"event": int(event), "trace_log_odds": round(float(trace), 5), "z": "" if np.isnan(z) else round(float(z), 5)}
-        for event, trace, z in zip(made.event, made.trace, made.z, strict=True)
+        for event, trace, z in zip(cohort.event, cohort.trace, cohort.z, strict=True)
     ]

@@ -78,7 +78,7 @@ def semi_real(
     rng = np.random.default_rng(seed)
     sizes = BirthSizes.of(z)
     noise = (1.0 - correlation**2) ** 0.5
-    made: Rows = []
+    scans: Rows = []
     for name, size, weeks in zip(names, z, completed_weeks, strict=True):
         if not np.isfinite(size):
             continue
@@ -88,9 +88,9 @@ def semi_real(
             if days is not None:
                 before = round(7 * (weeks + 0.5) - days)
                 row = {"record": name, "image": images[image], "head_z": round(wanted, 4), "scan_days": round(days)}
-                made.append({**row, "days_before_birth": before})
+                scans.append({**row, "days_before_birth": before})
                 break
-    return made
+    return scans
 
 
 def _age_of(circumference_mm: float, z: float) -> float | None:

@@ -1,4 +1,4 @@
-"""The fusion's evidence on the semi-real and the copula cohorts, on the three families, and by probes."""
+"""Evidence of the fusion on semi-real and copula cohorts, on the three families, and by random probes."""
 
 from itertools import product
 from pathlib import Path
@@ -47,7 +47,7 @@ def lines(stored: StoredPairs, folder: Path) -> list[str]:
 
 
 def head_term(estimate_mm: float, scan_days: float, days_before_birth: float, bundle: Bundle) -> Term | None:
-    """The chronic term on the day of birth of a head that was measured then; None where the chart does not reach."""
+    """The growth term on the day of birth of a head that was measured earlier; None outside the chart."""
     low, high = bundle.intervals.interval(HC, estimate_mm, estimate_mm)
     head = Measured(estimate_mm, (high - low) / (2 * NORMAL_90), "model")
     try:
@@ -63,37 +63,37 @@ def _semi_real(stored: StoredPairs, rows: Rows) -> list[str]:
     body, images = [], set()
     valid = 0.0
     for name in dict.fromkeys(row["part"] for row in rows):
-        held = part(rows, name)
-        images |= {row["image"] for row in held}
-        valid = max(valid, float(np.mean(column(held, "days_before_birth") <= 28)))
+        draw = part(rows, name)
+        images |= {row["image"] for row in draw}
+        valid = max(valid, float(np.mean(column(draw, "days_before_birth") <= 28)))
     for correlation in dict.fromkeys(row["part"].partition("/")[0] for row in rows):
         parts = [
             part(rows, name) for name in dict.fromkeys(r["part"] for r in rows) if name.startswith(f"{correlation}/")
         ]
-        terms = [[_term_of(row, bundle) for row in held] for held in parts]
+        terms = [[_term_of(row, bundle) for row in draw] for draw in parts]
         index = np.array([names[row["record"]] for row in parts[0]])
-        row = [correlation, f"{np.mean([len({r['image'] for r in held}) for held in parts]):.0f}"]
+        row = [correlation, f"{np.mean([len({r['image'] for r in draw}) for draw in parts]):.0f}"]
         for target in (MILD.name, SEVERE.name):
             event = stored.event(target)[index]
-            ctg = [one[index] for one in stored.distress[target][: len(parts)]]
+            ctg = [score[index] for score in stored.distress[target][: len(parts)]]
             both = [fused(POOLING, stored.prior(MILD.name), c, t) for c, t in zip(ctg, terms, strict=True)]
             clusters = np.array([r["image"] for r in parts[0]])
             by_woman = difference(event, both, ctg, auc, draws=300)
             by_image = difference(event, both, ctg, auc, clusters, draws=300)
             row += [signed(by_woman), f"{by_image['ci95'][0]:+.3f} to {by_image['ci95'][1]:+.3f}"]
             if target == MILD.name:
-                slope = float(np.mean([calibration_line(event, one)[1] for one in both]))
+                slope = float(np.mean([calibration_line(event, score)[1] for score in both]))
         row.append(f"{slope:.2f}")
         body.append(row)
     return [
         "## Layer 2: semi-real (CTU-UHB births, HC18 heads)",
         "",
         f"Each of {len(part(rows, rows[0]['part']))} births gets a head at the age (14 to 36 weeks) at which its z-score is the standardised size at",
-        "birth times the correlation, plus noise; three draws each. Pixels were measured by the network that had left that",
-        f"examination out, traces by trees that had left that birth out; {len(images)} distinct images carry the cohorts. The scan lies weeks",
+        "birth times the correlation, plus noise; three draws each. Heads and traces are scored out of fold: no model was trained on",
+        f"that examination or that birth; {len(images)} distinct images are used. The scan lies weeks",
         f"before the birth: as served (at most 28 days) it would enter the score in at most {100 * valid:.0f} % of them. Here it enters always,",
-        "shrunk to what it tells of the day of birth, and as a head alone (half the odds). **Trace, outcome and pixels are real,",
-        "that they belong together is not: this shows that the chain works, and proves nothing clinical.**",
+        "carried forward to the day of birth, and as a head alone (half the odds). **Trace, outcome and pixels are real, but",
+        "their combination is not: this shows that the chain works, and proves nothing clinical.**",
         "",
         *table(
             [
@@ -116,11 +116,11 @@ def _term_of(row: dict[str, str], bundle: Bundle) -> Term | None:
 
 def exact_terms(z: Array) -> list[Term | None]:
     """Terms of sizes that are known without error."""
-    return [growth_term(float(one), 0.0) if np.isfinite(one) else None for one in z]
+    return [growth_term(float(score), 0.0) if np.isfinite(score) else None for score in z]
 
 
 class Copula:
-    """One cohort, halved: the first half teaches, the second is scored by every rule."""
+    """One cohort in two halves: rules are learned on the first half and scored on the second."""
 
     def __init__(self, cohort: CopulaCohort, prior: float) -> None:
         half = len(cohort.event) // 2
@@ -153,28 +153,28 @@ def _copula(stored: StoredPairs) -> list[str]:
     prior = float(expit(trace).mean())
     body, rankings = [], {}
     for ratio, dependence in product(ODDS_RATIOS, DEPENDENCE):
-        made = Copula(copula_cohort(Assumptions(ratio, dependence, prior), trace, seed=1), prior)
-        line = calibration_line(made.event, made.scores[made.chosen])
-        rankings[ratio, dependence] = made.ranking()
+        copula = Copula(copula_cohort(Assumptions(ratio, dependence, prior), trace, seed=1), prior)
+        line = calibration_line(copula.event, copula.scores[copula.chosen])
+        rankings[ratio, dependence] = copula.ranking()
         body.append(
             [
                 f"{ratio:g}",
                 f"{dependence:g}",
-                f"{auc(made.event, made.scores['CTG only']):.3f}",
-                *(f"{made.gain(name):+.4f}" for name in ("pooling", "stacked", "noisy-OR")),
-                made.chosen,
-                f"{made.gain(made.chosen):+.4f}",
+                f"{auc(copula.event, copula.scores['CTG only']):.3f}",
+                *(f"{copula.gain(name):+.4f}" for name in ("pooling", "stacked", "noisy-OR")),
+                copula.chosen,
+                f"{copula.gain(copula.chosen):+.4f}",
                 f"{line[1]:.2f}",
-                " > ".join(made.ranking()),
+                " > ".join(copula.ranking()),
             ]
         )
     stable = sum(len({rankings[ratio, d][0] for d in DEPENDENCE}) == 1 for ratio in ODDS_RATIOS)
     return [
         "## Layer 3: copula cohorts (synthetic; what would follow from an assumption)",
         "",
-        "The trace's log-odds as held-out births have them, taken at their word; log-odds of the event linear in the size, with the odds",
-        "ratio at the mean of those below the 3rd centile; sizes known without error. 20,000 births a cohort: half teach the stacked",
-        "rule and choose (pooling, unless another has the lower log-loss beyond chance, as a retraining does), half are scored.",
+        "The log-odds of the trace are those of out-of-fold births, taken as calibrated. Log-odds of the event are linear in the size, with the odds",
+        "ratio at the mean of those below the 3rd centile; sizes known without error. 20,000 births a cohort: one half trains the stacked",
+        "rule and chooses (pooling, unless the log-loss of another rule is lower beyond chance, as in a retraining); the other half is scored.",
         "",
         *table(
             [
@@ -192,7 +192,7 @@ def _copula(stored: StoredPairs) -> list[str]:
             body,
         ),
         f"The best rule is the same at every dependence for {stable} of {len(ODDS_RATIOS)} odds ratios (log-loss to three digits). With an odds ratio of 1.0 published odds",
-        "cost AUC (*pooling*), and only births that teach their absence avoid that: pooling trusts the literature, stacking the ward.",
+        "cost AUC (*pooling*), which only stacking on such births avoids: pooling relies on the literature, stacking on the births.",
         "",
         *_missing(trace, prior),
         *_prior_shift(trace, prior),
@@ -202,9 +202,9 @@ def _copula(stored: StoredPairs) -> list[str]:
 def _missing(trace: Array, prior: float) -> list[str]:
     body = []
     for share in (0.0, 0.3, 0.6, 0.9):
-        made = Copula(copula_cohort(Assumptions(3.5, 0.1, prior, share), trace, seed=2), prior)
-        line = calibration_line(made.event, made.scores["pooling"])
-        body.append([f"{100 * share:.0f} %", f"{made.gain('pooling'):+.4f}", f"{line[1]:.2f}", f"{line[0]:+.2f}"])
+        copula = Copula(copula_cohort(Assumptions(3.5, 0.1, prior, share), trace, seed=2), prior)
+        line = calibration_line(copula.event, copula.scores["pooling"])
+        body.append([f"{100 * share:.0f} %", f"{copula.gain('pooling'):+.4f}", f"{line[1]:.2f}", f"{line[0]:+.2f}"])
     return [
         "### Missing sizes (odds ratio 3.5, dependence .1)",
         "",
@@ -218,14 +218,14 @@ def _prior_shift(trace: Array, prior: float) -> list[str]:
         cohort = copula_cohort(Assumptions(3.5, 0.0, there, births=60_000), trace, seed=3)
         raw = fused(POOLING, prior, expit(cohort.trace), exact_terms(cohort.z))
         moved = expit(logit(raw) + float(logit(there) - logit(prior)))
-        errors = [expected_calibration_error(cohort.event, one) for one in (raw, moved)]
+        errors = [expected_calibration_error(cohort.event, score) for score in (raw, moved)]
         body.append(
             [f"{100 * there:.1f} %", *(f"{value:.4f}" for value in errors), f"{ece_limit(moved, draws=60):.4f}"]
         )
     return [
         "### Another prior (odds ratio 3.5)",
         "",
-        f"Trained where {100 * prior:.0f} of 100 have it, read where fewer or more do; the setting shifts every log-odds.",
+        f"Trained at a prevalence of {100 * prior:.0f} %, used at a lower or higher one; the setting shifts all log-odds.",
         "",
         *table(["prevalence", "ECE unshifted", "ECE shifted (goal .02)", "limit of a calibrated twin"], body),
     ]
@@ -237,24 +237,24 @@ def _families(stored: StoredPairs, rows: Rows) -> list[str]:
     shown = [arm for arm in ARMS if not arm.endswith(("prototypes", "coral", "cca"))]
     body = []
     for arm in shown:
-        held = parts.get((arm, "acidaemia"))
-        if held is None:
+        seeds = parts.get((arm, "acidaemia"))
+        if seeds is None:
             continue
         ours, theirs = [], []
-        for one in held:
-            order = np.argsort(one.group)  # a birth stands once in every seed
-            z = np.array([sizes[name] for name in one.group[order]])
-            event, distress = one.label[order] == 1, one.probability[order, 1]
+        for seed in seeds:
+            order = np.argsort(seed.group)  # a birth stands once in every seed
+            z = np.array([sizes[name] for name in seed.group[order]])
+            event, distress = seed.label[order] == 1, seed.probability[order, 1]
             theirs.append(distress)
             ours.append(fused(POOLING, float(event.mean()), distress, BirthSizes.of(z).terms(z)))
-        found = over_repeats(event, ours, auc, draws=200)
+        area = over_repeats(event, ours, auc, draws=200)
         slope = over_repeats(event, ours, _slope, draws=200)
-        ece = np.mean([expected_calibration_error(event, one) for one in ours])
-        limit = np.mean([ece_limit(one, draws=200) for one in ours])
+        ece = np.mean([expected_calibration_error(event, score) for score in ours])
+        limit = np.mean([ece_limit(score, draws=200) for score in ours])
         body.append(
             [
                 ARMS[arm],
-                words(found),
+                words(area),
                 signed(difference(event, ours, theirs, auc, draws=300)),
                 f"{ece:.3f}, limit {limit:.3f}",
                 words(slope, 2),
@@ -278,8 +278,8 @@ def _families(stored: StoredPairs, rows: Rows) -> list[str]:
             ],
             body,
         ),
-        "Personal heads know how often their own site has it, which the cut by label made informative (`federation.md`). The fusion",
-        "changes every family alike, and none beyond chance.",
+        "Personal heads know the prevalence of their own site, which the partition by label made informative (`federation.md`). The fusion",
+        "changes all families alike, and none beyond chance.",
         "",
     ]
 
@@ -294,20 +294,20 @@ def violations(probes: int = PROBES, seed: int = 0) -> int:
     low, normal = (doppler_term(Dopplers(cerebroplacental_ratio_below_5th=flag)) for flag in (True, False))
     assert low is not None
     assert normal is not None
-    found = 0
+    violated = 0
     for _ in range(probes):
-        prior, acute, z, sd = rng.uniform(0.01, 0.5), rng.normal(0, 2), rng.normal(0, 1.5), rng.uniform(0, 0.8)
+        prior, distress, z, sd = rng.uniform(0.01, 0.5), rng.normal(0, 2), rng.normal(0, 1.5), rng.uniform(0, 0.8)
         step, rule = rng.exponential(0.5), (POOLING, NOISY_OR, FusionRule("stacked", 0.1, 1.1, 0.4))[rng.integers(3)]
         head = bool(rng.integers(2))
         size = growth_term(z, sd, head)
-        here = fuse(rule, prior, Term(acute, 0.2), size).probability
+        here = fuse(rule, prior, Term(distress, 0.2), size).probability
         worse = (
-            fuse(rule, prior, Term(acute + step, 0.2), size),
-            fuse(rule, prior, Term(acute, 0.2), growth_term(z - step, sd, head)),
-            fuse(rule, prior, Term(acute, 0.2), Term(size.log_odds + low.log_odds - normal.log_odds, size.sd)),
+            fuse(rule, prior, Term(distress + step, 0.2), size),
+            fuse(rule, prior, Term(distress, 0.2), growth_term(z - step, sd, head)),
+            fuse(rule, prior, Term(distress, 0.2), Term(size.log_odds + low.log_odds - normal.log_odds, size.sd)),
         )
-        found += any(one.probability < here - 1e-12 for one in worse)
-    return found
+        violated += any(probe.probability < here - 1e-12 for probe in worse)
+    return violated
 
 
 def _probes() -> list[str]:

@@ -72,13 +72,13 @@ def gain(stored: StoredPairs, ours: list[Array], others: list[Array], name: str)
 
 
 def read_experts(folder: Path) -> dict[str, Any] | None:
-    """Aggregates of the panel, where they are."""
+    """Aggregates of the panel of experts, or None."""
     path = folder / "fusion_experts.json"
     return dict(json.loads(path.read_text(encoding="utf-8"))) if path.exists() else None
 
 
 def document(folder: Path) -> str:
-    """All of it."""
+    """The whole document."""
     stored = StoredPairs.read(folder)
     compared = ways(stored)
     experts = read_experts(folder)
@@ -100,12 +100,12 @@ def document(folder: Path) -> str:
 
 
 def _about(stored: StoredPairs) -> list[str]:
-    known = np.isfinite(stored.z())
-    z = stored.z()[known]
+    has_size = np.isfinite(stored.z())
+    z = stored.z()[has_size]
     return [
         "## What is fused",
         "",
-        "Log-odds of distress, held out, plus what published odds ratios say of the size: 3.53 (3.06 to 4.07) below the 3rd",
+        "Out-of-fold log-odds of distress, plus what published odds ratios say of the size: 3.53 (3.06 to 4.07) below the 3rd",
         "centile (Yu 2017, a composite that includes severe acidosis), smooth, 0 at the median, centred so that a population keeps",
         "its mean odds. `models/fusion/growth_odds.py`.",
         "",
@@ -116,13 +116,13 @@ def _about(stored: StoredPairs) -> list[str]:
         f"{len(stored.ph)} births, one a woman as far as known: trace, cord pH, and the size **at birth** in place of a scan",
         f"({len(z)} known; FMF 2018 at completed weeks + 0.5, second-hand; sex not used). {int(stored.event(SEVERE.name).sum())} with pH < 7.05,",
         f"{int(stored.event(MILD.name).sum())} with pH <= 7.15. Five folds by record, {len(stored.folds)} repeats of the federation's recipe (4 sites); intervals are 95 %,",
-        "paired bootstrap of births of the mean over the repeats. Births whose trace or size is not known are scored too (prior,",
+        "paired bootstrap of births of the mean over the repeats. Births without a known trace or size are scored too (prevalence,",
         "distress alone).",
         "",
         f"On this chart the z-scores have mean {z.mean():+.2f} and SD {z.std():.2f}; {int((z < -1.881).sum())} births lie below the 3rd centile (12 would be",
-        "expected). The excess spread is taken as error of age and chart, as every measure's error is, so that true sizes are",
-        "standard normal; no outcome enters, mean and SD come from the other folds. *Without that the fused score is worse than the",
-        "CTG's: see the sensitivity below.* That was seen before it was chosen.",
+        "expected). The excess spread is treated as measurement error of age and chart, so that true sizes are standard normal. This",
+        "uses no outcome; mean and SD come from the other folds. *Without it the fused score is worse than that of the CTG: see",
+        "the sensitivity below.* We saw this before we chose it.",
         "",
     ]
 
@@ -140,8 +140,8 @@ def _discrimination(stored: StoredPairs, compared: dict[str, Way], experts: dict
     if experts is not None:
         row = [f"nine experts, mean reading (n = {experts['n']})"]
         for name in EVENTS:
-            found = experts["targets"][name]
-            row += [words(found["auc"]), f"fused is better by {signed(found['fused_minus_panel'])}"]
+            panel = experts["targets"][name]
+            row += [words(panel["auc"]), f"fused is better by {signed(panel['fused_minus_panel'])}"]
         body.append(row)
     head = [""]
     for event in EVENTS.values():
@@ -161,7 +161,7 @@ def _calibration(stored: StoredPairs, compared: dict[str, Way]) -> list[str]:
         way = compared[key]
         for name, event in EVENTS.items():
             scores = way.scores[name]
-            limit = float(np.mean([ece_limit(one, draws=300) for one in scores]))
+            limit = float(np.mean([ece_limit(score, draws=300) for score in scores]))
             ece = over(stored, scores, name, expected_calibration_error)
             body.append(
                 [
@@ -170,7 +170,7 @@ def _calibration(stored: StoredPairs, compared: dict[str, Way]) -> list[str]:
                     f"{ece['value']:.3f}, limit {limit:.3f}",
                     words(over(stored, scores, name, lambda e, p: calibration_line(e, p)[1]), 2),
                     words(over(stored, scores, name, lambda e, p: calibration_line(e, p)[0]), 2),
-                    f"{np.mean([np.mean((one - stored.event(name)) ** 2) for one in scores]):.4f}",
+                    f"{np.mean([np.mean((score - stored.event(name)) ** 2) for score in scores]):.4f}",
                 ]
             )
     head = ["", "event", "ECE and the 95th centile of a calibrated twin", "slope", "intercept", "Brier"]
@@ -191,7 +191,9 @@ def _decisions(stored: StoredPairs, compared: dict[str, Way]) -> list[str]:
         happened = stored.event(name)
         for at in THRESHOLDS:
             ours, theirs = compared["fused"].scores[name], compared["ctg"].scores[name]
-            shown = [f"{np.mean([net_benefit(happened, one, at) for one in scores]):.4f}" for scores in (ours, theirs)]
+            shown = [
+                f"{np.mean([net_benefit(happened, score, at) for score in scores]):.4f}" for scores in (ours, theirs)
+            ]
             margin = net_benefit_difference(happened, ours, theirs, at)
             low, high = margin["ci95"]
             body.append(
@@ -218,7 +220,7 @@ def _decisions(stored: StoredPairs, compared: dict[str, Way]) -> list[str]:
 def coverage(covers: list[Event], rows: Event) -> str:
     """Share covered, mean over repeats, with the binomial interval of one repeat's births."""
     number = int(rows.sum())
-    share = float(np.mean([one[rows].mean() for one in covers]))
+    share = float(np.mean([cover[rows].mean() for cover in covers]))
     interval = binomtest(round(share * number), number).proportion_ci(0.95)
     mark = "" if interval.low <= 0.90 <= interval.high else " **no**"
     return f"{share:.3f} ({interval.low:.3f} to {interval.high:.3f}){mark}"
@@ -226,9 +228,9 @@ def coverage(covers: list[Event], rows: Event) -> str:
 
 def groups(stored: StoredPairs) -> dict[str, Event]:
     """Subgroups by name."""
-    z, known = stored.z(), np.isfinite(stored.z())
+    z, has_size = stored.z(), np.isfinite(stored.z())
     with np.errstate(invalid="ignore"):
-        small = known & (z < -1.2816)
+        small = has_size & (z < -1.2816)
     return {
         "all": np.ones(len(z), dtype=bool),
         "nulliparous": stored.flag("nulliparous"),
@@ -239,7 +241,7 @@ def groups(stored: StoredPairs) -> dict[str, Event]:
         "second stage recorded": stored.flag("second_stage"),
         "no second stage": ~stored.flag("second_stage"),
         "below the 10th centile at birth": small,
-        "not below it": known & ~small,
+        "not below it": has_size & ~small,
     }
 
 
@@ -247,15 +249,15 @@ def by_group(stored: StoredPairs) -> dict[str, str]:
     """Calibration and coverage of the fused score in every group that is large enough, pH <= 7.15, in words."""
     scores, event = stored.fused(MILD.name), stored.event(MILD.name)
     covers = stored.covered(stored.sets(scores))
-    made = {}
-    for name, kept in groups(stored).items():
-        if kept.sum() < LEAST:
+    sentences = {}
+    for name, members in groups(stored).items():
+        if members.sum() < LEAST:
             continue
-        ece = np.mean([expected_calibration_error(event[kept], one[kept]) for one in scores])
-        limit = np.mean([ece_limit(one[kept], draws=200) for one in scores])
-        key = f"fused, pH <= 7.15, {name} (n = {int(kept.sum())}, {int(event[kept].sum())} events)"
-        made[key] = f"ECE {ece:.3f} (limit {limit:.3f}), 90 % sets cover {coverage(covers, kept)}"
-    return made
+        ece = np.mean([expected_calibration_error(event[members], score[members]) for score in scores])
+        limit = np.mean([ece_limit(score[members], draws=200) for score in scores])
+        key = f"fused, pH <= 7.15, {name} (n = {int(members.sum())}, {int(event[members].sum())} events)"
+        sentences[key] = f"ECE {ece:.3f} (limit {limit:.3f}), 90 % sets cover {coverage(covers, members)}"
+    return sentences
 
 
 def _sets(stored: StoredPairs, compared: dict[str, Way]) -> list[str]:
@@ -290,14 +292,14 @@ def _sets(stored: StoredPairs, compared: dict[str, Way]) -> list[str]:
     ]
     fused_covers = stored.covered(stored.sets(compared["fused"].scores[MILD.name]))
     rows_ = [
-        [name, str(int(kept.sum())), coverage(fused_covers, kept)]
-        for name, kept in groups(stored).items()
-        if name != "all" and kept.sum() >= LEAST
+        [name, str(int(members.sum())), coverage(fused_covers, members)]
+        for name, members in groups(stored).items()
+        if name != "all" and members.sum() >= LEAST
     ]
     return [
         "### Conformal sets at 90 %, and abstention",
         "",
-        "pH <= 7.15; quantiles from the other folds, class-conditional unless *split*. Binomial 95 % intervals. A set that holds both",
+        "pH <= 7.15; quantiles from the other folds, class-conditional unless *split*. Binomial 95 % intervals. A set that contains both",
         "outcomes, or none, abstains. Split sets reach 90 % by covering the many births without the event: that is why the",
         "class-conditional ones are served.",
         "",
@@ -309,17 +311,17 @@ def _sets(stored: StoredPairs, compared: dict[str, Way]) -> list[str]:
 def _subgroups(stored: StoredPairs, compared: dict[str, Way]) -> list[str]:
     body = []
     event = stored.event(MILD.name)
-    for name, kept in groups(stored).items():
-        rows = np.flatnonzero(kept)
+    for name, members in groups(stored).items():
+        rows = np.flatnonzero(members)
         cells = []
         for key in ("ctg", "fused"):
             scores = compared[key].scores[MILD.name]
-            found = over_repeats(event, scores, auc, rows, draws=200)
-            cells.append(words(found))
+            area = over_repeats(event, scores, auc, rows, draws=200)
+            cells.append(words(area))
         ece = np.mean(
-            [expected_calibration_error(event[rows], one[rows]) for one in compared["fused"].scores[MILD.name]]
+            [expected_calibration_error(event[rows], score[rows]) for score in compared["fused"].scores[MILD.name]]
         )
-        limit = np.mean([ece_limit(one[rows], draws=200) for one in compared["fused"].scores[MILD.name]])
+        limit = np.mean([ece_limit(score[rows], draws=200) for score in compared["fused"].scores[MILD.name]])
         body.append([name, str(len(rows)), str(int(event[rows].sum())), *cells, f"{ece:.3f}, limit {limit:.3f}"])
     return [
         "### Subgroups, pH <= 7.15",
@@ -338,8 +340,8 @@ def _sensitivity(stored: StoredPairs) -> list[str]:
     }
     body = []
     for label, terms in variants.items():
-        known = sum(term is not None for term in terms[0])
-        body.append([label, str(known), *_against_ctg(stored, {n: stored.fused(n, POOLING, terms) for n in EVENTS})])
+        sizes = sum(term is not None for term in terms[0])
+        body.append([label, str(sizes), *_against_ctg(stored, {n: stored.fused(n, POOLING, terms) for n in EVENTS})])
     for weight in (0.5, 0.0):
         rule = FusionRule("pooling", 0.0, 1.0, weight)
         scores = {name: stored.fused(name, rule) for name in EVENTS}

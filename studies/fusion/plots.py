@@ -27,7 +27,7 @@ def _growth_term(folder: Path) -> Path:
     z = np.linspace(-3, 3, 121)
     axis.plot(z, np.exp(growth_log_odds(z)), color=COLOURS[0], label="g(z): against the median size")
     for head_only, style, label in ((False, "-", "term of a weight or abdomen"), (True, "--", "term of a head alone")):
-        terms = [growth_term(float(one), 0.25, head_only) for one in z]
+        terms = [growth_term(float(score), 0.25, head_only) for score in z]
         axis.plot(z, np.exp([t.log_odds for t in terms]), style, color=COLOURS[1], linewidth=1, label=label)
     published = float(np.exp(growth_log_odds(np.array(ANCHOR_Z))))
     low, high = published * np.exp(-1.96 * PUBLISHED_SD), published * np.exp(1.96 * PUBLISHED_SD)
@@ -57,7 +57,7 @@ def _decisions(stored: StoredPairs, experts: dict[str, Any] | None, folder: Path
             scores = compared[key].scores[target]
 
             def curve(rows: NDArray[np.int64], s: list[Array] = scores, e: NDArray[np.bool_] = event) -> Array:
-                return np.array([np.mean([net_benefit(e[rows], one[rows], at) for one in s]) for at in CURVE])
+                return np.array([np.mean([net_benefit(e[rows], score[rows], at) for score in s]) for at in CURVE])
 
             low, high = band(event, curve, draws=150)
             axis.fill_between(CURVE, low, high, color=colour, alpha=0.12, linewidth=0)

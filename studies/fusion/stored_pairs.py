@@ -1,6 +1,6 @@
-"""Held-out births with a trace, a weight and a pH, as the studies stored them; every way to score them.
+"""Out-of-fold births with a trace, a weight and a pH, as the studies stored them, and all ways to score them.
 
-Whatever is learned (the sizes' mean and spread, the stacked weights, conformal quantiles) is learned on the other folds.
+All parameters (mean and spread of the sizes, stacked weights, conformal quantiles) are learned on the other folds.
 """
 
 from collections.abc import Callable
@@ -28,7 +28,7 @@ NAMES = (MILD.name, SEVERE.name)
 
 @dataclass(frozen=True)
 class StoredPairs:
-    """All births; several repeats (seeds) of the same recipe predicted each of them.
+    """All births, each predicted by several repeats (seeds) of the same recipe.
 
     Attributes
     ----------
@@ -36,9 +36,9 @@ class StoredPairs:
     rows : list of dict
         ``pairs.csv``.
     folds : list of ndarray, shape (n,)
-        Of each repeat.
+        Folds of each repeat.
     distress : dict of target to list of ndarray, shape (n,)
-        Of each repeat.
+        Probabilities of each repeat.
     """
 
     ph: Array
@@ -58,8 +58,8 @@ class StoredPairs:
         )
 
     def event(self, target: str) -> Event:
-        """What happened, shape (n,)."""
-        threshold = next(one.threshold for one in TARGETS if one.name == target)
+        """Whether the event happened, shape (n,)."""
+        threshold = next(candidate.threshold for candidate in TARGETS if candidate.name == target)
         return low_ph(self.ph, threshold).astype(bool)
 
     def flag(self, name: str) -> Event:
@@ -71,19 +71,19 @@ class StoredPairs:
         return np.array([float(row[chart]) if row[chart] else np.nan for row in self.rows])
 
     def prior(self, target: str) -> float:
-        """Share with the event."""
+        """Prevalence of the event."""
         return float(self.event(target).mean())
 
     def terms(self, repeat: int, chart: str = "z_fmf", *, as_on_chart: bool = False) -> Terms:
-        """The chronic term of each birth; mean and spread of the sizes from the other folds, or the chart's own."""
+        """The growth term of each birth; mean and spread of the sizes come from the other folds, or from the chart."""
         z, fold = self.z(chart), self.folds[repeat]
-        made: Terms = [None] * len(z)
+        growth_terms: Terms = [None] * len(z)
         for number in np.unique(fold):
             out = np.flatnonzero(fold == number)
             sizes = BirthSizes() if as_on_chart else BirthSizes.of(z[fold != number])
             for row, term in zip(out, sizes.terms(z[out]), strict=True):
-                made[int(row)] = term
-        return made
+                growth_terms[int(row)] = term
+        return growth_terms
 
     @cached_property
     def _terms(self) -> list[Terms]:
@@ -93,48 +93,48 @@ class StoredPairs:
         """Fused probability of each repeat, shape (n,)."""
         prior = self.prior(MILD.name)
         return [
-            fused(rule, prior, distress, one)
-            for distress, one in zip(self.distress[target], terms or self._terms, strict=True)
+            fused(rule, prior, distress, growth_terms)
+            for distress, growth_terms in zip(self.distress[target], terms or self._terms, strict=True)
         ]
 
     def by_size(self, target: str) -> list[Array]:
-        """Without the trace."""
-        return [fused(POOLING, self.prior(target), None, one) for one in self._terms]
+        """Probability from the size alone, of each repeat."""
+        return [fused(POOLING, self.prior(target), None, growth_terms) for growth_terms in self._terms]
 
     def stacked(self, target: str) -> list[Array]:
-        """By the rule that the other folds teach."""
+        """Probability by the rule that was learned on the other folds, of each repeat."""
         prior = self.prior(target)
         event = self.event(target)
-        made = []
+        repeats = []
         for fold, distress, terms in zip(self.folds, self.distress[target], self._terms, strict=True):
-            acute = distress_terms(distress, float(logit(prior)))
+            moved = distress_terms(distress, float(logit(prior)))
             probability = np.zeros(len(event))
             for number in np.unique(fold):
-                out, kept = np.flatnonzero(fold == number), np.flatnonzero(fold != number)
-                rule = stack(float(logit(prior)), acute[kept], [terms[int(k)] for k in kept], event[kept])
+                out, others = np.flatnonzero(fold == number), np.flatnonzero(fold != number)
+                rule = stack(float(logit(prior)), moved[others], [terms[int(k)] for k in others], event[others])
                 probability[out] = fused(rule, prior, distress[out], [terms[int(k)] for k in out])
-            made.append(probability)
-        return made
+            repeats.append(probability)
+        return repeats
 
     def sets(
         self, probability: list[Array], target: str = MILD.name, *, split: bool = False
     ) -> list[tuple[Event, Event]]:
-        """Whether each birth's 90 % set holds no event, and event; quantiles from the other folds."""
+        """Whether the 90 % set of each birth contains no event, and event; quantiles from the other folds."""
         event = self.event(target)
-        made = []
-        for fold, one in zip(self.folds, probability, strict=True):
-            none, some = np.zeros(len(one), dtype=bool), np.zeros(len(one), dtype=bool)
+        repeats = []
+        for fold, scores in zip(self.folds, probability, strict=True):
+            none, some = np.zeros(len(scores), dtype=bool), np.zeros(len(scores), dtype=bool)
             for number in np.unique(fold):
                 out = fold == number
-                quantiles = Quantiles.fit(one[~out], event[~out])
+                quantiles = Quantiles.fit(scores[~out], event[~out])
                 contains: Callable[[Array], tuple[Event, Event]] = (
                     quantiles.split_contains if split else quantiles.contains
                 )
-                none[out], some[out] = contains(one[out])
-            made.append((none, some))
-        return made
+                none[out], some[out] = contains(scores[out])
+            repeats.append((none, some))
+        return repeats
 
     def covered(self, sets: list[tuple[Event, Event]], target: str = MILD.name) -> list[Event]:
-        """Whether each set holds what happened."""
+        """Whether each set contains the true outcome."""
         event = self.event(target)
         return [np.where(event, some, none).astype(bool) for none, some in sets]

@@ -37,12 +37,12 @@ PATHOLOGICAL = 2.5
 
 def clinical_scores(parity: Array, age: Array, event: NDArray[np.bool_]) -> Array:
     """Held-out probability by parity (none or some) and age, five folds, mean of five repeats, shape (n,)."""
-    known = np.column_stack([parity > 0, np.where(np.isfinite(age), age, np.nanmean(age)) / 10.0])
+    predictors = np.column_stack([parity > 0, np.where(np.isfinite(age), age, np.nanmean(age)) / 10.0])
     total = np.zeros(len(event))
     for seed in range(REPEATS):
-        for train, test in StratifiedKFold(5, shuffle=True, random_state=seed).split(known, event):
-            model = LogisticRegression().fit(known[train], event[train])
-            total[test] += model.predict_proba(known[test])[:, 1]
+        for train, test in StratifiedKFold(5, shuffle=True, random_state=seed).split(predictors, event):
+            model = LogisticRegression().fit(predictors[train], event[train])
+            total[test] += model.predict_proba(predictors[test])[:, 1]
     return total / REPEATS
 
 
@@ -54,37 +54,37 @@ def pairs(records: Sequence[BirthRecord]) -> Rows:
     clinical = {
         target.name: clinical_scores(parity, age, low_ph(ph, target.threshold).astype(bool)) for target in TARGETS
     }
-    made = []
+    rows = []
     for row, values in enumerate(real_pairs(records)):
-        kept = {name: values[name] for name in ("record", "ph", "z_fmf", "z_hadlock", "z_intergrowth", "second_stage")}
-        kept["nulliparous"] = int(values["parity"] == 0)
-        kept["from_35_years"] = int(values["maternal_age"] >= 35)
-        kept["before_39_weeks"] = int(values["completed_weeks"] < 39)
-        made.append(kept | {f"clinical_{name}": round(float(score[row]), 5) for name, score in clinical.items()})
-    return made
+        birth = {name: values[name] for name in ("record", "ph", "z_fmf", "z_hadlock", "z_intergrowth", "second_stage")}
+        birth["nulliparous"] = int(values["parity"] == 0)
+        birth["from_35_years"] = int(values["maternal_age"] >= 35)
+        birth["before_39_weeks"] = int(values["completed_weeks"] < 39)
+        rows.append(birth | {f"clinical_{name}": round(float(score[row]), 5) for name, score in clinical.items()})
+    return rows
 
 
 def scans(records: Sequence[BirthRecord], heads: list[dict[str, str]]) -> Rows:
     """Rows of ``semi_real.csv``; heads that the gate refused cannot be had."""
-    kept = [head for head in heads if not head["refusal"]]
-    rows = real_pairs(records)
-    z = np.array([float(row["z_fmf"]) if row["z_fmf"] != "" else np.nan for row in rows])
-    weeks = np.array([float(row["completed_weeks"]) for row in rows])
-    measured = {head["image"]: head["estimate_mm"] for head in kept}
-    made: Rows = []
+    accepted = [head for head in heads if not head["refusal"]]
+    births = real_pairs(records)
+    z = np.array([float(row["z_fmf"]) if row["z_fmf"] != "" else np.nan for row in births])
+    weeks = np.array([float(row["completed_weeks"]) for row in births])
+    measured = {head["image"]: head["estimate_mm"] for head in accepted}
+    rows: Rows = []
     for correlation in CORRELATIONS:
         for seed in range(SEEDS):
             scanned = semi_real(
-                [row["record"] for row in rows],
+                [row["record"] for row in births],
                 z,
                 weeks,
-                [head["image"] for head in kept],
-                column(kept, "reference_mm"),
+                [head["image"] for head in accepted],
+                column(accepted, "reference_mm"),
                 correlation,
                 seed,
             )
-            made += [{"part": f"{correlation}/{seed}", **row, "estimate_mm": measured[row["image"]]} for row in scanned]
-    return made
+            rows += [{"part": f"{correlation}/{seed}", **row, "estimate_mm": measured[row["image"]]} for row in scanned]
+    return rows
 
 
 def experts(records: Sequence[BirthRecord], where: Path, stored: StoredPairs) -> dict[str, Any] | None:
@@ -94,23 +94,23 @@ def experts(records: Sequence[BirthRecord], where: Path, stored: StoredPairs) ->
     if len(read_) == 0:
         return None
     score = panel[read_]
-    made: dict[str, Any] = {"n": len(read_), "targets": {}}
+    report: dict[str, Any] = {"n": len(read_), "targets": {}}
     for target in TARGETS:
         event = stored.event(target.name)[read_]
-        ours = [one[read_] for one in stored.fused(target.name)]
+        ours = [fused[read_] for fused in stored.fused(target.name)]
         rows = np.arange(len(read_))
 
         def gain(drawn: NDArray[np.int64], e: Any = event, o: Any = ours) -> float:
-            return float(np.mean([auc(e[drawn], one[drawn]) for one in o])) - auc(e[drawn], score[drawn])
+            return float(np.mean([auc(e[drawn], fused[drawn]) for fused in o])) - auc(e[drawn], score[drawn])
 
         acted = (score >= PATHOLOGICAL).astype(np.float64)
-        made["targets"][target.name] = {
+        report["targets"][target.name] = {
             "events": int(event.sum()),
             "auc": bootstrap(rows, lambda drawn, e=event: auc(e[drawn], score[drawn])),  # type: ignore[misc]
             "fused_minus_panel": bootstrap(rows, gain),
             "net_benefit": [round(net_benefit(event, acted, at), 5) for at in CURVE],
         }
-    return made
+    return report
 
 
 def store(data: Path, output: Path) -> list[Path]:

@@ -1,4 +1,4 @@
-"""The head's document: errors, intervals, gate, pixel size, sites, and the growth probability, from stored rows."""
+"""The document on the fetal head: errors, intervals, gate, pixel size, sites, growth probability, from stored rows."""
 
 from pathlib import Path
 
@@ -64,8 +64,8 @@ def ultrasound_document(folder: Path) -> str:
         "# The fetal head: out-of-fold evidence",
         "",
         f"HC18, development portion: {len(rows)} images of {len(groups)} examinations (CC BY 4.0; repeats of one frozen",
-        "frame dropped). Each image is measured by the lane of the federation (three sites, averaging, one recipe) that",
-        "left its examination out; folds by a hash of the examination. One woman can have several examination numbers, so",
+        "frame dropped). Each image is measured out of fold: by the fold model (three sites, averaging, one recipe) that was not",
+        "trained on its examination; folds by a hash of the examination. One woman can have several examination numbers, so",
         "some leakage cannot be excluded. Every image is scored, refused ones with their best ellipse. What ships learned",
         "from all examinations by the same recipe. Intervals are 95 %, bootstrap of examinations.",
         "",
@@ -93,8 +93,8 @@ def measurement_lines(rows: Rows) -> list[str]:
 
     def line(name: str, mask: Mask) -> list[str]:
         def of(values: Array, digits: int) -> str:
-            kept = values[mask]
-            return words(bootstrap(groups[mask], lambda r: float(np.mean(kept[r]))), digits)
+            selected = values[mask]
+            return words(bootstrap(groups[mask], lambda r: float(np.mean(selected[r]))), digits)
 
         shares = (np.abs(error), 2), (error, 2), (overlap, 4), (distance, 2)
         return [name, str(int(mask.sum())), *(of(values, digits) for values, digits in shares)]
@@ -141,8 +141,8 @@ def interval_lines(rows: Rows) -> list[str]:
     def line(measure: str, name: str, mask: Mask) -> list[str]:
         low, high = bounds[measure]
         reference, estimate = (column(rows, c) for c in COLUMNS[measure])
-        held = (reference >= low) & (reference <= high)
-        count, number = int(held[mask].sum()), int(mask.sum())
+        inside = (reference >= low) & (reference <= high)
+        count, number = int(inside[mask].sum()), int(mask.sum())
         binomial = binomtest(count, number).proportion_ci(0.95)
         verdict = "yes" if binomial.low <= COVERAGE <= binomial.high else "no"
         half = float(np.mean((high - low)[mask] / 2))
@@ -155,14 +155,14 @@ def interval_lines(rows: Rows) -> list[str]:
         ]
 
     masks = {"all": np.ones(len(rows), dtype=bool)} | {name: third == k for k, name in enumerate(TRIMESTERS)}
-    made = [line(HC, name, mask) for name, mask in masks.items()]
-    made += [line(measure, "all", masks["all"]) for measure in (BPD, OFD)]
+    body = [line(HC, name, mask) for name, mask in masks.items()]
+    body += [line(measure, "all", masks["all"]) for measure in (BPD, OFD)]
     return [
         "## 90 % intervals",
         "",
         "Each row's interval comes from the errors of the other folds, by size band of the measured head.",
         "",
-        *table(["measure", "n", "coverage (binomial 95 %)", "contains .90", "mean half-width"], made),
+        *table(["measure", "n", "coverage (binomial 95 %)", "contains .90", "mean half-width"], body),
     ]
 
 
@@ -170,19 +170,19 @@ def examination_lines(rows: Rows) -> list[str]:
     """Several images of one examination as one measurement: means against means."""
     low, high = cross_fitted(rows)[HC]
     groups = np.array([row["examination"] for row in rows])
-    errors, held, alone = [], [], []
+    errors, inside, alone = [], [], []
     for name in np.unique(groups):
-        kept = np.flatnonzero(groups == name)
-        if len(kept) < 2:
+        members = np.flatnonzero(groups == name)
+        if len(members) < 2:
             continue
-        reference, estimate = (column([rows[i] for i in kept], c) for c in COLUMNS[HC])
+        reference, estimate = (column([rows[i] for i in members], c) for c in COLUMNS[HC])
         errors.append(abs(float(estimate.mean() - reference.mean())))
         alone.append(float(np.abs(estimate - reference).mean()))
-        held.append(bool(low[kept].mean() <= reference.mean() <= high[kept].mean()))
-    binomial = binomtest(sum(held), len(held)).proportion_ci(0.95)
+        inside.append(bool(low[members].mean() <= reference.mean() <= high[members].mean()))
+    binomial = binomtest(sum(inside), len(inside)).proportion_ci(0.95)
     return [
         f"Examinations with several images (n = {len(errors)}): the mean of the images errs by {np.mean(errors):.2f} mm, one"
-        f" image by {np.mean(alone):.2f} mm; the combined interval holds {np.mean(held):.3f}"
+        f" image by {np.mean(alone):.2f} mm; the combined interval holds {np.mean(inside):.3f}"
         f" ({binomial.low:.3f} to {binomial.high:.3f}).",
         "",
     ]
@@ -192,33 +192,33 @@ def gate_lines(rows: Rows, negatives: Rows) -> list[str]:
     """Refused heads and refused images without one."""
     refused = sum(row["refusal"] != "" for row in rows)
     kinds = list(dict.fromkeys(row["kind"] for row in negatives))
-    made = []
+    body = []
     for kind in [*kinds, "all of these"]:
         of = [row for row in negatives if kind in (row["kind"], "all of these")]
         count = sum(row["refusal"] != "" for row in of)
         lowest = binomtest(count, len(of)).proportion_ci(0.95).low
-        made.append([kind, str(len(of)), f"{count / len(of):.3f}", f"{lowest:.3f}"])
+        body.append([kind, str(len(of)), f"{count / len(of):.3f}", f"{lowest:.3f}"])
     highest = binomtest(refused, len(rows)).proportion_ci(0.95)
     return [
         "## Gate",
         "",
         f"Real heads refused: {refused} of {len(rows)}, {refused / len(rows):.3f} ({highest.low:.3f} to {highest.high:.3f}).",
-        "The thresholds were set after a look at the traits of one fold and of half-trained lanes. Images without a measurable",
-        "head are made from HC18 pictures (measured by the lane that left them out), photographs and noise; none is like a view",
-        "that training uses. Wrong planes are not judged: no labelled set is at hand.",
+        "The thresholds were set after a look at the traits of one fold and of half-trained models. Images without a measurable",
+        "head are made from HC18 pictures (measured by the fold model not trained on them), photographs and noise; none is like a view",
+        "that training uses. Wrong planes are not judged: no labelled set is available.",
         "",
-        *table(["what", "n", "refused", "lower 95 %"], made),
+        *table(["what", "n", "refused", "lower 95 %"], body),
     ]
 
 
 def pixel_size_lines(rows: Rows, zoomed: Rows) -> list[str]:
-    """Whether the measure leans on the pixel size, which the network is never told."""
+    """Whether the measure depends on the pixel size, which the network does not know."""
     reference, estimate, size = (column(rows, name) for name in ("reference_mm", "estimate_mm", "pixel_size_mm"))
     fold = np.array([int(row["fold"]) for row in rows])
     guess = np.zeros(len(rows))
     for k in np.unique(fold):
-        kept = fold != k
-        guess[~kept] = np.polyval(np.polyfit(np.log(size[kept]), reference[kept], 2), np.log(size[~kept]))
+        others = fold != k
+        guess[~others] = np.polyval(np.polyfit(np.log(size[others]), reference[others], 2), np.log(size[~others]))
     explained = 1 - np.sum((reference - guess) ** 2) / np.sum((reference - reference.mean()) ** 2)
     usable = estimate > 0
     share = (estimate / reference - 1)[usable]
@@ -226,13 +226,13 @@ def pixel_size_lines(rows: Rows, zoomed: Rows) -> list[str]:
     left = [v - design[:, :2] @ np.linalg.lstsq(design[:, :2], v, rcond=None)[0] for v in (share, design[:, 2])]
     partial = float(np.corrcoef(*left)[0, 1])
     by_name = {row["image"]: row for row in rows}
-    made = []
+    body = []
     for zoom in sorted({row["zoom"] for row in zoomed}, key=float):
         of = [row for row in zoomed if row["zoom"] == zoom and row["refusal"] == ""]
         first = np.array([float(by_name[row["image"]]["estimate_mm"]) for row in of])
         truth = np.array([float(by_name[row["image"]]["reference_mm"]) for row in of])
         then = column(of, "estimate_mm")
-        made.append(
+        body.append(
             [
                 zoom,
                 str(len(of)),
@@ -245,12 +245,12 @@ def pixel_size_lines(rows: Rows, zoomed: Rows) -> list[str]:
         "## Pixel size is no shortcut",
         "",
         "The pixel size alone (square of its logarithm, same folds) predicts the circumference with an error of",
-        f"{np.abs(guess - reference).mean():.1f} mm (R2 {explained:.2f}), so a network that knew it could lean on it. Ours",
-        "sees grey values in a frame of fixed size and is never told. Its relative error has a partial correlation of",
+        f"{np.abs(guess - reference).mean():.1f} mm (R2 {explained:.2f}), so a network that knew it could rely on it. Ours",
+        "sees grey values in a frame of fixed size and does not know it. Its relative error has a partial correlation of",
         f"{partial:+.2f} with the pixel size at a given circumference. The same pictures magnified about their middle, the",
-        "pixel size divided by as much (refused ones left out), measure the same head; a shortcut would follow the zoom:",
+        "pixel size divided by as much (without refused ones), measure the same head; a shortcut would follow the zoom:",
         "",
-        *table(["zoom", "n", "median change", "MAE, mm, zoomed", "MAE, mm, as it is"], made),
+        *table(["zoom", "n", "median change", "MAE, mm, zoomed", "MAE, mm, as it is"], body),
     ]
 
 
@@ -261,7 +261,7 @@ def arm_lines(rows: Rows, others: Rows) -> list[str]:
         arm = row["part"].partition("/")[0]
         error.setdefault(arm, {})[row["image"]] = float(row["estimate_mm"]) - float(row["reference_mm"])
     central = error.pop("central")
-    made = []
+    body = []
     for arm, errors in error.items():
         shared = sorted(set(errors) & set(central))
         ours, theirs = (np.array([source[image] for image in shared]) for source in (errors, central))
@@ -271,7 +271,7 @@ def arm_lines(rows: Rows, others: Rows) -> list[str]:
         similar = float(np.corrcoef(ours, theirs)[0, 1])
         ratio = np.abs(ours).mean() / np.abs(theirs).mean() - 1
         both = f"{np.abs(ours).mean():.2f}, {np.abs(theirs).mean():.2f}"
-        made.append([arm, str(len(shared)), both, f"{100 * ratio:+.1f} %", words(loss, 3), f"{similar:.2f}"])
+        body.append([arm, str(len(shared)), both, f"{100 * ratio:+.1f} %", words(loss, 3), f"{similar:.2f}"])
     return [
         "## Sites that differ, beside central training",
         "",
@@ -280,7 +280,7 @@ def arm_lines(rows: Rows, others: Rows) -> list[str]:
         "",
         *table(
             ["sites", "n", "MAE, mm, and central", "against central", "paired difference, mm", "correlation of errors"],
-            made,
+            body,
         ),
         "Networks trained apart make nearly the same errors: what is left is mostly in the outline that was drawn. The one frame",
         "of the data set that was outlined twice (220_HC and 220_2HC; the other repeats carry one outline) differs from itself by",

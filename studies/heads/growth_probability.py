@@ -28,13 +28,13 @@ def constructed(rows: Rows, draws: int = DRAWS, seed: int = 0) -> tuple[Array, A
     rng = np.random.default_rng(seed)
     reference, estimate = column(rows, "reference_mm"), column(rows, "estimate_mm")
     counts = empty_counts()
-    for truth, found in zip(reference, estimate, strict=True):
-        counts += error_counts(dict.fromkeys(MEASURES, truth), dict.fromkeys(MEASURES, found))
+    for truth, estimated in zip(reference, estimate, strict=True):
+        counts += error_counts(dict.fromkeys(MEASURES, truth), dict.fromkeys(MEASURES, estimated))
     intervals = Intervals.from_counts(counts)
-    made = []
-    for truth, found in zip(reference, estimate, strict=True):
-        low, high = intervals.interval(HC, found, found)
-        measured = {HC: Measured(float(found), (high - low) / 2 / NORMAL_90, "model")}
+    judged = []
+    for truth, estimated in zip(reference, estimate, strict=True):
+        low, high = intervals.interval(HC, estimated, estimated)
+        measured = {HC: Measured(float(estimated), (high - low) / 2 / NORMAL_90, "model")}
         for z in rng.normal(size=draws):
             if STANDARD.value_at(z, DAYS[0]) > truth or STANDARD.value_at(z, DAYS[1]) < truth:
                 continue
@@ -43,8 +43,8 @@ def constructed(rows: Rows, draws: int = DRAWS, seed: int = 0) -> tuple[Array, A
             if not DAYS[0] <= stated <= DAYS[1]:
                 continue
             size = size_for_age(STANDARD, measured, stated, AGE_SD_DAYS, lambda v: v[HC])
-            made.append((z, size.probability_small, size.probability_large))
-    values = np.array(made)
+            judged.append((z, size.probability_small, size.probability_large))
+    values = np.array(judged)
     return values[:, 0], values[:, 1], values[:, 2]
 
 
@@ -58,9 +58,9 @@ def perfect_calibration_limit(probability: Array, draws: int = 200, seed: int = 
 def growth_lines(rows: Rows) -> list[str]:
     """The table of the document."""
     z, small, large = constructed(rows)
-    made = []
+    body = []
     for name, event, probability in (("below the 3rd", z < SMALL_Z, small), ("above the 97th", z > -SMALL_Z, large)):
-        made.append(
+        body.append(
             [
                 name,
                 str(len(z)),
@@ -79,7 +79,7 @@ def growth_lines(rows: Rows) -> list[str]:
         f"from both; the stated age errs by {AGE_SD_DAYS:g} days; what is judged is the measured head at the stated age. Draws",
         "of one head are not independent.",
         "",
-        *table(["true head", "n", "events", "predicted", "ECE", "limit if perfect", "AUC"], made),
+        *table(["true head", "n", "events", "predicted", "ECE", "limit if perfect", "AUC"], body),
         "![Reliability](../images/evidence-growth-reliability.png)",
         "",
     ]

@@ -58,12 +58,12 @@ def _reliability(rows: Rows, folder: Path) -> Path:
     for axis, (name, event, probability), colour in zip(axes, pairs, COLOURS, strict=True):
         edges = np.linspace(0, 1, 11)
         for a, b in pairwise(edges):
-            kept = (probability >= a) & (probability < b if b < 1 else probability <= 1)
-            if kept.sum() >= 10:
-                share, number = float(event[kept].mean()), int(kept.sum())
+            in_bin = (probability >= a) & (probability < b if b < 1 else probability <= 1)
+            if in_bin.sum() >= 10:
+                share, number = float(event[in_bin].mean()), int(in_bin.sum())
                 half = 1.96 * np.sqrt(max(share * (1 - share), 0.01) / number)
-                axis.plot([probability[kept].mean()] * 2, [share - half, share + half], color=colour, alpha=0.5)
-                axis.plot(probability[kept].mean(), share, "o", color=colour, markersize=4)
+                axis.plot([probability[in_bin].mean()] * 2, [share - half, share + half], color=colour, alpha=0.5)
+                axis.plot(probability[in_bin].mean(), share, "o", color=colour, markersize=4)
         axis.plot([0, 1], [0, 1], color="#999", linewidth=0.8, linestyle="--")
         axis.set(xlabel="predicted", ylabel="observed (95 %)", title=f"True head {name}", xlim=(0, 1), ylim=(0, 1))
     figure.suptitle("Constructed: true size from the annotation, age drawn", fontsize=9)

@@ -1,4 +1,4 @@
-"""Evidence of the head segmenter from a finished run: what each lane finds in the examinations that it left out."""
+"""Evidence of the head segmenter from a finished run: the out-of-fold result of every image."""
 
 import csv
 from collections.abc import Iterable, Sequence
@@ -41,12 +41,12 @@ def from_run(run: RunFolder, plan: Plan, folder: Path, output: Path) -> None:
     from models.ultrasound.training import predict_head
 
     section = plan.ultrasound or UltrasoundPlan()
-    kept = run.weights("ultrasound")
-    if kept is None or kept[0] < section.rounds:
+    weights = run.weights("ultrasound")
+    if weights is None or weights[0] < section.rounds:
         raise InputError(f"{run.path}: its ultrasound rounds are not finished")
     records = [record for record in hc18.read(folder) if record.same_frame_as is None]
     fold = hashed_folds([record.examination for record in records], section.folds)
-    networks = [network_of(lane_of(kept[1], k + 1)) for k in range(section.folds)]
+    networks = [network_of(lane_of(weights[1], k + 1)) for k in range(section.folds)]
     heads = [predict_head(networks[k], record.pixels) for k, record in zip(fold, records, strict=True)]
     pairs = list(zip(fold.tolist(), records, heads, strict=True))
     _write(output / "hc18.csv", [_head_row(k, record, head) for k, record, head in pairs])
@@ -54,19 +54,19 @@ def from_run(run: RunFolder, plan: Plan, folder: Path, output: Path) -> None:
     lane_by_name = {record.name: networks[k] for k, record, _ in pairs}
     negatives = [
         {
-            "kind": made.kind,
-            "source": made.source,
-            "refusal": predict_head(lane_by_name[record.name], made.pixels).refusal,
+            "kind": negative.kind,
+            "source": negative.source,
+            "refusal": predict_head(lane_by_name[record.name], negative.pixels).refusal,
         }
-        for record, made in from_records(records)
+        for record, negative in from_records(records)
     ]
     negatives += [
         {
-            "kind": made.kind,
-            "source": made.source,
-            "refusal": predict_head(networks[i % len(networks)], made.pixels).refusal,
+            "kind": negative.kind,
+            "source": negative.source,
+            "refusal": predict_head(networks[i % len(networks)], negative.pixels).refusal,
         }
-        for i, made in enumerate(others(OTHER_NEGATIVES))
+        for i, negative in enumerate(others(OTHER_NEGATIVES))
     ]
     _write(output / "hc18_negatives.csv", [{**row, "refusal": row["refusal"] or ""} for row in negatives])
     zoomed = []
@@ -89,7 +89,7 @@ def from_run(run: RunFolder, plan: Plan, folder: Path, output: Path) -> None:
 def _head_row(fold: int, record: hc18.HeadImage, head: HeadEllipse) -> dict[str, Any]:
     estimate, overlap, distance = score_head(head, record)
     reference = axes_mm(record.ellipse, record.pixel_size_mm)
-    found = axes_mm(head.ellipse, record.pixel_size_mm) if head.ellipse else {HC: 0.0, BPD: 0.0, OFD: 0.0}
+    measured = axes_mm(head.ellipse, record.pixel_size_mm) if head.ellipse else {HC: 0.0, BPD: 0.0, OFD: 0.0}
     return {
         "fold": fold,
         "image": record.name,
@@ -98,9 +98,9 @@ def _head_row(fold: int, record: hc18.HeadImage, head: HeadEllipse) -> dict[str,
         "reference_mm": round(record.head_circumference_mm, 3),
         "estimate_mm": round(estimate, 3),
         "reference_bpd_mm": round(reference[BPD], 3),
-        "bpd_mm": round(found[BPD], 3),
+        "bpd_mm": round(measured[BPD], 3),
         "reference_ofd_mm": round(reference[OFD], 3),
-        "ofd_mm": round(found[OFD], 3),
+        "ofd_mm": round(measured[OFD], 3),
         "dice": round(overlap, 5),
         "hausdorff_mm": round(distance, 4),
         "refusal": head.refusal or "",
@@ -123,7 +123,7 @@ ARMS = (*(f"central/{k}" for k in range(FOLDS)), "trimester/0", "scale/0")
 
 
 def arms(folder: Path, plan: Plan, output: Path, parts: Sequence[str]) -> None:
-    """The same recipe on other sites, one lane at a time in this process: parts are ``arm/fold``."""
+    """The same recipe on other sites, one fold model at a time in this process: parts are ``arm/fold``."""
     from federated.weights.averaging import lane_of
     from federated.weights.segmenter_site import ImageSite, network_of
     from models.ultrasound.training import predict_head
@@ -165,7 +165,7 @@ def arms(folder: Path, plan: Plan, output: Path, parts: Sequence[str]) -> None:
 
 def records_of(records: Sequence[hc18.HeadImage], chosen: Iterable[bool]) -> list[hc18.HeadImage]:
     """The chosen ones."""
-    return [record for record, kept in zip(records, chosen, strict=True) if kept]
+    return [record for record, is_chosen in zip(records, chosen, strict=True) if is_chosen]
 
 
 def _write(path: Path, rows: Rows) -> None:

@@ -62,7 +62,7 @@ def _log_loss(rows: Rows) -> float:
 def lines(rows: Rows) -> list[str]:
     """Markdown."""
     first = part(rows, "dirichlet/table/0")
-    made = [
+    body = [
         "## Pattern: what experts would call the trace",
         "",
         f"UCI Cardiotocography, development portion: {len(first)} segments of {len({r['woman'] for r in first})} women "
@@ -72,11 +72,11 @@ def lines(rows: Rows) -> list[str]:
         "",
     ]
     columns = [state_scores(part(rows, f"{key}/0")) for key in (*[f"{t}/table" for t in TRAININGS], "dirichlet/trace")]
-    made += table(
+    body += table(
         ["", *TRAININGS.values(), "raw-trace view, 5 sites"],
         [[metric.replace("_", " "), *(words(c[metric]) for c in columns)] for metric in columns[0]],
     )
-    made += [
+    body += [
         "The raw-trace view uses only the nine features that a raw trace fills by the same definition (and what is derived",
         "from them), here taken from the same tables: an upper bound, for the transfer to raw traces is another matter (below).",
         "The cut of *recall at precision .75* is read off the scored rows; a deployed cut does not reach it exactly.",
@@ -85,16 +85,16 @@ def lines(rows: Rows) -> list[str]:
         "",
         "### What leakage would have claimed",
         "",
-        "The same central recipe, one seed; only what is left out together differs. Random rows put overlapping segments of one",
+        "The same central recipe, one seed; only the groups of the folds differ. Random rows put overlapping segments of one",
         "recording on both sides.",
         "",
     ]
     leaks = [(name, part(rows, f"{key}/table/0")) for key, name in LEAKAGE.items()]
-    made += table(
-        ["left out together", "macro-F1", "AUC (pathological)"],
+    body += table(
+        ["grouped by", "macro-F1", "AUC (pathological)"],
         [[name, f"{_f1(some):.3f}", f"{_auc(some):.3f}"] for name, some in leaks if some],
     )
-    return made
+    return body
 
 
 def _auc(rows: Rows) -> float:

@@ -25,10 +25,10 @@ BAGGING_SEEDS = 3
 
 def parts() -> list[str]:
     """``training/view/seed``: "unmerged" tells small leaves as they are; two leave out recordings or rows."""
-    made = [f"{training}/table/{seed}" for seed in range(SEEDS) for training in ("family", "central", "dirichlet")]
-    made += [f"unmerged/table/{seed}" for seed in range(SEEDS)]
-    made += [f"{training}/table/{seed}" for seed in range(BAGGING_SEEDS) for training in ("bagging", "bagging family")]
-    return [*made, "dirichlet/trace/0", "recording/table/0", "row/table/0"]
+    names = [f"{training}/table/{seed}" for seed in range(SEEDS) for training in ("family", "central", "dirichlet")]
+    names += [f"unmerged/table/{seed}" for seed in range(SEEDS)]
+    names += [f"{training}/table/{seed}" for seed in range(BAGGING_SEEDS) for training in ("bagging", "bagging family")]
+    return [*names, "dirichlet/trace/0", "recording/table/0", "row/table/0"]
 
 
 def study(folder: Path, plan: Plan, output: Path, wanted: list[str]) -> None:
@@ -44,7 +44,7 @@ def study(folder: Path, plan: Plan, output: Path, wanted: list[str]) -> None:
         chosen = np.zeros(len(table), dtype=np.int64)
         fold_of = np.zeros(len(table), dtype=np.int64)
         split = StratifiedGroupKFold(FOLDS, shuffle=True, random_state=seed)
-        groups = _left_out_together(table, training)
+        groups = _fold_groups(table, training)
         for fold, (train, test) in enumerate(split.split(table.features, table.state, groups)):
             inside = table.rows(train)
             site_of = _sites(inside, section, training, plan.seed + seed * 10 + fold)
@@ -63,8 +63,8 @@ def study(folder: Path, plan: Plan, output: Path, wanted: list[str]) -> None:
                 for k in np.unique(site_of)
             ]
             document, calibration = train_sites(sites, recipe, frame_of(recipe))[view]
-            left = [site.left_out(view) for site in sites]
-            counts = sum(confusions(calibration.probabilities(margin), state) for margin, state in left)
+            margins = [site.left_out(view) for site in sites]
+            counts = sum(confusions(calibration.probabilities(margin), state) for margin, state in margins)
             model = PatternModel(booster_from(document), calibration, DECISIONS[best_decision(np.asarray(counts))])
             features = table.features[test]
             probability[test] = model.probabilities(as_trace_would(features) if view == "trace" else features)
@@ -86,7 +86,7 @@ def study(folder: Path, plan: Plan, output: Path, wanted: list[str]) -> None:
     resume(output / "uci.csv", "part", wanted or parts(), make)
 
 
-def _left_out_together(table: uci_ctg.CtgTable, training: str) -> NDArray[np.str_]:
+def _fold_groups(table: uci_ctg.CtgTable, training: str) -> NDArray[np.str_]:
     if training == "row":
         return np.array([str(row) for row in range(len(table))])
     return table.examination if training == "recording" else table.woman

@@ -34,7 +34,7 @@ portions. Intervals are 95 %, over women, records or examinations.
 | calibration, fusion, references of drift | by site, of five rows or more | one sum over sites |
 | figures that the gate judges a site by (histograms of probabilities, confusion counts, errors) | by site | by site |
 | keyed hashes of women | by site, under a key that the server does not have | the same |
-| what an error said | never | never |
+| the text of an error | never | never |
 
 Masks are Bonawitz et al. 2017 against a server that follows the protocol (ADR 16): it relays the sites' public keys, so
 one that lies about them could open a site's sum. Its own operators can read figures by site. No rows, images or traces
@@ -43,7 +43,7 @@ leave.
 
 DP = """\
 Sample-level DP-SGD (Opacus) with `[ultrasound.noise]`: three hospitals, {rounds} rounds, one fold, one seed, batch 32, clipping
-norm 1, delta 1e-5. Epsilon of the hospital with most, for the one model that ships, and for all six lanes that the recipe
+norm 1, delta 1e-5. Epsilon of the hospital with most, for the one model that ships, and for all six fold models that the recipe
 trains on the same images.
 """
 
@@ -55,8 +55,8 @@ Noise comes from PyTorch's generator, seeded from the site's secret: no cryptogr
 """
 
 MEMBERSHIP = """\
-The shipped bundle was trained on every row here. Its answer on a row, and the answer that the same recipe gave when the
-row was left out, are an attacker's two cases. *Loss*: a small loss means member. *Against its difficulty*: the loss
+The shipped bundle was trained on every row here. Its answer on a row, and the out-of-fold answer of the same recipe, are
+the two cases that an attacker has to distinguish. *Loss*: a small loss means member. *Against its difficulty*: the loss
 is compared with what models that never saw the row lose on it, which an attacker with data like ours could train.
 Chance is .5 and 5 %.
 """
@@ -121,7 +121,7 @@ def _costs(uci: Rows, hospitals: dict[str, Any]) -> list[str]:
             ["protection", "cost"],
             [
                 [
-                    "sums of small leaves told with a neighbour's",
+                    "sums of small leaves merged with a neighbour's",
                     f"macro-F1 {merged:.3f} against {unmerged:.3f} without (UCI, five sites, mean of five seeds)",
                 ],
                 [
@@ -141,23 +141,27 @@ def _costs(uci: Rows, hospitals: dict[str, Any]) -> list[str]:
 
 
 def _mean_f1(parts: list[Rows]) -> float:
-    scores = [f1_score(column(one, "state"), column(one, "chosen"), average="macro") for one in parts]
+    scores = [f1_score(column(rows, "state"), column(rows, "chosen"), average="macro") for rows in parts]
     return float(np.mean(scores))
 
 
 def _noise(rows: Rows) -> list[str]:
     lines = []
     for name in dict.fromkeys(row["part"] for row in rows):
-        one = part(rows, name)
-        error = np.abs(column(one, "estimate_mm") - column(one, "reference_mm"))
-        groups = np.array([row["examination"] for row in one])
+        rows_of_part = part(rows, name)
+        error = np.abs(column(rows_of_part, "estimate_mm") - column(rows_of_part, "reference_mm"))
+        groups = np.array([row["examination"] for row in rows_of_part])
         mae = bootstrap(groups, partial(_mean, error))
-        dice = float(np.mean(column(one, "dice")))
-        spent = [max(float(row[key]) for row in one) if one[0][key] else None for key in ("epsilon", "epsilon_all")]
-        told = ["none" if value is None else f"{value:.1f}" for value in spent]
-        lines.append([name, str(len(one)), words(mae, 2), f"{dice:.3f}", *told])
+        dice = float(np.mean(column(rows_of_part, "dice")))
+        spent = [
+            max(float(row[key]) for row in rows_of_part) if rows_of_part[0][key] else None
+            for key in ("epsilon", "epsilon_all")
+        ]
+        epsilons = ["none" if value is None else f"{value:.1f}" for value in spent]
+        lines.append([name, str(len(rows_of_part)), words(mae, 2), f"{dice:.3f}", *epsilons])
     return table(
-        ["training", "images", "MAE of the circumference, mm", "Dice", "epsilon, shipped lane", "all lanes"], lines
+        ["training", "images", "MAE of the circumference, mm", "Dice", "epsilon, shipped model", "all fold models"],
+        lines,
     )
 
 
@@ -171,30 +175,30 @@ def _losses(probability: Any, event: Any) -> Any:
 
 
 def _membership(folder: Path) -> list[str]:
-    told: dict[str, dict[str, float]] = {}
+    answers: dict[str, dict[str, float]] = {}
     for row in read(folder / "membership.csv"):
-        told.setdefault(row["part"], {})[row["name"]] = float(row["value"])
+        answers.setdefault(row["part"], {})[row["name"]] = float(row["value"])
     lines = []
     uci = seeds(read(folder / "uci.csv"), "dirichlet/table")
     group = np.array([row["woman"] for row in uci[0]])
-    inside = -np.log(np.clip([told["uci"][row["row"]] for row in uci[0]], CLIP, 1.0))
+    inside = -np.log(np.clip([answers["uci"][row["row"]] for row in uci[0]], CLIP, 1.0))
     state = column(uci[0], "state").astype(int)
     others = [
         -np.log(
-            np.clip(np.column_stack([column(one, f"p{k}") for k in range(3)])[np.arange(len(state)), state], CLIP, 1)
+            np.clip(np.column_stack([column(rows, f"p{k}") for k in range(3)])[np.arange(len(state)), state], CLIP, 1)
         )
-        for one in uci
+        for rows in uci
     ]
     lines += _lines("CTG pattern, rows of women (UCI)", group, inside, others)
     births = seeds(read(folder / "ctu_uhb.csv"), "dirichlet")
     names = np.array([row["record"] for row in births[0]])
     low = column(births[0], "ph") <= MILD.threshold
-    inside = _losses(np.array([told["ctu_uhb"][name] for name in names]), low)
-    others = [_losses(column(one, "ph_le_7_15_0"), low) for one in births]
+    inside = _losses(np.array([answers["ctu_uhb"][name] for name in names]), low)
+    others = [_losses(column(rows, "ph_le_7_15_0"), low) for rows in births]
     lines += _lines("acidaemia, records (CTU-UHB)", names, inside, others)
     heads = read(folder / "hc18.csv")
     reference = column(heads, "reference_mm")
-    inside = np.abs(np.array([told["hc18"][row["image"]] for row in heads]) - reference) / reference
+    inside = np.abs(np.array([answers["hc18"][row["image"]] for row in heads]) - reference) / reference
     outside = np.abs(column(heads, "estimate_mm") - reference) / reference
     lines += _lines("heads, images (HC18)", np.array([row["examination"] for row in heads]), inside, [outside])
     return table(["model", "n", "attack", "AUC", "members found at 5 % false alarms"], lines)
@@ -203,22 +207,22 @@ def _membership(folder: Path) -> list[str]:
 def _lines(name: str, group: Any, inside: Any, others: list[Any]) -> list[list[str]]:
     """The attack by the loss, and by the loss against its difficulty where several trainings left the row out."""
     outside = others[0]
-    made = [("loss", attack(group, -inside, -outside))]
+    attacks = [("loss", attack(group, -inside, -outside))]
     if len(others) > 1:
         difficulty = np.mean(others[1:], axis=0)
-        made.append(("against its difficulty", attack(group, difficulty - inside, difficulty - outside)))
-    return [[name, str(len(inside)), how, words(found["auc"]), words(found["caught"])] for how, found in made]
+        attacks.append(("against its difficulty", attack(group, difficulty - inside, difficulty - outside)))
+    return [[name, str(len(inside)), how, words(result["auc"]), words(result["caught"])] for how, result in attacks]
 
 
 def _reconstruction(rows: Rows) -> list[str]:
     lines = []
     for name in dict.fromkeys(row["part"] for row in rows):
-        one = part(rows, name)
+        rows_of_part = part(rows, name)
         values, records = (
-            f"{column(one, f'attack_{what}').mean():.3f} (chance {column(one, f'chance_{what}').mean():.3f})"
+            f"{column(rows_of_part, f'attack_{what}').mean():.3f} (chance {column(rows_of_part, f'chance_{what}').mean():.3f})"
             for what in ("values", "records")
         )
-        lines.append([name, values, records, f"{column(one, 'small_cells').mean():.3f}"])
+        lines.append([name, values, records, f"{column(rows_of_part, 'small_cells').mean():.3f}"])
     return [
         "Rows rebuilt from a site's uploads (in the manner of TimberStrike); details in `federation.md`.",
         "",

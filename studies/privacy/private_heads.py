@@ -26,7 +26,7 @@ ARMS: dict[str, dict[str, Any]] = {
 def study(folder: Path, plan: Plan, output: Path, wanted: Sequence[str]) -> None:
     """Write ``private_heads.csv``: one row an image and arm, with the epsilon of its hospital.
 
-    `epsilon` is of the lane that was trained; `epsilon_all` what it would be with all lanes of the plan.
+    `epsilon` is that of the trained fold model, `epsilon_all` the one with all fold models of the plan.
     """
     from federated.weights.averaging import lane_of
     from federated.weights.segmenter_site import ImageSite, network_of
@@ -47,24 +47,24 @@ def study(folder: Path, plan: Plan, output: Path, wanted: Sequence[str]) -> None
             for k in range(SITES):
                 own = Path(home) / str(k)
                 own.mkdir()
-                name, held = f"site-{k + 1}", records_of(records, site_of == k)
-                sites.append(ImageSite(name, held, arm, seed=plan.seed, ledger=PrivacyLedger(own)))
+                name, site_records = f"site-{k + 1}", records_of(records, site_of == k)
+                sites.append(ImageSite(name, site_records, arm, seed=plan.seed, ledger=PrivacyLedger(own)))
 
             def report(round_number: int, loss: float, size: float) -> None:
                 print(f"{part} round {round_number}: loss {loss:.3f}", flush=True)
 
             network = network_of(lane_of(train_image_sites(sites, arm, plan.seed, [lane], report), lane))
-            one, everything = [], []
+            shipped, everything = [], []
             for site in sites:
-                one.append(site.epsilon)
+                shipped.append(site.epsilon)
                 steps = site.privacy_steps(range(arm.folds + 1)) if arm.noise else []
                 everything.append(epsilon(steps * arm.rounds, arm.noise.delta) if arm.noise else None)
         rows: Rows = []
         for record, k, s in zip(records, fold, site_of, strict=True):
             if k == FOLD:
-                spent = {"epsilon": one[s], "epsilon_all": everything[s]}
-                told = {name: "" if value is None else round(value, 3) for name, value in spent.items()}
-                rows.append({**head_row(part, record, int(s) + 1, network), **told})
+                spent = {"epsilon": shipped[s], "epsilon_all": everything[s]}
+                epsilons = {name: "" if value is None else round(value, 3) for name, value in spent.items()}
+                rows.append({**head_row(part, record, int(s) + 1, network), **epsilons})
         return rows
 
     resume(output / "private_heads.csv", "part", wanted or list(ARMS), make)

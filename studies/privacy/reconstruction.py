@@ -38,13 +38,13 @@ STOCK: dict[str, dict[str, Any]] = {
     "stock, shallow": {"subsample": 1.0},
 }
 ARMS = (*STOCK, "refitted", "refitted, small leaves apart")
-Told = list[tuple[Document, Array]]
+SeenCounts = list[tuple[Document, Array]]
 
 
-def overheard(sites: Sequence[TreeSite], target: int, plan: CtgPlan, arm: str) -> Told:
-    """Train for twenty rounds; of one site's first lane: the trees it answers for, and its rows in each leaf."""
+def overheard(sites: Sequence[TreeSite], target: int, plan: CtgPlan, arm: str) -> SeenCounts:
+    """Train for twenty rounds; give the trees of one site's fold model 0, and the site's rows in each leaf."""
     frame = frame_of(plan)
-    told: Told = []
+    seen: SeenCounts = []
     for round_number in range(1, ROUNDS + 1):
         replies = [site.step(0, round_number) for site in sites]
         proposal = proposal_of(plan, frame, replies)
@@ -56,11 +56,11 @@ def overheard(sites: Sequence[TreeSite], target: int, plan: CtgPlan, arm: str) -
         for tree, count in zip(new_trees(heard)[0], counts, strict=True):
             if arm == "refitted":
                 merge_small_leaves(tree, count, np.zeros((len(count), 2)), plan.merge_below)
-            told.append((tree, count))
+            seen.append((tree, count))
         merged = finish_round(plan, proposal, totals or [])
         for site in sites:
             site.absorb(0, merged)
-    return told
+    return seen
 
 
 @dataclass(frozen=True)
@@ -108,12 +108,12 @@ def _depth(tree: Document) -> int:
     return max(level)
 
 
-def rebuild(told: Told, pool: Array, rows: int, seed: int, steps: int = STEPS) -> tuple[Array, Array, float]:
+def rebuild(seen: SeenCounts, pool: Array, rows: int, seed: int, steps: int = STEPS) -> tuple[Array, Array, float]:
     """Records before and after the search, each of shape (rows, columns), and the share of counts that do not fit.
 
     Parameters
     ----------
-    told : list of (tree, ndarray)
+    seen : list of (tree, ndarray)
         Rows in each node, inner ones 0.
     pool : ndarray, shape (m, columns)
         Other hospitals' records, no value missing.
@@ -121,12 +121,12 @@ def rebuild(told: Told, pool: Array, rows: int, seed: int, steps: int = STEPS) -
     """
     rng = np.random.default_rng(seed)
     pool = pool.astype(np.float32)
-    forest = Forest.of([tree for tree, _ in told])
+    forest = Forest.of([tree for tree, _ in seen])
     used = np.unique(forest.feature[np.isfinite(forest.threshold)])
     start = np.column_stack([rng.choice(pool[:, column], rows) for column in range(pool.shape[1])])
     guess = start.copy()
     ends = [forest.leaves(record) for record in guess]
-    gap = -np.concatenate([counts for _, counts in told])
+    gap = -np.concatenate([counts for _, counts in seen])
     for end in ends:
         gap[end] += 1
     for step in range(steps):
@@ -141,7 +141,7 @@ def rebuild(told: Told, pool: Array, rows: int, seed: int, steps: int = STEPS) -
             gap[out] -= 1
             gap[into] += 1
             guess[row], ends[row] = record, end
-    return start, guess, float(np.abs(gap).sum() / (2 * rows * len(told)))
+    return start, guess, float(np.abs(gap).sum() / (2 * rows * len(seen)))
 
 
 def recovered(truth: Array, guess: Array, spread: Array) -> tuple[float, float]:
@@ -162,17 +162,17 @@ def study(folder: Path, plan: Plan, output: Path, wanted: list[str]) -> None:
     site_of = ctg_sites(table, base, plan.seed)
 
     def make(arm: str) -> Rows:
-        told = {"strategy": "weighted-bagging", "min_leaf_rows": 1} if arm in STOCK else {}
+        changes = {"strategy": "weighted-bagging", "min_leaf_rows": 1} if arm in STOCK else {}
         boosting = base.boosting.model_copy(update=STOCK.get(arm, {}))
-        recipe = base.model_copy(update={**told, "boosting": boosting})
-        made: Rows = []
+        recipe = base.model_copy(update={**changes, "boosting": boosting})
+        rebuilt: Rows = []
         for target in range(int(site_of.max()) + 1):
-            held = [
+            sites_rows = [
                 pattern_rows(table.rows(np.flatnonzero(site_of == k)), recipe, ("table",)) for k in np.unique(site_of)
             ]
-            sites = [TreeSite(f"site-{k + 1}", rows, recipe, seed=plan.seed) for k, rows in enumerate(held)]
-            truth = held[target].learners[0].features
-            others = np.vstack([rows.learners[0].features for k, rows in enumerate(held) if k != target])
+            sites = [TreeSite(f"site-{k + 1}", rows, recipe, seed=plan.seed) for k, rows in enumerate(sites_rows)]
+            truth = sites_rows[target].learners[0].features
+            others = np.vstack([rows.learners[0].features for k, rows in enumerate(sites_rows) if k != target])
             whole = ~np.isnan(np.vstack([truth, others])).any(axis=0)
             seen = overheard(sites, target, recipe, arm)
             spread = np.maximum(np.ptp(others[:, whole], axis=0), 1e-12)
@@ -184,7 +184,7 @@ def study(folder: Path, plan: Plan, output: Path, wanted: list[str]) -> None:
                 values, hit = recovered(truth[:, whole], records[:, whole], spread)
                 row |= {f"{name}_values": round(values, 4), f"{name}_records": round(hit, 4)}
             print(row, flush=True)
-            made.append(row)
-        return made
+            rebuilt.append(row)
+        return rebuilt
 
     resume(output / "reconstruction.csv", "part", wanted or ARMS, make)

@@ -14,12 +14,12 @@ def _number(value: float | None, digits: int = 2) -> str:
     return "-" if value is None else f"{value:.{digits}f}"
 
 
-def _simulated(found: dict[str, Any]) -> list[str]:
+def _simulated(simulated: dict[str, Any]) -> list[str]:
     head = ["generator", "traces", "baseline RMSE, bpm", "accelerations F1", "decelerations F1", "contractions F1"]
     keys = ("acceleration_f1", "deceleration_f1", "contraction_f1")
     rows = [
         [name, str(v["traces"]), _number(v["baseline_rmse_bpm"]), *(_number(v[k]) for k in keys)]
-        for name, v in found.items()
+        for name, v in simulated.items()
     ]
     return [
         "## Measuring",
@@ -32,8 +32,8 @@ def _simulated(found: dict[str, Any]) -> list[str]:
 
 
 def _methods(stored: dict[str, Any]) -> list[str]:
-    found = stored.get("methods")
-    if not found:
+    methods = stored.get("methods")
+    if not methods:
         return []
     head = [
         "FHRMA, each against the consensus of two other methods",
@@ -42,7 +42,7 @@ def _methods(stored: dict[str, Any]) -> list[str]:
         "decelerations F1",
     ]
     keys = ("baseline_rmsd_bpm", "acceleration_f1", "deceleration_f1")
-    rows = [[name, *(_number(v[k]) for k in keys)] for name, v in found.items() if name != "traces"]
+    rows = [[name, *(_number(v[k]) for k in keys)] for name, v in methods.items() if name != "traces"]
     head2 = [
         "FHRMA, false signal by the mother's pulse",
         "recordings",
@@ -57,7 +57,7 @@ def _methods(stored: dict[str, Any]) -> list[str]:
         if v["false_signal_h"] > 0
     ]  # fmt: skip
     return [
-        f"On {found['traces']} real traces (Boudet S et al. SoftwareX 2020); consensus: mean baseline of two stored methods, events",
+        f"On {methods['traces']} real traces (Boudet S et al. SoftwareX 2020); consensus: mean baseline of two stored methods, events",
         "that both found. For ours the mean over the three pairs. No constant was tuned on them; one reading of FIGO's text was",
         "corrected after a first look (15 bpm and 15 s are amplitude and length of the whole excursion, not of its part above 15",
         "bpm; by the matching of that look, any overlap of 5 s with one method's events, decelerations went from .66 to .83).",
@@ -70,11 +70,11 @@ def _methods(stored: dict[str, Any]) -> list[str]:
 
 
 def _experts(stored: dict[str, Any]) -> list[str]:
-    found = stored.get("experts")
-    if not found:
+    experts = stored.get("experts")
+    if not experts:
         return []
     rows = []
-    for name, event in found["events"].items():
+    for name, event in experts["events"].items():
         better = sum(reader["ours"] > reader["sensitivity"] for reader in event["readers"])
         rows.append(
             [
@@ -87,14 +87,14 @@ def _experts(stored: dict[str, Any]) -> list[str]:
             ]
         )
     head = ["event", "AUC, model", "AUC, panel mean", "difference", "readers beaten at their own false-positive rate", "mean sensitivity there, readers against model"]  # fmt: skip
-    kappa = found["kappa"]
+    kappa = experts["kappa"]
     excluded = ", ".join(f"{number} ({reason})" for reason, number in kappa["excluded"].items())
     return [
         "## Beside nine obstetricians",
         "",
         "They read the same CTU-UHB records (Hruban L et al. J Eval Clin Pract 2015) in 30-min windows; the last window that",
         "could be read counts, the model sees the whole trace. Their file carries no licence: only aggregates stand here.",
-        f"Records read by all parties: {found['records']}. Model: out of fold, 4 sites, mean of the seeds' scores' AUC.",
+        f"Records read by all parties: {experts['records']}. Model: out of fold, 4 sites, mean of the seeds' scores' AUC.",
         "",
         *table(head, rows),
         f"FIGO class against the experts' majority: unweighted kappa {words(kappa)} over {kappa['windows']} windows of the first",
@@ -106,8 +106,8 @@ def _experts(stored: dict[str, Any]) -> list[str]:
 
 
 def _shift(stored: dict[str, Any]) -> list[str]:
-    found = stored.get("shift")
-    if not found:
+    shift = stored.get("shift")
+    if not shift:
         return []
     rows = [
         [
@@ -117,17 +117,17 @@ def _shift(stored: dict[str, Any]) -> list[str]:
             f"{v['difference_sd']:+.2f}",
             f"{100 * v['outside']:.0f} %",
         ]
-        for name, v in found["features"].items()
+        for name, v in shift["features"].items()
     ]
-    link = found["link"]
+    link = shift["link"]
     return [
         "## Between table and trace",
         "",
-        f"The features that both fill, {found['segments']} UCI segments (antepartum and mixed) beside the last window of",
-        f"{found['records']} CTU-UHB traces (labour). *Outside*: traces beyond the 0.5th to 99.5th centile of the tables.",
+        f"The features that both fill, {shift['segments']} UCI segments (antepartum and mixed) beside the last window of",
+        f"{shift['records']} CTU-UHB traces (labour). *Outside*: traces beyond the 0.5th to 99.5th centile of the tables.",
         "",
         *table(["feature", "median, tables", "median, traces", "difference, SD of the tables", "outside"], rows),
-        f"{100 * found['any_outside']:.0f} % of the labour traces have a feature outside; the page names it and widens the interval, and a",
+        f"{100 * shift['any_outside']:.0f} % of the labour traces have a feature outside; the page names it and widens the interval, and a",
         "labour trace is not given to the pattern model where the acidaemia model is there. The link between the two: the pattern",
         f"model's P(pathological) on these traces has AUC {link['auc_le']:.2f} for pH <= 7.15 and {link['auc_lt']:.2f} for pH < 7.05 (in its trace view;",
         f"its mean is {link['mean_pattern']:.2f}, where {link['rate_le']:.2f} have such a pH). It is no calibrated probability of either, so neither is converted into",

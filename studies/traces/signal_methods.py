@@ -31,18 +31,18 @@ def _meet(first: Array, second: Array) -> NDArray[np.bool_]:
     return np.asarray(overlap >= 0.5 * shorter)
 
 
-def matches(found: Array, known: Array) -> Counts:
+def matches(measured: Array, reference: Array) -> Counts:
     """Found, found and known, known, known and found."""
-    hit = _meet(found, known)
-    return np.array([len(found), hit.any(axis=1).sum(), len(known), hit.any(axis=0).sum()])
+    hit = _meet(measured, reference)
+    return np.array([len(measured), hit.any(axis=1).sum(), len(reference), hit.any(axis=0).sum()])
 
 
 def f1(counts: Counts) -> float:
     """F1 of summed counts."""
-    found, hit, known, met = (float(n) for n in counts)
-    if found == 0 or known == 0:
+    measured, hit, reference, met = (float(n) for n in counts)
+    if measured == 0 or reference == 0:
         return float("nan")
-    precision, recall = hit / found, met / known
+    precision, recall = hit / measured, met / reference
     return 2 * precision * recall / (precision + recall) if precision + recall else 0.0
 
 
@@ -53,12 +53,12 @@ def simulated(*, seeds: int = 20) -> dict[str, Any]:
         for loss in (0.0, 0.2):
             errors, ups, downs, acmes = [], np.zeros(4, int), np.zeros(4, int), np.zeros(4, int)
             for seed in range(seeds):
-                made = make(seed, loss)
-                found = analyse(made.recording)
-                errors.append(np.mean((found.baseline_trace_bpm - made.baseline_bpm) ** 2))
-                ups += matches(spans(found.accelerations), made.acceleration_spans_s)
-                downs += matches(spans(found.decelerations), made.deceleration_spans_s)
-                acmes += _acmes(found, made)
+                synthetic = make(seed, loss)
+                analysis = analyse(synthetic.recording)
+                errors.append(np.mean((analysis.baseline_trace_bpm - synthetic.baseline_bpm) ** 2))
+                ups += matches(spans(analysis.accelerations), synthetic.acceleration_spans_s)
+                downs += matches(spans(analysis.decelerations), synthetic.deceleration_spans_s)
+                acmes += _acmes(analysis, synthetic)
             report[f"{name}, loss {loss:.0%}"] = {
                 "traces": seeds,
                 "baseline_rmse_bpm": float(np.sqrt(np.mean(errors))),
@@ -79,10 +79,10 @@ def _beats(seed: int, loss: float) -> SyntheticTrace:
     return beats(baseline_bpm=120 + seed, decelerations=seed % 2 == 1, gradual=seed % 4 == 1, loss=loss, seed=seed)
 
 
-def _acmes(found: CtgAnalysis, made: SyntheticTrace) -> Counts:
-    near = np.array([[event.peak_s - 20, event.peak_s + 20] for event in found.contractions]).reshape(-1, 2)
-    known = np.array([[peak - 20, peak + 20] for peak in made.contraction_peaks_s]).reshape(-1, 2)
-    return matches(near, known)
+def _acmes(analysis: CtgAnalysis, synthetic: SyntheticTrace) -> Counts:
+    near = np.array([[event.peak_s - 20, event.peak_s + 20] for event in analysis.contractions]).reshape(-1, 2)
+    reference = np.array([[peak - 20, peak + 20] for peak in synthetic.contraction_peaks_s]).reshape(-1, 2)
+    return matches(near, reference)
 
 
 def against_methods(folder: Path) -> dict[str, Any]:
@@ -99,22 +99,22 @@ def against_methods(folder: Path) -> dict[str, Any]:
     traces = 0
     for _, channels, readings in fhrma.morphology(folder):
         heart = np.where(channels.heart[1] > 0, channels.heart[1], channels.heart[2])
-        found = analyse(recording(heart, channels.toco, channels.sampling_rate_hz, "FHRMA"))
-        if found.quality.refusal or len(readings) < len(names):
+        analysis = analyse(recording(heart, channels.toco, channels.sampling_rate_hz, "FHRMA"))
+        if analysis.quality.refusal or len(readings) < len(names):
             continue
         traces += 1
-        level = np.repeat(found.baseline_trace_bpm, 4)
+        level = np.repeat(analysis.baseline_trace_bpm, 4)
         size = min(len(level), *(len(reading.baseline_bpm) for reading in readings.values()))
-        mine = {"accelerations": spans(found.accelerations), "decelerations": spans(found.decelerations)}
+        mine = {"accelerations": spans(analysis.accelerations), "decelerations": spans(analysis.decelerations)}
         pairs: list[float] = []
-        for left_out in names:
-            first, second = (readings[name] for name in names if name != left_out)
+        for excluded in names:
+            first, second = (readings[name] for name in names if name != excluded)
             middle = 0.5 * (first.baseline_bpm[:size] + second.baseline_bpm[:size])
-            rmsd[left_out].append(_rmsd(readings[left_out].baseline_bpm[:size], middle))
+            rmsd[excluded].append(_rmsd(readings[excluded].baseline_bpm[:size], middle))
             pairs.append(_rmsd(level[:size], middle))
             for kind, own in mine.items():
                 agreed = _both(getattr(first, kind), getattr(second, kind))
-                counts[(left_out, kind)] += matches(getattr(readings[left_out], kind), agreed)
+                counts[(excluded, kind)] += matches(getattr(readings[excluded], kind), agreed)
                 counts[("ours", kind)] += matches(own, agreed)
         rmsd["ours"].append(float(np.mean(pairs)))
     return {"traces": traces} | {
@@ -143,11 +143,11 @@ def false_signal(folder: Path) -> dict[str, Any]:
     recordings: dict[str, int] = {}
     for name, channels, true, false in fhrma.false_signal(folder):
         group = name.rstrip("0123456789")
-        made = recording(channels.heart[1], channels.toco, channels.sampling_rate_hz, "FHRMA", mhr_bpm=channels.mhr)
-        if made.mhr_bpm is None:
+        ctg = recording(channels.heart[1], channels.toco, channels.sampling_rate_hz, "FHRMA", mhr_bpm=channels.mhr)
+        if ctg.mhr_bpm is None:
             continue
-        flagged = maternal(made.fhr_bpm, made.mhr_bpm, made.sampling_rate_hz)
-        present = np.isfinite(made.fhr_bpm)
+        flagged = maternal(ctg.fhr_bpm, ctg.mhr_bpm, ctg.sampling_rate_hz)
+        present = np.isfinite(ctg.fhr_bpm)
         known_false, known_true = _inside(false, len(flagged)) & present, _inside(true, len(flagged)) & present
         tallies[group] = tallies.get(group, np.zeros(4, int)) + np.array(
             [(flagged & known_false).sum(), known_false.sum(), (flagged & known_true).sum(), known_true.sum()]

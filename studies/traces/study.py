@@ -41,7 +41,7 @@ def beside_experts(rows: Rows, readings: list[ctu_uhb.ExpertReading]) -> dict[st
     parts = seeds(rows, "dirichlet")
     table = last_readings(readings)
     read_ = np.array([row["record"] in table for row in parts[0]])
-    names = [row["record"] for row, kept in zip(parts[0], read_, strict=True) if kept]
+    names = [row["record"] for row, is_read in zip(parts[0], read_, strict=True) if is_read]
     panel = np.array([np.mean(list(table[name].values())) for name in names])
     report: dict[str, Any] = {"records": len(names), "events": {}}
     for target, label in EVENTS.items():
@@ -49,7 +49,7 @@ def beside_experts(rows: Rows, readings: list[ctu_uhb.ExpertReading]) -> dict[st
         ours = [scores(some, target)[1][read_] for some in parts]
 
         def model(r: NDArray[np.int64], e: NDArray[np.bool_] = event, s: list[Array] = ours) -> float:
-            return float(np.mean([auc(e[r], one[r]) for one in s]))
+            return float(np.mean([auc(e[r], score[r]) for score in s]))
 
         def people(r: NDArray[np.int64], e: NDArray[np.bool_] = event) -> float:
             return auc(e[r], panel[r])
@@ -71,20 +71,20 @@ def beside_experts(rows: Rows, readings: list[ctu_uhb.ExpertReading]) -> dict[st
 def _readers(
     names: list[str], table: dict[str, dict[int, int]], event: NDArray[np.bool_], ours: list[Array]
 ) -> list[dict[str, float]]:
-    made = []
+    readers = []
     for expert in sorted({expert for grades in table.values() for expert in grades}):
         seen = np.array([expert in table[name] for name in names])
         called = np.array([table[name].get(expert, 0) == PATHOLOGICAL for name in names])
         specificity = float(np.mean(~called[seen & ~event]))
-        mine = [sensitivity_at(event[seen], one[seen], specificity) for one in ours]
-        made.append(
+        mine = [sensitivity_at(event[seen], score[seen], specificity) for score in ours]
+        readers.append(
             {
                 "specificity": specificity,
                 "sensitivity": float(np.mean(called[seen & event])),
                 "ours": float(np.mean(mine)),
             }
         )
-    return made
+    return readers
 
 
 def shift(table: uci_ctg.CtgTable, analyses: list[CtgAnalysis], ph: Array, bundle: Bundle) -> dict[str, Any]:
@@ -96,11 +96,11 @@ def shift(table: uci_ctg.CtgTable, analyses: list[CtgAnalysis], ph: Array, bundl
         outside = (rows < low) | (rows > high)
     features = {}
     for index in np.flatnonzero(FROM_TRACE):
-        known, own = table.features[:, index], rows[:, index]
+        table_values, own = table.features[:, index], rows[:, index]
         features[FEATURES[int(index)].label] = {
-            "table_median": float(np.median(known)),
+            "table_median": float(np.median(table_values)),
             "trace_median": float(np.nanmedian(own)),
-            "difference_sd": float((np.nanmean(own) - known.mean()) / known.std()),
+            "difference_sd": float((np.nanmean(own) - table_values.mean()) / table_values.std()),
             "outside": float(outside[:, index].mean()),
         }
     pattern = bundle.pattern["trace"].probabilities(rows)[:, 2]
