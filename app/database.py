@@ -4,11 +4,8 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from importlib.resources import files
 from typing import Any
 
-from alembic import command
-from alembic.config import Config
 from sqlalchemy import DateTime, Engine, MetaData, create_engine, event
 from sqlalchemy.orm import DeclarativeBase, Session, sessionmaker
 from sqlalchemy.types import TypeDecorator
@@ -53,17 +50,21 @@ def now() -> datetime:
     return datetime.now(UTC)
 
 
+PRAGMAS = ("busy_timeout=10000", "journal_mode=WAL", "foreign_keys=ON", "synchronous=NORMAL")
+
+
 def make_engine(address: str) -> Engine:
     """An engine; SQLite runs in WAL mode with foreign keys enforced."""
     engine = create_engine(_with_driver(address), pool_pre_ping=True)
     if engine.dialect.name == "sqlite":
-
-        @event.listens_for(engine, "connect")
-        def _pragmas(connection: sqlite3.Connection, _: Any) -> None:
-            for pragma in ("journal_mode=WAL", "foreign_keys=ON", "busy_timeout=10000", "synchronous=NORMAL"):
-                connection.execute(f"PRAGMA {pragma}")
-
+        event.listen(engine, "connect", lambda connection, _: set_pragmas(connection))
     return engine
+
+
+def set_pragmas(connection: sqlite3.Connection) -> None:
+    """Set what every SQLite connection of ours has."""
+    for pragma in PRAGMAS:
+        connection.execute(f"PRAGMA {pragma}")
 
 
 def _with_driver(address: str) -> str:
@@ -73,15 +74,20 @@ def _with_driver(address: str) -> str:
 
 
 def migrate(engine: Engine, revision: str = "head") -> None:
-    """Bring the schema up (or down) to `revision`."""
-    config = Config()
-    config.set_main_option("script_location", str(files("migrations")))
-    with engine.begin() as connection:
-        config.attributes["connection"] = connection
-        if revision == "base" or revision.startswith("-"):
-            command.downgrade(config, revision)
-        else:
-            command.upgrade(config, revision)
+    """Bring the schema up or down to `revision`, whole or not at all; a second process waits for the first.
+
+    Raises
+    ------
+    FetalHealthError
+        The schema or `revision` is none of this release's, or the migration failed; nothing was changed.
+    """
+    from app import schema  # the tables of the metadata are built on this module
+
+    if revision == "head" and not schema.shortfall(engine):
+        return
+    from app import migration  # loads Alembic, which a server does not need
+
+    migration.run(engine, revision)
 
 
 def session_factory(engine: Engine) -> sessionmaker[Session]:
