@@ -50,13 +50,13 @@ def repair(connection: Connection, revision: str | None, move: Callable[[Connect
     found = inspect(connection)
     _drop_half_copies(connection, found)
     wanted = _tables_of(revision, move)
+    for name in sorted(wanted.keys() - set(found.get_table_names())):
+        _bring_back(connection, found, wanted[name])
     for name in sorted(found.get_table_names()):
         if name in wanted:
             _drop_early_columns(connection, found, wanted[name], revision)
         elif name in Base.metadata.tables:
             _drop_early_table(connection, name, revision)
-    for name in sorted(wanted.keys() - set(found.get_table_names())):
-        _bring_back(connection, found, wanted[name])
 
 
 def _drop_half_copies(connection: Connection, found: Inspector) -> None:

@@ -67,6 +67,10 @@ def require_whole(engine: Engine) -> None:
     FetalHealthError
         The schema is older, newer or incomplete; one plain line that says what to do.
     """
-    why = shortfall(engine)
-    if why:
-        raise FetalHealthError(f"{why}: run `fetal-health migrate`")
+    try:
+        why = shortfall(engine)
+        if why:
+            raise FetalHealthError(f"{why}: run `fetal-health migrate`")
+    except FetalHealthError:
+        engine.dispose()
+        raise
