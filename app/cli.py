@@ -63,7 +63,6 @@ def serve(
     """Serve the application."""
     import uvicorn
 
-    from app.main import create_app
     from app.settings import settings
 
     _share_memory()
@@ -75,6 +74,8 @@ def serve(
         password = run(chosen, demonstration=True)
         if password:
             typer.echo(f"\n  First administrator: {ADMINISTRATOR}\n  Password (shown once): {password}\n")
+    from app.main import create_app
+
     application = create_app(chosen)
     address, number = host or chosen.host, port or chosen.port
     typer.echo(f"Fetal-Health on http://{address}:{number}  (research prototype, not a medical device)")

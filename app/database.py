@@ -17,6 +17,7 @@ NAMING = {
     "fk": "fk_%(table_name)s_%(column_0_name)s_%(referred_table_name)s",
     "pk": "pk_%(table_name)s",
 }
+PRAGMAS = ("busy_timeout=10000", "journal_mode=WAL", "foreign_keys=ON", "synchronous=NORMAL")
 
 
 class UtcDateTime(TypeDecorator[datetime]):
@@ -48,9 +49,6 @@ class Base(DeclarativeBase):
 def now() -> datetime:
     """This moment, UTC."""
     return datetime.now(UTC)
-
-
-PRAGMAS = ("busy_timeout=10000", "journal_mode=WAL", "foreign_keys=ON", "synchronous=NORMAL")
 
 
 def make_engine(address: str) -> Engine:
