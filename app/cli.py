@@ -74,11 +74,12 @@ def serve(
         password = run(chosen, demonstration=True)
         if password:
             typer.echo(f"\n  First administrator: {ADMINISTRATOR}\n  Password (shown once): {password}\n")
+    from app.main import create_app
+
+    application = create_app(chosen)
     address, number = host or chosen.host, port or chosen.port
     typer.echo(f"Fetal-Health on http://{address}:{number}  (research prototype, not a medical device)")
-    uvicorn.run(
-        "app.main:create_app", factory=True, host=address, port=number, log_level="warning", server_header=False
-    )
+    uvicorn.run(application, host=address, port=number, log_level="warning", server_header=False)
 
 
 def _share_memory() -> None:

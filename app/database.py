@@ -17,6 +17,7 @@ NAMING = {
     "fk": "fk_%(table_name)s_%(column_0_name)s_%(referred_table_name)s",
     "pk": "pk_%(table_name)s",
 }
+PRAGMAS = ("busy_timeout=10000", "journal_mode=WAL", "foreign_keys=ON", "synchronous=NORMAL")
 
 
 class UtcDateTime(TypeDecorator[datetime]):
@@ -54,13 +55,14 @@ def make_engine(address: str) -> Engine:
     """An engine; SQLite runs in WAL mode with foreign keys enforced."""
     engine = create_engine(_with_driver(address), pool_pre_ping=True)
     if engine.dialect.name == "sqlite":
-
-        @event.listens_for(engine, "connect")
-        def _pragmas(connection: sqlite3.Connection, _: Any) -> None:
-            for pragma in ("journal_mode=WAL", "foreign_keys=ON", "busy_timeout=10000", "synchronous=NORMAL"):
-                connection.execute(f"PRAGMA {pragma}")
-
+        event.listen(engine, "connect", lambda connection, _: set_pragmas(connection))
     return engine
+
+
+def set_pragmas(connection: sqlite3.Connection) -> None:
+    """Set what every SQLite connection of ours has."""
+    for pragma in PRAGMAS:
+        connection.execute(f"PRAGMA {pragma}")
 
 
 def _with_driver(address: str) -> str:
@@ -70,23 +72,20 @@ def _with_driver(address: str) -> str:
 
 
 def migrate(engine: Engine, revision: str = "head") -> None:
-    """Bring the schema up or down to `revision`, whole or not at all.
-
-    Parameters
-    ----------
-    engine : Engine
-        SQLite or PostgreSQL. Another process that migrates the same database is waited for.
-    revision : str
-        ``"head"``, ``"base"``, a version such as ``"0002"``, or a number of steps such as ``"-1"``.
+    """Bring the schema up or down to `revision`, whole or not at all; a second process waits for the first.
 
     Raises
     ------
-    SchemaError
-        The schema is newer than this release, no such version exists, or rows would be lost. Nothing was changed.
+    FetalHealthError
+        The schema or `revision` is none of this release's, or the migration failed; nothing was changed.
     """
-    from app.schema import run
+    from app import schema  # the tables of the metadata are built on this module
 
-    run(engine, revision)
+    if revision == "head" and not schema.shortfall(engine):
+        return
+    from app import migration  # loads Alembic, which a server does not need
+
+    migration.run(engine, revision)
 
 
 def session_factory(engine: Engine) -> sessionmaker[Session]:

@@ -22,7 +22,7 @@ from app.pages import BANNER
 from app.patients import routes as patients
 from app.retraining import routes as retraining
 from app.retraining.schedule import Clock
-from app.schema import check_version
+from app.schema import require_whole
 from app.security import BodyLimit, SecurityHeaders
 from app.settings import Settings
 from app.settings import settings as read_settings
@@ -30,10 +30,16 @@ from models.errors import BundleError
 
 
 def create_app(settings: Settings | None = None) -> FastAPI:
-    """Build the application; the schema must be in place (`fetal-health migrate`)."""
+    """Build the application.
+
+    Raises
+    ------
+    FetalHealthError
+        The database's schema is not this release's (`fetal-health migrate` brings an older one up).
+    """
     chosen = settings or read_settings()
     engine = make_engine(chosen.database)
-    check_version(engine)
+    require_whole(engine)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:

@@ -6,14 +6,13 @@ import sys
 from importlib.resources import files
 from pathlib import Path
 
-from sqlalchemy import inspect
-
 from app.bundles.service import BundleRegistry
 from app.bundles.store import latest
 from app.database import make_engine, unit_of_work
+from app.schema import require_whole
 from app.settings import settings
 from models.bundle import Bundle, shipped
-from models.errors import BundleError
+from models.errors import BundleError, FetalHealthError
 
 Line = tuple[bool, str]
 
@@ -61,8 +60,7 @@ def _database(deep: bool) -> list[Line]:
         from app.database import session_factory
 
         engine = make_engine(chosen.database)
-        if "account" not in inspect(engine).get_table_names():
-            return [(False, "database without tables: run `fetal-health migrate`")]
+        require_whole(engine)
         with unit_of_work(session_factory(engine)) as session:
             deployment = latest(session)
             if deployment is None:
@@ -73,5 +71,7 @@ def _database(deep: bool) -> list[Line]:
         return [(True, f"database reachable; bundle {bundle.identifier} in service")]
     except BundleError as error:
         return [(False, f"bundle in service: {error}")]
+    except FetalHealthError as error:
+        return [(False, str(error))]
     except Exception as error:  # whatever a driver raises: the doctor names it and goes on
         return [(False, f"database: {str(error).splitlines()[0]}")]

@@ -1,4 +1,4 @@
-"""Alembic environment: the connection comes from `app.database.migrate`, never from a file."""
+"""Alembic environment: the connection comes from `app.migration`, in a transaction, never from a file."""
 
 from alembic import context
 
@@ -11,6 +11,7 @@ context.configure(
     target_metadata=Base.metadata,
     render_as_batch=connection.dialect.name == "sqlite",
     compare_type=True,
+    transactional_ddl=True,
 )
 with context.begin_transaction():
     context.run_migrations()

@@ -7,7 +7,6 @@
     |   |-- FormatError         the file is not what it claims to be, or is damaged
     |   `-- RangeError          a value lies outside what is physiologically possible
     |-- DataSetError            a data set is missing, incomplete or damaged
-    |-- SchemaError             a database has a schema that this release cannot work with
     `-- BundleError             a bundle is missing, incomplete or does not match its manifest
 """
 
@@ -30,10 +29,6 @@ class RangeError(InputError):
 
 class DataSetError(FetalHealthError):
     """A data set is absent or not in its official layout."""
-
-
-class SchemaError(FetalHealthError):
-    """A database has a schema that this release does not know, or that cannot be changed without losing rows."""
 
 
 class BundleError(FetalHealthError):

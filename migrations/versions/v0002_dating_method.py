@@ -21,6 +21,9 @@ def _resize(before: int, after: int) -> None:
 
 def upgrade() -> None:
     _resize(20, 40)
+    op.execute(
+        "UPDATE pregnancy SET dating_method = 'last menstrual period' WHERE dating_method = 'last menstrual perio'"
+    )
 
 
 def downgrade() -> None:

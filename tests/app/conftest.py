@@ -114,7 +114,7 @@ def _binaries() -> Path | None:
     return found[-1].parent if found else None
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def postgresql(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """A server on a free port, with its own cluster, as an unprivileged user."""
     binaries = _binaries()
