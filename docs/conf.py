@@ -16,3 +16,4 @@ html_title = f"Fetal-Health {release}"
 html_copy_source = False
 html_show_sourcelink = False
 html_use_index = False
+html_show_copyright = False
