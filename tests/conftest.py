@@ -2,6 +2,8 @@
 
 import os
 
+# One thread each: two test processes share the cores, and networks of the tests are too small to be divided.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("FLWR_TELEMETRY_ENABLED", "0")
 os.environ.setdefault("FLWR_DISABLE_UPDATE_CHECK", "1")
 
