@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from federated.plan import CompressionPlan, shipped_plans
+from federated.plan import CompressionPlan, load, shipped_plans
 from federated.run import control
 from federated.run.folder import RunFolder
 from federated.weights.compression import compress, decompress, flatten
@@ -55,7 +55,7 @@ def rates() -> None:
     """The synthetic plan, all models."""
     with tempfile.TemporaryDirectory() as home:
         started = time.perf_counter()
-        events, _ = _run(control.prepare(Path(home), shipped_plans()["synthetic"]), None)
+        events, _ = _run(control.prepare(Path(home), load(shipped_plans()["synthetic"]))[0], None)
         print("\nfederation, synthetic plan, one core a site")
         for modality in ("ctg", "acidaemia", "ultrasound"):
             rounds = [event for event in events if event.get("modality") == modality]
@@ -102,7 +102,7 @@ def scaling(sites: Sequence[int] = SITES) -> None:
                 "[gate]\nnever_worse_than_local = false\n",
                 encoding="utf-8",
             )
-            events, peak = _run(control.prepare(Path(home) / "runs", plan), data)
+            events, peak = _run(control.prepare(Path(home) / "runs", load(plan))[0], data)
             rounds = [event for event in events if event["kind"] == "round"]
             if len(rounds) < 4:
                 print(f"{count:5d}   failed: {events[-1]}")

@@ -16,7 +16,7 @@ from federated.plan import load
 from federated.run import control
 from federated.run.folder import RunFolder
 from federated.trust import kit as kits
-from federated.trust.agreement import bundle_hash
+from federated.trust.agreement import agreement_hash
 from models.bundle import shipped
 from models.synthetic.datasets import MARK, write_uci
 
@@ -152,7 +152,7 @@ class Loopback:
 
     def approve(self, plan: Path, *names: str) -> None:
         """Let hospitals approve a plan as soon as it is on offer."""
-        bundle = bundle_hash(load(plan))
+        bundle = agreement_hash(load(plan))
         for name in names:
             site = self.site(name)
             while not (site.path / "offers" / f"{bundle}.json").exists():

@@ -1,1 +1,1 @@
-"""Federated training with Flower: plans, sites, strategies, the retraining job."""
+"""Federated training with Flower: plans, sites, strategies, and the job that trains and judges a candidate."""

@@ -1,4 +1,4 @@
-"""``fetal-health federate``: run a plan on this machine or between hospitals."""
+"""The commands ``fetal-health federate ...``: train by a plan, on this machine or between hospitals."""
 
 import os
 import subprocess
@@ -22,15 +22,16 @@ app.add_typer(coordinator.kits, name="kit")
 def run(
     plan: Annotated[Path, typer.Argument(help="A plan file, or the name of a shipped plan.")],
     data: Annotated[Path | None, typer.Option(help="Folder with the data sets.", envvar="FETAL_HEALTH_DATA")] = None,
-    folder: Annotated[Path | None, typer.Option(help="Run folder; one that was interrupted goes on.")] = None,
+    folder: Annotated[Path | None, typer.Option(help="Run folder; an interrupted run in it is resumed.")] = None,
     incumbent: Annotated[Path | None, typer.Option(help="Bundle to compare with; default: the shipped one.")] = None,
-    home: Annotated[Path, typer.Option(help="Where run folders go.", envvar="FETAL_HEALTH_HOME")] = Path("var"),
-    on: Annotated[
-        Path | None, typer.Option(help="Folder of a federation that is served: between its hospitals.")
-    ] = None,
+    home: Annotated[
+        Path,
+        typer.Option(help="Installation folder; run folders are made in its folder runs.", envvar="FETAL_HEALTH_HOME"),
+    ] = Path("var"),
+    on: Annotated[Path | None, typer.Option(help="Folder of a federation: the run is between its hospitals.")] = None,
 ) -> None:
-    """Train a candidate bundle and judge it; exit code 3 when the gate refuses it."""
-    from federated.plan import shipped_plans
+    """Train a candidate bundle and compare it with the bundle in service; exit code 3 if the gate refuses it."""
+    from federated.plan import load, shipped_plans
     from federated.run import control
     from models.bundle import shipped
 
@@ -39,12 +40,12 @@ def run(
     if path is None:
         raise InputError(f"{plan}: no such plan file; shipped plans are {', '.join(plans)}")
     if folder is None or not (folder / "plan.toml").exists():
-        target = control.prepare(folder.parent if folder else home / "runs", path)
+        target, _ = control.prepare(folder.parent if folder else home / "runs", load(path))
         if folder is not None:
             target = target.rename(folder)
         folder = target
-    judge = incumbent or (shipped() if (shipped() / "manifest.json").exists() else None)
-    line = control.command(folder, data.resolve() if data else None, judge, on)
+    incumbent = incumbent or (shipped() if (shipped() / "manifest.json").exists() else None)
+    line = control.command(folder, data.resolve() if data else None, incumbent, on)
     typer.echo(f"run folder: {folder}")
     process = subprocess.Popen(line, env={**os.environ})
     (folder / "pid").write_text(str(process.pid), encoding="utf-8")
@@ -53,7 +54,7 @@ def run(
             code = process.wait()
             break
         except KeyboardInterrupt:
-            continue  # the job got it too, and ends in its own time
+            continue  # the job got the interrupt too, and ends by itself
     if code == 0:
         typer.echo(f"candidate: {folder / 'candidate'}\npromote it: fetal-health models promote {folder / 'candidate'}")
     sys.exit(code)
@@ -61,7 +62,7 @@ def run(
 
 @app.command("plans")
 def plans() -> None:
-    """Plans that come with the package."""
+    """List the plans that come with the package."""
     from federated.plan import shipped_plans
 
     for name, path in shipped_plans().items():
@@ -70,20 +71,20 @@ def plans() -> None:
 
 @app.command("status")
 def status(folder: Path) -> None:
-    """Where a run stands."""
+    """Show the state of a run."""
     from federated.run.status import read_status
 
-    found = read_status(folder)
-    typer.echo(f"{found.name}: {found.state}" + (f" ({found.reason})" if found.reason else ""))
-    for modality, event in found.rounds.items():
+    run_status = read_status(folder)
+    typer.echo(f"{run_status.name}: {run_status.state}" + (f" ({run_status.reason})" if run_status.reason else ""))
+    for modality, event in run_status.rounds.items():
         typer.echo(f"  {modality}: round {event['round']} of {event['rounds']}")
-    for verdict in found.verdicts:
+    for verdict in run_status.verdicts:
         typer.echo(f"  gate: {verdict}")
 
 
 @app.command("stop")
 def stop(folder: Path) -> None:
-    """Stop a run; the same `federate run --folder` goes on later."""
+    """Stop a run; the same `federate run --folder` resumes it later."""
     from federated.run import control
 
     control.stop(folder)
@@ -91,12 +92,12 @@ def stop(folder: Path) -> None:
 
 
 @app.command()
-def log(folder: Annotated[Path, typer.Argument(help="A site's or a federation's folder.")]) -> None:
-    """Check and print the hash-chained log of a site or a federation."""
+def log(folder: Annotated[Path, typer.Argument(help="Folder of a hospital or of a federation.")]) -> None:
+    """Check and print the hash-chained log of a hospital or of a federation."""
     from federated.trust.journal import Journal
 
     if not (folder / "journal.jsonl").exists():
-        raise InputError(f"{folder}: no log there")
+        raise InputError(f"{folder}: there is no log")
     lines = list(Journal(folder / "journal.jsonl").lines())
     for line in lines:
         details = ", ".join(f"{k} {v}" for k, v in line.items() if k not in {"time", "what", "previous"})

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
-from federated.plan import CompressionPlan, SharedPlan, TreePlan, UltrasoundPlan, lanes_of
+from federated.plan import CompressionPlan, SharedPlan, TreePlan, UltrasoundPlan, fold_models_of
 from federated.shared import site as shared_site
 from federated.shared.site import SharedSite, Summaries, part_of
 from federated.shared.stages import add_summaries, aligned, modalities_of, stages, start_of
@@ -28,10 +28,10 @@ from federated.trees.rounds import (
 )
 from federated.trees.site import TreeSite
 from federated.weights.arrays import Weights
-from federated.weights.averaging import Arrays, WeightReply, join, lane_of
+from federated.weights.averaging import Arrays, WeightReply, fold_model_of, join
 from federated.weights.compression import Vector, pack, rounding_seed, unpack
 from federated.weights.rounds import Rounds, spread
-from federated.weights.segmenter_site import ImageSite, initial_lanes
+from federated.weights.segmenter_site import ImageSite, initial_fold_models
 from federated.weights.weighting import SiteCounts
 from models.ctg.calibration import Calibration
 from models.representation.alignment import Canonical
@@ -61,8 +61,8 @@ def train_image_sites(
     dict of str to ndarray
         Named ``lane.weight``.
     """
-    initial = initial_lanes(plan, seed)
-    arrays: Weights = join({lane: lane_of(initial, lane) for lane in lanes})
+    initial = initial_fold_models(plan, seed)
+    arrays: Weights = join({lane: fold_model_of(initial, lane) for lane in lanes})
     rounds = Rounds(plan.aggregation, {site.name: SiteCounts(len(site.records), site.strata) for site in sites})
     local = LocalReplies(rounds, plan.compression, {site.name: position for position, site in enumerate(sites)})
     for round_number in range(1, plan.rounds + 1):
@@ -114,7 +114,7 @@ class LocalReplies:
         """
         sent = join({lane: reply.arrays for lane, reply in trained.items()})
         seed = rounding_seed(self.positions[site], round_number)
-        packed = pack(sent, current, self.plan, seed, self._residuals.setdefault(site, {}))
+        packed, self._residuals[site] = pack(sent, current, self.plan, seed, self._residuals.get(site, {}))
         before = {name: np.asarray(current[name]) for name in sent}
         rows = {lane: int(reply.weight) for lane, reply in trained.items()}
         site_reply = self.rounds.reply(site, unpack(packed, before, self.plan), rows, spread(losses))
@@ -127,8 +127,8 @@ def boost_sites(sites: Sequence[TreeSite], plan: TreePlan, frame: Document) -> d
     losses = []
     for round_number in range(1, plan.rounds + 1):
         rounds.append({})
-        losses.append(np.sum([site.left_out_losses() for site in sites], axis=0))
-        for lane in range(len(sites[0].lanes)):
+        losses.append(np.sum([site.out_of_fold_losses() for site in sites], axis=0))
+        for lane in range(len(sites[0].fold_models)):
             chosen = [sites[k] for k in proposers(len(sites), plan, round_number)]
             proposal = proposal_of(plan, frame, [site.step(lane, round_number) for site in chosen])
             totals: list[Sums] | None = None
@@ -158,7 +158,7 @@ def train_sites(sites: Sequence[TreeSite], plan: TreePlan, frame: Document) -> d
     targets = sites[0].rows.targets
     learned = boost_sites(sites, plan, frame)
     models = assemble(frame, learned, {target: names for target, (names, _) in targets.items()})
-    classes = sites[0].left_out(next(iter(targets)))[0].shape[1]
+    classes = sites[0].out_of_fold(next(iter(targets)))[0].shape[1]
     calibrated = {}
     for target, document in models.items():
         calibration = Calibration.start(classes)
@@ -195,7 +195,7 @@ def train_shared_sites(
         total = np.sum([site.feature_sums() for site in of_modality], axis=0)
         for site in of_modality:
             site.standardise(total)
-    fresh = shared_site.initial_lanes(plan, seed)
+    fresh = shared_site.initial_fold_models(plan, seed)
     arrays, judged = fresh, None
     out_of_fold: dict[str, dict[Task, Array]] = {}
     notes: dict[str, str] = {}
@@ -220,7 +220,7 @@ def train_shared_sites(
             arrays, _ = rounds.combine(arrays, [replies])
             summaries = {**summaries, **new}
         for site in taking:
-            out_of_fold[site.name] = site.left_out(part_of(arrays, site.modality))
+            out_of_fold[site.name] = site.out_of_fold(part_of(arrays, site.modality))
     return out_of_fold, notes, judged
 
 
@@ -231,6 +231,7 @@ def _means(
     for modality in ("trace", "scan"):
         of_modality = sorted((site for site in sites if site.modality == modality), key=lambda site: site.name)
         means[modality] = [
-            [pair for site in of_modality for pair in site.matched_means(arrays, lane)] for lane in lanes_of(plan)
+            [pair for site in of_modality for pair in site.matched_means(arrays, fold_model)]
+            for fold_model in fold_models_of(plan)
         ]
     return means

@@ -5,6 +5,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -18,7 +19,7 @@ FEDERATED_FOR_APP = {
     "coordinator.kit",
     "run.control",
     "run.folder",
-    "run.gate",
+    "candidate.gate",
     "run.status",
     "sites.partition",
     "trust.agreement",
@@ -36,6 +37,85 @@ def modules(room: str) -> Iterator[tuple[Path, set[str]]]:
             elif isinstance(node, ast.ImportFrom) and node.module:
                 names |= {f"{node.module}.{alias.name}" for alias in node.names}
         yield path, names
+
+
+def imported_when_run(tree: ast.AST) -> set[str]:
+    """Names that a module imports, also inside functions, without those for type checkers only."""
+    names: set[str] = set()
+    for node in ast.iter_child_nodes(tree):
+        if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test):
+            continue
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            names |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
+        else:
+            names |= imported_when_run(node)
+    return names
+
+
+def imports_of(package: str) -> dict[str, set[str]]:
+    """The modules of a package, each with the modules of the same package that it imports."""
+    paths = {path: path.relative_to(ROOT).with_suffix("") for path in sorted((ROOT / package).rglob("*.py"))}
+    named = {".".join(part for part in name.parts if part != "__init__"): path for path, name in paths.items()}
+    return {
+        module: imported_when_run(ast.parse(path.read_text(encoding="utf-8"))) & set(named) - {module, package}
+        for module, path in named.items()
+    }
+
+
+def assert_no_circle(graph: dict[str, set[str]]) -> None:
+    try:
+        TopologicalSorter(graph).prepare()
+    except CycleError as error:
+        raise AssertionError(f"imports form a circle: {' <- '.join(error.args[1])}") from None
+
+
+@pytest.mark.parametrize("package", ["app", "federated", "models", "studies"])
+def test_files_import_each_other_without_a_circle(package: str) -> None:
+    assert_no_circle(imports_of(package))
+
+
+def test_folders_of_federated_import_each_other_without_a_circle() -> None:
+    graph: dict[str, set[str]] = {}
+    for module, imported in imports_of("federated").items():
+        if module != "federated":
+            folder = module.split(".")[1]
+            graph.setdefault(folder, set()).update({name.split(".")[1] for name in imported} - {folder})
+    assert_no_circle(graph)
+
+
+def test_coordinator_and_hospital_meet_only_in_trust() -> None:
+    for ours, theirs in (("coordinator", "hospital"), ("hospital", "coordinator")):
+        for path, names in modules(f"federated/{ours}"):
+            assert not [name for name in names if name.startswith(f"federated.{theirs}")], path
+
+
+def test_sites_know_no_flower() -> None:
+    for path, names in modules("federated/sites"):
+        assert not [name for name in names if name.split(".")[0] == "flwr"], path
+
+
+def test_private_names_of_flower_are_imported_in_one_module() -> None:
+    public = ("flwr.app.", "flwr.clientapp.", "flwr.serverapp.", "flwr.simulation.run_simulation")
+    private = ("flwr.clientapp.mod.", "flwr.serverapp.strategy.strategy_utils.")
+    for room in ("federated", "benchmarks", "tests"):
+        for path, names in modules(room):
+            for name in (name for name in names if name.split(".")[0] == "flwr"):
+                assert name.startswith(public), (path, name)
+                assert not name.startswith(private), (path, name)
+
+
+def test_nobody_imports_studies() -> None:
+    for room in ("app", "federated", "models", "benchmarks", "migrations", "plans"):
+        for path, names in modules(room):
+            assert not [name for name in names if name.split(".")[0] == "studies"], path
+
+
+def test_commands_stand_on_top_of_the_application() -> None:
+    for path, names in modules("app"):
+        if path.name != "cli.py" and path.parent.name != "commands":
+            assert not [name for name in names if name.startswith("app.commands")], path
 
 
 def test_models_know_nothing_of_web_database_or_flower() -> None:

@@ -60,6 +60,8 @@ def test_the_serving_image_steps_give_a_working_application(tmp_path: Path) -> N
     ]
     subprocess.run(build, check=True, env=clean)
     wheel = next(wheels.glob("*.whl"))
+    with zipfile.ZipFile(wheel) as packed:
+        assert not [name for name in packed.namelist() if name.startswith(("studies/", "tests/", "benchmarks/"))]
     root = tmp_path / "image"
     root.mkdir()
     steps = ["make", "-C", str(ROOT), "serve-image", f"IMAGE_ROOT={root}", f"WHEEL={wheel}", f"PYTHON={sys.executable}"]
@@ -74,7 +76,7 @@ def test_the_serving_image_steps_give_a_working_application(tmp_path: Path) -> N
 def test_the_flower_app_is_small_and_imports_from_itself_alone(tmp_path: Path) -> None:
     need(importlib.util.find_spec("flwr") is not None, "Flower is not installed")
     source = tmp_path / "source"
-    for name in ("federated", "models", "plans"):
+    for name in ("federated", "models", "plans", "studies"):
         shutil.copytree(ROOT / name, source / name, ignore=shutil.ignore_patterns("__pycache__"))
     for name in ("pyproject.toml", "README.md", "LICENSE"):
         shutil.copy(ROOT / name, source / name)
@@ -87,7 +89,7 @@ def test_the_flower_app_is_small_and_imports_from_itself_alone(tmp_path: Path) -
         names = opened.namelist()
         opened.extractall(tmp_path / "alone")
     assert not [name for name in names if name.endswith((".csv", ".onnx", ".ubj", ".html"))]
-    assert not [name for name in names if name.startswith(("app/", "tests/", "migrations/", "docs/"))]
+    assert not [name for name in names if name.startswith(("app/", "studies/", "tests/", "migrations/", "docs/"))]
     code = "import federated.server_app, federated.client_app as c; print(c.__file__)"
     alone = tmp_path / "alone"
     line = [sys.executable, "-P", "-c", f"import sys; sys.path.insert(0, {str(alone)!r}); {code}"]

@@ -15,9 +15,9 @@ from app.monitoring.store import open_notices
 from app.pages import render
 from app.retraining import hospitals, schedule, service
 from app.retraining.store import schedules
+from federated.candidate.gate import judge
 from federated.plan import GatePlan, shipped_plans
 from federated.run import control
-from federated.run.gate import judge
 from federated.run.status import read_status
 from models.errors import InputError
 

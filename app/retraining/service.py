@@ -9,7 +9,7 @@ from app.bundles.service import BundleRegistry
 from app.bundles.store import BundleRow, latest
 from app.retraining import hospitals
 from app.settings import Settings
-from federated.plan import load, shipped_plans
+from federated.plan import Plan, load, shipped_plans
 from federated.run import control
 from federated.run.status import RunStatus, all_runs, read_status
 from models.errors import FetalHealthError, InputError
@@ -87,8 +87,8 @@ def start(
     if settings.data is None and not plan.synthetic and not sites:
         raise FetalHealthError("set FETAL_HEALTH_DATA to the folder with the data sets and restart the application")
     control.require_training()
-    path = control.prepare(folder(settings), plans[plan_name], sites, minimum_sites)
-    _launch(session, settings, path)
+    path, plan = control.prepare(folder(settings), plan, sites, minimum_sites)
+    _launch(session, settings, path, plan)
     return path.name
 
 
@@ -97,13 +97,13 @@ def resume(session: Session, settings: Settings, name: str) -> None:
     path = find(settings, name)
     if read_status(path).state not in {"stopped", "failed", "dead"}:
         raise FetalHealthError("only a stopped, failed or dead run can go on")
-    _launch(session, settings, path)
+    _launch(session, settings, path, load(path / "plan.toml"))
 
 
-def _launch(session: Session, settings: Settings, path: Path) -> None:
+def _launch(session: Session, settings: Settings, path: Path, plan: Plan) -> None:
     current = latest(session)
     incumbent = BundleRegistry(settings.home).folder(current.bundle_id) if current else None
-    on = settings.federation if load(path / "plan.toml").participation.sites else None
+    on = settings.federation if plan.participation.sites else None
     control.start(path, settings.data.resolve() if settings.data else None, incumbent, on)
 
 

@@ -1,4 +1,4 @@
-"""Commands of a federation's operator: serve it, and invite, list and revoke hospitals."""
+"""Commands of a federation's operator: serve the federation; invite, list and revoke hospitals."""
 
 from pathlib import Path
 from typing import Annotated
@@ -12,13 +12,13 @@ kits = typer.Typer(no_args_is_help=True, help="Hospitals of a federation: invite
 
 def serve(
     folder: Folder = FEDERATION,
-    name: Annotated[str, typer.Option(help="Of a new federation.")] = "fetal-health",
+    name: Annotated[str, typer.Option(help="Name of a new federation.")] = "fetal-health",
     host: Annotated[str, typer.Option(help="Name or address that hospitals reach this server by.")] = "localhost",
-    port: Annotated[int, typer.Option(help="Of the outside door, for hospitals.")] = 9443,
-    inside_port: Annotated[int, typer.Option(help="Of the inside door, on loopback.")] = 9444,
+    port: Annotated[int, typer.Option(help="Public port, for hospitals.")] = 9443,
+    inside_port: Annotated[int, typer.Option(help="Internal port, on loopback.")] = 9444,
     bind: Annotated[str, typer.Option(help="Address of this machine to listen on.")] = "0.0.0.0",  # noqa: S104
 ) -> None:
-    """Serve a federation: Flower's SuperLink behind TLS, node authentication and two doors. Makes it if needed."""
+    """Serve a federation: Flower's SuperLink with TLS and authentication of nodes. Makes the federation if needed."""
     from federated.coordinator.folder import FederationFolder
     from federated.coordinator.serve import serve as run
     from federated.trust.identity import expires
@@ -35,37 +35,37 @@ def serve(
 
 @kits.command("create")
 def create(
-    hospital: Annotated[str, typer.Argument(help="Lower-case letters, digits, hyphens; one name a modality.")],
+    hospital: Annotated[str, typer.Argument(help="Lower-case letters, digits, hyphens; one name for each modality.")],
     folder: Folder = FEDERATION,
-    out: Annotated[Path, typer.Option(help="Where the kit goes.")] = Path("."),
-    days: Annotated[int, typer.Option(help="Until it expires.")] = 30,
+    out: Annotated[Path, typer.Option(help="Folder for the kit.")] = Path("."),
+    days: Annotated[int, typer.Option(help="Days until the kit expires.")] = 30,
 ) -> None:
-    """Make a hospital's kit; give it to them over a channel that you trust."""
+    """Make a hospital's kit; send it over a channel that you trust."""
     from federated.coordinator import kit
     from federated.coordinator.folder import FederationFolder
 
-    made = kit.create(FederationFolder(folder), hospital, out, days)
+    path = kit.create(FederationFolder(folder), hospital, out, days)
     typer.echo(
-        f"{made}: good for one use within {days} days\nthere: fetal-health federate join {made.name} --data FOLDER"
+        f"{path}: valid for one use within {days} days\nthere: fetal-health federate join {path.name} --data FOLDER"
     )
 
 
 @kits.command("list")
 def show(folder: Folder = FEDERATION) -> None:
-    """Hospitals, their state, what they hold, when they were last there."""
+    """List hospitals, their state, their rows, and when their nodes last said hello."""
     from federated.coordinator.folder import FederationFolder
 
     federation = FederationFolder(folder)
-    for one in federation.hospitals():
-        seen = federation.seen(one.name)
-        held = f"{seen['rows']} {seen['modality']}, last there {seen['time']}" if seen else "never there"
-        typer.echo(f"{one.name:24s} {one.state:8s} {held}")
+    for hospital in federation.hospitals():
+        seen = federation.seen(hospital.name)
+        rows = f"{seen['rows']} {seen['modality']}, last there {seen['time']}" if seen else "never there"
+        typer.echo(f"{hospital.name:24s} {hospital.state:8s} {rows}")
 
 
 @kits.command("revoke")
 def revoke(hospital: str, folder: Folder = FEDERATION) -> None:
-    """Shut a hospital out: from now on the server answers nothing to its key."""
+    """Exclude a hospital: from now on the server refuses its key."""
     from federated.coordinator.folder import FederationFolder
 
     FederationFolder(folder).revoke(hospital)
-    typer.echo(f"{hospital} is shut out; `fetal-health federate kit create {hospital}` would invite it again")
+    typer.echo(f"{hospital} is excluded; `fetal-health federate kit create {hospital}` would invite it again")

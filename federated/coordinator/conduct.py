@@ -1,20 +1,19 @@
-"""A run between hospitals: offer the plan, wait for approvals and connections, train; go on where a server ended."""
+"""A run between hospitals: offer the agreement, wait for approvals and nodes, train, resume after interruptions."""
 
 import json
 import time
 from collections.abc import Mapping
 from typing import Any
 
-from flwr.serverapp import Grid
-
 from federated.coordinator.folder import FederationFolder, Offer
 from federated.coordinator.superlink import SuperLink, SuperLinkError
 from federated.plan import Plan
 from federated.run.folder import RunFolder
-from federated.server_app import federation_of, train
-from federated.transport.grid import Federation, Node
+from federated.run.training import Training
+from federated.server_app import train, training_of
+from federated.transport.grid import ConnectedSite
 from federated.transport.roster import SiteFailureError
-from federated.trust.agreement import build, bundle_hash, code_hash
+from federated.trust.agreement import agreement_hash, build_agreement, code_hash
 from models.errors import InputError
 
 RUN = "superlink-run"
@@ -28,37 +27,38 @@ def conduct(run: RunFolder, plan: Plan, federation: FederationFolder) -> dict[st
     Parameters
     ----------
     run : RunFolder
-        Rounds that are done already are not done again.
+        Rounds that are done already are not repeated.
     plan : Plan
     federation : FederationFolder
 
     Returns
     -------
     dict
-        The results, as ``results.json`` holds them.
+        The results, as in ``results.json``.
 
     Raises
     ------
     InputError
-        The plan names no sites, or some that are not in this federation.
+        The plan names no hospitals, or some that are not in this federation.
     SiteFailureError
         Too few of them approved, connected or answered in time.
     """
-    sites = named(plan, federation)
-    bundle = bundle_hash(plan)
-    federation.offer(Offer(bundle, plan.model_dump_json(), sites))
-    run.event("offered", bundle=bundle[:12], sites=len(sites))
+    hospitals = named(plan, federation)
+    agreement = agreement_hash(plan)
+    federation.offer(Offer(agreement, plan.model_dump_json(), hospitals))
+    # Events and journal keep the key "bundle" of earlier releases for the hash of an agreement.
+    run.event("offered", bundle=agreement[:12], sites=len(hospitals))
     superlink = SuperLink(federation)
     while True:
         _end_earlier(run, superlink)
-        approved = wait_for_approvals(run, plan, federation, sites)
+        approved = wait_for_approvals(run, plan, federation, hospitals)
         try:
-            with superlink.run(build(plan)) as (number, grid):
-                run.keep_results(RUN, number)
-                federation.journal.write("run.started", run=run.path.name, number=str(number), bundle=bundle)
-                whole = federation_of(grid, run, plan)
-                train(whole, run, plan, connected(whole, plan, federation, sites, approved, grid))
-            federation.journal.write("run.finished", run=run.path.name, bundle=bundle)
+            with superlink.run(build_agreement(plan)) as (number, grid):
+                run.save_results(RUN, number)
+                federation.journal.write("run.started", run=run.path.name, number=str(number), bundle=agreement)
+                training = training_of(grid, run, plan)
+                train(training, connected(training, federation, hospitals, approved))
+            federation.journal.write("run.finished", run=run.path.name, bundle=agreement)
             return dict(json.loads((run.path / "results.json").read_text(encoding="utf-8")))
         except SuperLinkError as error:
             run.event("interrupted", why=str(error), next="from the last whole round")
@@ -67,7 +67,7 @@ def conduct(run: RunFolder, plan: Plan, federation: FederationFolder) -> dict[st
 
 
 def named(plan: Plan, federation: FederationFolder) -> list[str]:
-    """The plan's sites.
+    """The hospitals that the plan names, sorted.
 
     Raises
     ------
@@ -83,7 +83,7 @@ def named(plan: Plan, federation: FederationFolder) -> list[str]:
 
 
 def _end_earlier(run: RunFolder, superlink: SuperLink) -> None:
-    """End what a killed job left behind in the SuperLink."""
+    """End the SuperLink's run of a job that was killed."""
     if run.has_results(RUN):
         superlink.stop(int(run.results(RUN)))
 
@@ -96,63 +96,65 @@ def _wait_for_server(superlink: SuperLink, within_s: float) -> None:
         time.sleep(LOOK_S)
 
 
-def _floor(plan: Plan, sites: list[str]) -> int:
-    return min(plan.participation.minimum_sites or len(sites), len(sites))
+def _needed(plan: Plan, hospitals: list[str]) -> int:
+    return min(plan.participation.minimum_sites or len(hospitals), len(hospitals))
 
 
-def wait_for_approvals(run: RunFolder, plan: Plan, federation: FederationFolder, sites: list[str]) -> list[str]:
-    """Hospitals that approved: all of them, or after the plan's time as many as its floor asks for."""
-    deadline, told = time.monotonic() + plan.participation.approve_within_s, False
-    bundle = bundle_hash(plan)
+def wait_for_approvals(run: RunFolder, plan: Plan, federation: FederationFolder, hospitals: list[str]) -> list[str]:
+    """Wait for the hospitals' approvals; return all of them, or after the plan's time those that have approved.
+
+    Raises
+    ------
+    SiteFailureError
+        After the plan's time fewer hospitals have approved than the plan needs.
+    """
+    deadline, announced = time.monotonic() + plan.participation.approve_within_s, False
+    agreement = agreement_hash(plan)
     while True:
-        approved = [name for name in federation.approved(bundle) if name in sites]
-        missing = [name for name in sites if name not in approved]
+        approved = [name for name in federation.approved(agreement) if name in hospitals]
+        missing = [name for name in hospitals if name not in approved]
         if not missing:
             return approved
-        if not told:
-            run.event("waiting", approval_of=", ".join(missing), bundle=bundle[:12], code=code_hash()[:12])
-            told = True
+        if not announced:
+            run.event("waiting", approval_of=", ".join(missing), bundle=agreement[:12], code=code_hash()[:12])
+            announced = True
         if time.monotonic() > deadline:
-            if len(approved) >= _floor(plan, sites):
+            if len(approved) >= _needed(plan, hospitals):
                 return approved
             raise SiteFailureError(
                 f"not approved by {', '.join(missing)} within {plan.participation.approve_within_s:g} s: "
-                f"{len(approved)} of {len(sites)} sites approved, {_floor(plan, sites)} needed. There: "
-                f"`fetal-health federate approve FOLDER {bundle[:12]}`; then run the same command again"
+                f"{len(approved)} of {len(hospitals)} sites approved, {_needed(plan, hospitals)} needed. There: "
+                f"`fetal-health federate approve FOLDER {agreement[:12]}`; then run the same command again"
             )
         time.sleep(LOOK_S)
 
 
 def connected(
-    whole: Federation,
-    plan: Plan,
-    federation: FederationFolder,
-    sites: list[str],
-    approved: list[str],
-    grid: Grid,
-) -> list[Node]:
-    """Approved hospitals whose nodes are there. Who is not leaves the run by name, above the floor.
+    training: Training, federation: FederationFolder, hospitals: list[str], approved: list[str]
+) -> list[ConnectedSite]:
+    """Wait for the nodes of the hospitals that have approved; the others leave the run.
 
     Raises
     ------
     SiteFailureError
-        Fewer than the floor.
+        Fewer hospitals are left than the plan needs.
     """
+    group, within_s = training.sites, training.plan.participation.connect_within_s
     members = {
-        name: Node(federation.hospital(name).node, name, _modality(federation.seen(name)), 0, 0) for name in sites
+        name: ConnectedSite(federation.hospital(name).node, name, _modality(federation.seen(name)), 0, 0)
+        for name in hospitals
     }
-    deadline = time.monotonic() + plan.participation.connect_within_s
+    deadline = time.monotonic() + within_s
     while True:
-        here = set(grid.get_node_ids())
-        absent = [name for name in approved if members[name].node not in here]
+        nodes = set(group.grid.get_node_ids())
+        absent = [name for name in approved if members[name].node not in nodes]
         if not absent or time.monotonic() > deadline:
             break
         time.sleep(LOOK_S)
-    everyone = list(members.values())
-    if unapproved := [name for name in sites if name not in approved]:
-        whole.roster.lose(everyone, unapproved, "did not approve the plan in time")
+    if unapproved := [name for name in hospitals if name not in approved]:
+        group.roster.drop(list(members.values()), unapproved, "did not approve the plan in time")
     if absent:
-        whole.roster.lose(everyone, absent, f"not connected within {plan.participation.connect_within_s:g} s")
+        group.roster.drop(list(members.values()), absent, f"not connected within {within_s:g} s")
     return [members[name] for name in approved if name not in absent]
 
 
@@ -161,7 +163,7 @@ def _modality(seen: Mapping[str, Any]) -> str:
 
 
 def data_entries(results: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """For the manifest: whose rows each modality learned from; the rows stay there."""
+    """Describe, for the manifest, whose rows each model learned from; the rows stay at the hospitals."""
     entries = []
     for modality in ("ctg", "acidaemia", "ultrasound"):
         if modality not in results:

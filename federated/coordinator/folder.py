@@ -1,8 +1,8 @@
-"""The server's side of a federation: a folder with its certificates, hospitals, offered plans and log.
+"""The coordinator's folder of a federation: its certificates, hospitals, offered agreements and log.
 
-``federation.json`` holds the addresses, ``tls/`` the certificates, ``hospitals/`` a file a hospital, ``offers/`` the
-plans that hospitals are asked to approve, ``approvals/`` their signed answers, ``seen/`` when each last said hello,
-``journal.jsonl`` the log.
+``federation.json`` holds the addresses, ``tls/`` the certificates, ``hospitals/`` a file for each hospital, ``offers/``
+the agreements that hospitals are asked to approve, ``approvals/`` their signed approvals, ``seen/`` the last hello of
+each node, and ``journal.jsonl`` the log.
 """
 
 import json
@@ -13,7 +13,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Literal
 
-from federated.files import put_json, put_secret
+from federated.files import write_json_atomic, write_secret
 from federated.trust.identity import RENEW_DAYS, expires, make_certificates
 from federated.trust.journal import Journal
 from models.errors import InputError
@@ -23,25 +23,26 @@ State = Literal["invited", "joined", "revoked"]
 
 @dataclass(frozen=True)
 class Hospital:
-    """One hospital, or one department of it: what holds one modality.
+    """One hospital, or one department of it; it has data of one modality.
 
     Attributes
     ----------
     name : str
     number : int
-        In the order of invitation.
+        Place in the order of invitation.
     state : {"invited", "joined", "revoked"}
     kit : str
-        Of the last kit made for it.
+        Identifier of the last kit that was made for it.
     enrolment_key : str
         Public key (PEM) of that kit.
     kit_expires : str
+        Time in ISO 8601.
     node_key : str
-        Public key (PEM) of the hospital's node, which the hospital made itself.
+        Public key (PEM) of the hospital's node. The hospital has made the key itself.
     node : int
-        Flower's number of the node.
+        Flower's number of the node; 0 before it has joined.
     joined : str
-        When the kit was used.
+        Time at which the kit was used, in ISO 8601.
     """
 
     name: str
@@ -57,30 +58,40 @@ class Hospital:
 
 @dataclass(frozen=True)
 class Offer:
-    """A plan that hospitals are asked to approve.
+    """An agreement that hospitals are asked to approve.
 
     Attributes
     ----------
-    bundle : str
-        Hash of plan and code.
+    agreement : str
+        Its hash. Files and messages name it "bundle", as in earlier releases.
     plan : str
-        JSON.
+        The plan as JSON.
     sites : list of str
-        Hospitals that it names.
+        Hospitals that the plan names.
     """
 
-    bundle: str
+    agreement: str
     plan: str
     sites: list[str]
 
     @property
     def name(self) -> str:
-        """Of the plan."""
+        """Name of the plan."""
         return str(json.loads(self.plan)["name"])
+
+    @classmethod
+    def read(cls, path: Path) -> "Offer":
+        """Read the file of an offer."""
+        stored = json.loads(path.read_text(encoding="utf-8"))
+        return cls(stored["bundle"], stored["plan"], stored["sites"])
+
+    def write(self, path: Path) -> None:
+        """Inverse of `read`."""
+        write_json_atomic(path, {"bundle": self.agreement, "plan": self.plan, "sites": self.sites})
 
 
 class FederationFolder:
-    """Reads and writes the folder; every change goes to the journal first.
+    """Reads and writes the folder; every change is written to the journal first.
 
     Parameters
     ----------
@@ -89,7 +100,7 @@ class FederationFolder:
     Raises
     ------
     InputError
-        There is no federation in it.
+        The folder holds no federation.
     """
 
     def __init__(self, path: Path) -> None:
@@ -105,53 +116,53 @@ class FederationFolder:
 
     @classmethod
     def create(cls, path: Path, name: str, host: str, port: int, inside_port: int) -> "FederationFolder":
-        """A new federation with fresh certificates, or the one that is there."""
+        """Make a federation with fresh certificates, or open the one that is already in the folder."""
         if (path / "federation.json").exists():
             return cls(path)
         path.mkdir(parents=True, exist_ok=True)
         for folder in ("hospitals", "offers", "approvals", "seen"):
             (path / folder).mkdir(exist_ok=True)
         make_certificates(path / "tls", name, host)
-        put_secret(path / "superexec.secret", secrets.token_hex(32).encode())
+        write_secret(path / "superexec.secret", secrets.token_hex(32).encode())
         settings = {"name": name, "host": host, "port": port, "inside_port": inside_port}
-        put_json(path / "federation.json", settings)
-        made = cls(path)
-        made.journal.write("federation.created", name=name, address=made.address)
-        return made
+        write_json_atomic(path / "federation.json", settings)
+        federation = cls(path)
+        federation.journal.write("federation.created", name=name, address=federation.address)
+        return federation
 
     @property
     def name(self) -> str:
-        """Of the federation."""
+        """Name of the federation."""
         return str(self.settings["name"])
 
     @property
     def address(self) -> str:
-        """Where hospitals reach it, ``host:port``."""
+        """Address at which hospitals reach the server, ``host:port``."""
         return f"{self.settings['host']}:{self.settings['port']}"
 
     @property
     def inside_address(self) -> str:
-        """Where this machine alone reaches the control interface."""
+        """Address of the internal port, which only this machine reaches."""
         return f"127.0.0.1:{self.settings['inside_port']}"
 
     def renew(self) -> None:
-        """A fresh certificate for the server, a month before it ends; hospitals notice nothing."""
+        """Renew the server's certificate in the last month before it expires; hospitals need do nothing."""
         if expires(self.path / "tls" / "server.crt") < datetime.now(UTC) + timedelta(days=RENEW_DAYS):
             make_certificates(self.path / "tls", self.name, str(self.settings["host"]))
             self.journal.write("certificate.renewed")
 
     @property
     def authority(self) -> bytes:
-        """The certificate that hospitals trust, PEM."""
+        """The certificate of the authority that hospitals trust, PEM."""
         return (self.path / "tls" / "ca.crt").read_bytes()
 
     def hospitals(self) -> list[Hospital]:
-        """All, in the order of invitation."""
-        found = [self._read(path) for path in (self.path / "hospitals").glob("*.json")]
-        return sorted(found, key=lambda hospital: hospital.number)
+        """All hospitals, in the order of invitation."""
+        hospitals = [self._read(path) for path in (self.path / "hospitals").glob("*.json")]
+        return sorted(hospitals, key=lambda hospital: hospital.number)
 
     def hospital(self, name: str) -> Hospital:
-        """One by name.
+        """The hospital of this name.
 
         Raises
         ------
@@ -166,64 +177,63 @@ class FederationFolder:
     def _read(self, path: Path) -> Hospital:
         return Hospital(**json.loads(path.read_text(encoding="utf-8")))
 
-    def keep(self, hospital: Hospital, what: str | None = None, **details: Any) -> Hospital:
-        """Store a hospital; `what` happened goes to the journal."""
-        if what:
-            self.journal.write(what, hospital=hospital.name, **details)
-        put_json(self.path / "hospitals" / f"{hospital.name}.json", asdict(hospital))
+    def save_hospital(self, hospital: Hospital, event: str, **details: Any) -> Hospital:
+        """Write the event and its details to the journal, then store the hospital."""
+        self.journal.write(event, hospital=hospital.name, **details)
+        write_json_atomic(self.path / "hospitals" / f"{hospital.name}.json", asdict(hospital))
         return hospital
 
     def knows(self, key: str) -> bool:
-        """Whether a public key is that of a hospital which has joined."""
+        """Whether this is the public key of a hospital that has joined."""
         changed = (self.path / "hospitals").stat().st_mtime_ns
         if changed != self._keys[0]:
-            self._keys = changed, {one.node_key for one in self.hospitals() if one.state == "joined"}
+            self._keys = changed, {hospital.node_key for hospital in self.hospitals() if hospital.state == "joined"}
         return key in self._keys[1]
 
-    def saw(self, name: str, said: dict[str, Any]) -> None:
-        """A node said hello."""
-        put_json(self.path / "seen" / f"{name}.json", {"time": now(), **said})
+    def record_hello(self, name: str, statement: dict[str, Any]) -> None:
+        """Store the time of a node's hello, and what it stated."""
+        write_json_atomic(self.path / "seen" / f"{name}.json", {"time": now(), **statement})
 
     def seen(self, name: str) -> dict[str, Any]:
-        """When a node last said hello, what it holds, the hash of its code; empty if it never did."""
+        """Time of a node's last hello, its rows, and the hash of its code; empty if it never said hello."""
         path = self.path / "seen" / f"{name}.json"
         return dict(json.loads(path.read_text(encoding="utf-8"))) if path.exists() else {}
 
     def revoke(self, name: str) -> Hospital:
-        """Shut a hospital out for good; a new kit lets it in again."""
-        return self.keep(replace(self.hospital(name), state="revoked"), "hospital.revoked")
+        """Exclude a hospital; only a new kit admits it again."""
+        return self.save_hospital(replace(self.hospital(name), state="revoked"), "hospital.revoked")
 
     def offer(self, offer: Offer) -> None:
-        """Ask the plan's hospitals for their approval; an earlier offer of the same name ends."""
-        path = self.path / "offers" / f"{offer.bundle}.json"
+        """Ask the plan's hospitals for their approval; this ends an earlier offer of a plan with the same name."""
+        path = self.path / "offers" / f"{offer.agreement}.json"
         if not path.exists():
             for earlier in (self.path / "offers").glob("*.json"):
-                if Offer(**json.loads(earlier.read_text(encoding="utf-8"))).name == offer.name:
+                if Offer.read(earlier).name == offer.name:
                     earlier.unlink()
-            self.journal.write("plan.offered", bundle=offer.bundle, sites=offer.sites)
-            put_json(path, asdict(offer))
+            self.journal.write("plan.offered", bundle=offer.agreement, sites=offer.sites)
+            offer.write(path)
 
-    def offers(self, site: str) -> Iterator[Offer]:
-        """What a hospital is asked to approve."""
+    def offers(self, hospital: str) -> Iterator[Offer]:
+        """The agreements that a hospital is asked to approve."""
         for path in sorted((self.path / "offers").glob("*.json")):
-            found = Offer(**json.loads(path.read_text(encoding="utf-8")))
-            if site in found.sites:
-                yield found
+            offer = Offer.read(path)
+            if hospital in offer.sites:
+                yield offer
 
-    def approve(self, site: str, bundle: str, statement: dict[str, str]) -> None:
-        """Keep a hospital's signed approval."""
-        path = self.path / "approvals" / bundle / f"{site}.json"
+    def save_approval(self, hospital: str, agreement: str, statement: dict[str, str]) -> None:
+        """Store a hospital's signed approval."""
+        path = self.path / "approvals" / agreement / f"{hospital}.json"
         if not path.exists():
             path.parent.mkdir(parents=True, exist_ok=True)
-            self.journal.write("plan.approved", hospital=site, bundle=bundle)
-            put_json(path, statement)
+            self.journal.write("plan.approved", hospital=hospital, bundle=agreement)
+            write_json_atomic(path, statement)
 
-    def approved(self, bundle: str) -> list[str]:
-        """Hospitals that have approved a bundle and may take part."""
-        names = {path.stem for path in (self.path / "approvals" / bundle).glob("*.json")}
+    def approved(self, agreement: str) -> list[str]:
+        """Hospitals that have approved an agreement and may take part."""
+        names = {path.stem for path in (self.path / "approvals" / agreement).glob("*.json")}
         return [hospital.name for hospital in self.hospitals() if hospital.name in names and hospital.state == "joined"]
 
 
 def now() -> str:
-    """The time as it is stored."""
+    """The present time, as it is stored."""
     return datetime.now(UTC).isoformat(timespec="seconds")

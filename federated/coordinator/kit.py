@@ -1,6 +1,6 @@
-"""A hospital's start-up kit: one file with all that it needs to join, good for one use.
+"""Making a hospital's kit: one file with everything that it needs to join, valid for one use.
 
-The kit holds a key pair that is good for one thing, once: to register the key that the hospital makes for itself.
+The kit holds a key pair that serves one purpose, once: to register the key that the hospital makes for itself.
 """
 
 import io
@@ -56,21 +56,22 @@ services:
       - ./site:/site
       - ./data:/data:ro
 """
-README = """Kit of {name} for the federation {federation}. Good for one use, until {expires}. Keep it secret until then.
+README = """Kit of {name} for the federation {federation}. Valid for one use, until {expires}. Keep it secret.
 
 On the hospital's machine, with Fetal-Health installed (`make install`):
 
     fetal-health federate join {name}.kit --data FOLDER_WITH_YOUR_DATA
 
-It checks the data, makes the hospital's own key (which never leaves), registers it, shows every plan that is on offer
-and asks before it approves one. It then answers the federation until it is stopped. It only calls out, to {address}.
+It checks the data, makes the hospital's own key (which never leaves the machine) and registers it. It shows every plan
+on offer and asks before it approves one. It then answers the federation until it is stopped. It only opens connections
+to {address}; it accepts none.
 To keep it running: fetal-health-node.service (systemd) or compose.yaml (container).
 Fetal-Health is a research prototype, not a medical device.
 """
 
 
 def create(federation: FederationFolder, name: str, target: Path, days: int = VALID_DAYS) -> Path:
-    """Invite a hospital, or one that was revoked or lost its machine once more; its earlier kit ends.
+    """Make a kit for a new hospital, or a new one for a hospital that was revoked or lost its machine.
 
     Parameters
     ----------
@@ -80,7 +81,7 @@ def create(federation: FederationFolder, name: str, target: Path, days: int = VA
     target : Path
         Folder for ``NAME.kit``.
     days : int
-        Until it expires.
+        Number of days until the kit expires.
 
     Raises
     ------
@@ -94,9 +95,9 @@ def create(federation: FederationFolder, name: str, target: Path, days: int = VA
     key, identifier = new_key(), secrets.token_hex(6)
     expires = (datetime.now(UTC) + timedelta(days=days)).isoformat(timespec="seconds")
     hospital = Hospital(name, number, "invited", identifier, public_pem(key.public_key()), expires)
-    if name in known:  # its old node stays shut out until the new kit is used
+    if name in known:  # its old node stays excluded until the new kit is used
         hospital = replace(hospital, node=known[name].node)
-    federation.keep(hospital, "kit.created", kit=identifier, expires=expires)
+    federation.save_hospital(hospital, "kit.created", kit=identifier, expires=expires)
     about = {
         "hospital": name,
         "federation": federation.name,
@@ -114,12 +115,12 @@ def create(federation: FederationFolder, name: str, target: Path, days: int = VA
         "compose.yaml": COMPOSE.format(**words).encode(),
         "README.txt": README.format(**words).encode(),
     }
-    made = io.BytesIO()
-    with zipfile.ZipFile(made, "w", zipfile.ZIP_DEFLATED) as archive:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
         for file, content in files.items():
             archive.writestr(file, content)
     target.mkdir(parents=True, exist_ok=True)
     path = target / f"{name}.kit"
-    path.write_bytes(made.getvalue())
+    path.write_bytes(buffer.getvalue())
     path.chmod(0o600)
     return path

@@ -1,4 +1,4 @@
-"""Flower's SuperLink behind two doors, over TLS, in one process."""
+"""Flower's SuperLink on a public and an internal port, over TLS, in one process."""
 
 import logging
 import os
@@ -9,19 +9,23 @@ os.environ.setdefault("FLWR_TELEMETRY_ENABLED", "0")
 os.environ.setdefault("FLWR_DISABLE_UPDATE_CHECK", "1")
 
 import uvicorn
-from flwr.common.constant import ISOLATION_MODE_PROCESS, TRANSPORT_TYPE_GRPC_RERE
-from flwr.superlink.cli.flower_superlink import SuperLinkLifespan
-from flwr.superlink.config_loader import SuperLinkLifespanConfig, load_control_authn_plugin
-from flwr.superlink.main import create_app
 from starlette.applications import Starlette
 
-from federated.coordinator.doors import OutsideDoor, Reception
+from federated.coordinator.admission import Admission, PublicPort
 from federated.coordinator.folder import FederationFolder
+from federated.transport.flower_private import (
+    ISOLATION_MODE_PROCESS,
+    TRANSPORT_TYPE_GRPC_RERE,
+    SuperLinkLifespan,
+    SuperLinkLifespanConfig,
+    create_superlink,
+    load_control_authn_plugin,
+)
 from models.errors import FetalHealthError
 
 
 def application(federation: FederationFolder) -> Starlette:
-    """Flower's SuperLink with SuperNode authentication, its database in the folder, and the hospitals' questions."""
+    """Flower's SuperLink with authentication of nodes, its database in the folder, and the requests of hospitals."""
     tls = federation.path / "tls"
     certificates = tuple((tls / name).read_bytes() for name in ("ca.crt", "server.crt", "server.key"))
     config = SuperLinkLifespanConfig(
@@ -48,12 +52,12 @@ def application(federation: FederationFolder) -> Starlette:
         isolation=ISOLATION_MODE_PROCESS,
         runtime_dependency_install=False,
     )
-    app: Starlette = create_app(config, SuperLinkLifespan)
-    app.router.routes.extend(Reception(federation, app.state.linkstate_factory.state()).routes())
+    app: Starlette = create_superlink(config, SuperLinkLifespan)
+    app.router.routes.extend(Admission(federation, app.state.linkstate_factory.state()).routes())
     return app
 
 
-def _door(app: object, tls: Path, host: str, port: int, lifespan: str) -> uvicorn.Server:
+def _server(app: object, tls: Path, host: str, port: int, lifespan: str) -> uvicorn.Server:
     return uvicorn.Server(
         uvicorn.Config(
             app,  # type: ignore[arg-type]
@@ -75,7 +79,7 @@ def serve(federation: FederationFolder, bind: str = "0.0.0.0") -> None:  # noqa:
     ----------
     federation : FederationFolder
     bind : str
-        Address of the outside door; the inside door listens on loopback only.
+        Address that the public port listens on; the internal port listens on loopback only.
 
     Raises
     ------
@@ -84,32 +88,32 @@ def serve(federation: FederationFolder, bind: str = "0.0.0.0") -> None:  # noqa:
     """
     logging.getLogger("flwr").setLevel(logging.WARNING)
     app, tls = application(federation), federation.path / "tls"
-    inside = _door(app, tls, "127.0.0.1", int(federation.settings["inside_port"]), "on")
-    outside = _door(OutsideDoor(app, federation), tls, bind, int(federation.settings["port"]), "off")
-    failed: list[str] = []
+    internal = _server(app, tls, "127.0.0.1", int(federation.settings["inside_port"]), "on")
+    public = _server(PublicPort(app, federation), tls, bind, int(federation.settings["port"]), "off")
+    taken: list[str] = []
     over = threading.Event()
 
-    def open_outside() -> None:
-        while not inside.started:
+    def open_public() -> None:
+        while not internal.started:
             if over.wait(0.05):
                 return
         try:
-            outside.run()
-        except SystemExit:  # uvicorn's word for a port that is taken
-            failed.append(str(federation.settings["port"]))
-            inside.should_exit = True
+            public.run()
+        except SystemExit:  # uvicorn exits like this if the port is taken
+            taken.append(str(federation.settings["port"]))
+            internal.should_exit = True
 
-    thread = threading.Thread(target=open_outside, name="outside", daemon=True)
+    thread = threading.Thread(target=open_public, name="public", daemon=True)
     thread.start()
     federation.journal.write("server.started", address=federation.address)
     try:
-        inside.run()
+        internal.run()
     except SystemExit:
-        failed.append(str(federation.settings["inside_port"]))
+        taken.append(str(federation.settings["inside_port"]))
     finally:
         over.set()
-        outside.should_exit = True
+        public.should_exit = True
         thread.join(5)
         federation.journal.write("server.stopped")
-    if failed:
-        raise FetalHealthError(f"port {failed[0]} is taken: is another server running?")
+    if taken:
+        raise FetalHealthError(f"port {taken[0]} is taken: is another server running?")

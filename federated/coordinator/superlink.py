@@ -1,6 +1,6 @@
-"""The server's own side of Flower's SuperLink: nodes registered, runs started and stopped, a grid for a run.
+"""The coordinator's use of Flower's SuperLink: it registers nodes, starts and stops runs, and opens the grid of a run.
 
-All over the inside door, which this machine alone reaches.
+All requests go to the internal port, which only this machine reaches.
 """
 
 from collections.abc import Iterator
@@ -9,46 +9,49 @@ from functools import partial
 from typing import Any
 
 import httpx
-from flwr.common.constant import SubStatus
-from flwr.common.serde import run_from_proto
-from flwr.proto.control_pb2 import (
-    ListNodesRequest,
-    RegisterNodeRequest,
-    StartRunRequest,
-    StopRunRequest,
-    UnregisterNodeRequest,
-)
-from flwr.proto.fab_pb2 import Fab
-from flwr.proto.runtime_pb2 import (
-    AcquireTaskRequest,
-    PullTaskInputRequest,
-    PushTaskOutputRequest,
-    SendTaskHeartbeatRequest,
-)
 from flwr.serverapp import Grid
-from flwr.supercore.constant import TaskType
-from flwr.supercore.control import ControlHttpClient
-from flwr.supercore.heartbeat import HeartbeatSender
-from flwr.supercore.interceptors import RuntimeVersionHttpInterceptor, SuperExecAuthHttpInterceptor
-from flwr.supercore.retry import RetryInvoker, constant
-from flwr.supercore.runtime import RuntimeHttpClient
-from flwr.supercore.task_identity import TaskIdentity
-from flwr.superlink.grid import HttpGrid
 
 from federated.coordinator.folder import FederationFolder
+from federated.transport.flower_private import (
+    AcquireTaskRequest,
+    ControlHttpClient,
+    Fab,
+    HeartbeatSender,
+    HttpGrid,
+    ListNodesRequest,
+    PullTaskInputRequest,
+    PushTaskOutputRequest,
+    RegisterNodeRequest,
+    RetryInvoker,
+    RuntimeHttpClient,
+    RuntimeVersionHttpInterceptor,
+    SendTaskHeartbeatRequest,
+    StartRunRequest,
+    StopRunRequest,
+    SubStatus,
+    SuperExecAuthHttpInterceptor,
+    TaskIdentity,
+    TaskType,
+    UnregisterNodeRequest,
+    constant,
+    limit_retries,
+    run_from_proto,
+    runtime_client,
+    try_once,
+)
 from models.errors import FetalHealthError
 
-# How long a run waits for a SuperLink that went away, before it starts anew from its last whole round.
+# How long a run waits for a SuperLink that went away, before it starts again from its last complete round.
 AWAY_S, AWAY_PAUSE_S = 20.0, 0.5
 _ACQUIRE = frozenset({"/flwr.proto.Runtime/AcquireTask"})
 
 
 class SuperLinkError(FetalHealthError):
-    """The server does not answer, or refuses."""
+    """The SuperLink does not answer, or refuses."""
 
 
-def _beat(client: RuntimeHttpClient) -> bool:
-    """Keep the run alive; the next exchange finds out if it is not."""
+def _beat(client: Any) -> bool:
+    """Keep the run alive; if it has ended, the next exchange notices."""
     with suppress(httpx.HTTPError):
         client.SendTaskHeartbeat(SendTaskHeartbeatRequest())
     return True
@@ -84,7 +87,7 @@ class SuperLink:
             client.close()
 
     def answers(self) -> bool:
-        """Whether the SuperLink is there."""
+        """Whether the SuperLink answers."""
         try:
             with self._control() as control:
                 control.ListNodes(ListNodesRequest())
@@ -93,23 +96,23 @@ class SuperLink:
         return True
 
     def register(self, name: str, public_key: bytes) -> int:
-        """Let a node with this public key (PEM) in; Flower's number of it."""
+        """Admit a node with this public key (PEM); return Flower's number of the node."""
         with self._control() as control:
             return int(control.RegisterNode(RegisterNodeRequest(public_key=public_key, name=name)).node_id)
 
     def unregister(self, node: int) -> None:
-        """Shut a node out for good."""
+        """Exclude a node for good."""
         with self._control() as control:
             control.UnregisterNode(UnregisterNodeRequest(node_id=node))
 
     def stop(self, run: int) -> None:
-        """End a run that may still be going."""
+        """End a run that may still be active."""
         with suppress(SuperLinkError), self._control() as control:
             control.StopRun(StopRunRequest(run_id=run))
 
     @contextmanager
-    def run(self, bundle: bytes) -> Iterator[tuple[int, Grid]]:
-        """Start a run and be its ServerApp: its number and its grid.
+    def run(self, agreement: bytes) -> Iterator[tuple[int, Grid]]:
+        """Start a run and act as its ServerApp; yields the run's number and its grid.
 
         Raises
         ------
@@ -117,13 +120,12 @@ class SuperLink:
             It cannot be started.
         """
         with self._control() as control:
-            run_id = int(control.StartRun(StartRunRequest(fab=Fab(content=bundle))).run_id)
+            run_id = int(control.StartRun(StartRunRequest(fab=Fab(content=agreement))).run_id)
         if run_id == 0:
             raise SuperLinkError("the SuperLink did not start the run; its log says why")
         grid = HttpGrid(self.federation.inside_address, False, self.federation.authority, token=self._token(run_id))
-        # Flower's own would interrupt this process when the server has forgotten the run.
-        grid._retry_invoker = RetryInvoker(lambda: constant(AWAY_PAUSE_S), httpx.TransportError, None, AWAY_S)
-        client = grid._runtime_client
+        limit_retries(grid, RetryInvoker(lambda: constant(AWAY_PAUSE_S), httpx.TransportError, None, AWAY_S))
+        client = runtime_client(grid)
         heartbeat = HeartbeatSender(partial(_beat, client))
         outcome, details = SubStatus.FAILED, "ended without a result"
         try:
@@ -139,7 +141,7 @@ class SuperLink:
                 f"the SuperLink has forgotten the run, or went away ({type(error).__name__})"
             ) from None
         finally:
-            grid._retry_invoker.max_tries = 1
+            try_once(grid)
             with suppress(httpx.HTTPError):
                 client.PushTaskOutput(PushTaskOutputRequest(sub_status=outcome, details=details))
             if heartbeat.is_running:
@@ -147,7 +149,7 @@ class SuperLink:
             grid.close()
 
     def _token(self, run_id: int) -> str:
-        """Take the run's ServerApp task; tasks that earlier runs left behind are taken out of the way."""
+        """Take the ServerApp task of the run and return its token; tasks of earlier runs are taken and dropped."""
         secret = (self.federation.path / "superexec.secret").read_bytes()
         client = RuntimeHttpClient.from_server_address(
             self.federation.inside_address,
@@ -160,11 +162,11 @@ class SuperLink:
         )
         try:
             while True:
-                found = client.AcquireTask(AcquireTaskRequest(supported_task_types=[TaskType.SERVER_APP]))
-                if not found.token:
-                    raise SuperLinkError("the SuperLink gave the run to somebody else")
-                if found.task.run_id == run_id:
-                    return str(found.token)
+                acquired = client.AcquireTask(AcquireTaskRequest(supported_task_types=[TaskType.SERVER_APP]))
+                if not acquired.token:
+                    raise SuperLinkError("the SuperLink gave the run to another process")
+                if acquired.task.run_id == run_id:
+                    return str(acquired.token)
         except httpx.HTTPError as error:
             raise SuperLinkError(f"the SuperLink went away ({type(error).__name__})") from None
         finally:

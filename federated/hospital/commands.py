@@ -1,4 +1,4 @@
-"""Commands of a hospital: join a federation, answer it, approve and withdraw plans."""
+"""Commands of a hospital: join a federation, answer it, approve and withdraw agreements."""
 
 import getpass
 import signal
@@ -11,45 +11,47 @@ from models.errors import InputError
 
 if TYPE_CHECKING:
     from federated.hospital.folder import SiteFolder
-    from federated.sites.data import Modality
+    from federated.sites.site import Modality
 
-SiteArgument = Annotated[Path, typer.Argument(help="The site's folder, as `join` made it.")]
+SiteArgument = Annotated[Path, typer.Argument(help="The hospital's folder, as `join` made it.")]
 
 
 def join(
     kit: Annotated[Path, typer.Argument(help="The kit that the federation's operator sent.")],
     data: Annotated[Path, typer.Option(help="Folder with this hospital's data.", envvar="FETAL_HEALTH_DATA")],
-    folder: Annotated[Path | None, typer.Option(help="The site's folder; default: the hospital's name.")] = None,
+    folder: Annotated[Path | None, typer.Option(help="Folder to make; default: the hospital's name.")] = None,
     modality: Annotated[
-        str | None, typer.Option(help="ctg, acidaemia or ultrasound, if the data hold several.")
+        str | None, typer.Option(help="ctg, acidaemia or ultrasound, if the folder has several.")
     ] = None,
-    approve: Annotated[list[str] | None, typer.Option(help="Approve this plan, by its hash, without asking.")] = None,
+    approve: Annotated[
+        list[str] | None, typer.Option(help="Approve this agreement, by its hash, without asking.")
+    ] = None,
     start: Annotated[bool, typer.Option(help="Answer the federation at once.")] = True,
 ) -> None:
-    """Join a federation with a kit: check the data, make this hospital's own key, approve plans, answer."""
+    """Join a federation with a kit: check the data, make this hospital's own key, approve agreements, answer."""
     from federated.hospital.folder import SiteFolder
     from federated.hospital.preflight import preflight, report
     from federated.trust import kit as kits
 
-    found = kits.read(kit)
-    target = folder or Path(found.hospital)
+    invitation = kits.read(kit)
+    target = folder or Path(invitation.hospital)
     if modality not in (None, "ctg", "acidaemia", "ultrasound"):
         raise InputError(f"--modality {modality}: it is ctg, acidaemia or ultrasound")
     wanted: Modality | None = modality  # type: ignore[assignment]
-    held = preflight(found.hospital, data.resolve(), wanted, target.parent)
-    for line in report(held):
+    checked = preflight(invitation.hospital, data.resolve(), wanted, target.parent)
+    for line in report(checked):
         typer.echo(line)
-    site = SiteFolder.create(target, found, kit, held)
-    typer.echo(f"{site.name} has joined {found.federation}; its key is in {site.path} and goes nowhere")
-    for bundle in site.hello():
-        _, plan = site.offer(bundle)
-        chosen = approve is not None and any(bundle.startswith(one) for one in approve)
+    site = SiteFolder.create(target, invitation, kit, checked)
+    typer.echo(f"{site.name} has joined {invitation.federation}; its key is in {site.path} and stays there")
+    for agreement in site.hello():
+        _, plan = site.offer(agreement)
+        chosen = approve is not None and any(agreement.startswith(beginning) for beginning in approve)
         if not chosen and approve is None:
             typer.echo(plan.model_dump_json(indent=1, exclude_defaults=True))
-            chosen = typer.confirm(f"approve plan {plan.name}, {bundle[:12]}, with the code that is installed here?")
+            chosen = typer.confirm(f"approve plan {plan.name}, {agreement[:12]}, with the code that is installed here?")
         if chosen:
-            site.approve(bundle, getpass.getuser())
-            typer.echo(f"approved: plan {plan.name}, {bundle[:12]}")
+            site.approve(agreement, getpass.getuser())
+            typer.echo(f"approved: plan {plan.name}, {agreement[:12]}")
     if start:
         _work(site)
     else:
@@ -77,17 +79,21 @@ def _work(site: "SiteFolder") -> None:
         typer.echo("stopped")
 
 
-def approve(folder: SiteArgument, bundle: Annotated[str, typer.Argument(help="Hash, or its beginning.")]) -> None:
-    """Approve an offered plan with the code that is installed here; a running node takes it up."""
+def approve(
+    folder: SiteArgument, agreement: Annotated[str, typer.Argument(help="Hash of the agreement, or its beginning.")]
+) -> None:
+    """Approve an offered plan together with the code that is installed here; a running node takes part from then on."""
     from federated.hospital.folder import SiteFolder
 
-    plan = SiteFolder(folder).approve(bundle, getpass.getuser())
+    plan = SiteFolder(folder).approve(agreement, getpass.getuser())
     typer.echo(f"approved: plan {plan.name}")
 
 
-def withdraw(folder: SiteArgument, bundle: Annotated[str, typer.Argument(help="Hash, or its beginning.")]) -> None:
-    """Take an approval back; a run of this plan gets no further answer."""
+def withdraw(
+    folder: SiteArgument, agreement: Annotated[str, typer.Argument(help="Hash of the agreement, or its beginning.")]
+) -> None:
+    """Withdraw an approval; a run of this agreement gets no further reply."""
     from federated.hospital.folder import SiteFolder
 
-    SiteFolder(folder).withdraw(bundle, getpass.getuser())
+    SiteFolder(folder).withdraw(agreement, getpass.getuser())
     typer.echo("withdrawn")

@@ -1,7 +1,8 @@
-"""A hospital's side of a federation: a folder with its key, its approvals, its own log.
+"""A hospital's folder in a federation: its key, its approvals and its own log.
 
-``site.json`` says who it is and where its data are, ``node.key`` is the key that it made, ``offers/`` what it was asked
-to approve, ``approvals.json`` what it approved, ``journal.jsonl`` its own hash-chained log, ``work/`` its site folder.
+``site.json`` names the hospital and the federation, ``node.key`` is the key that it made, ``offers/`` holds the
+agreements that it was asked to approve, ``approvals.json`` those that it approved, ``journal.jsonl`` its own
+hash-chained log, and ``work/`` the folder of its training site.
 """
 
 import json
@@ -12,11 +13,10 @@ from typing import Any
 
 import httpx
 
-from federated.files import put_json, put_secret
-from federated.plan import Plan
-from federated.sites import data
-from federated.sites.data import Site
-from federated.trust.agreement import bundle_hash, code_hash, library_versions
+from federated.files import write_json_atomic, write_secret
+from federated.plan import Plan, plan_from_json
+from federated.sites.site import Site, save_site
+from federated.trust.agreement import agreement_hash, code_hash, library_versions
 from federated.trust.identity import (
     PrivateKey,
     load_private,
@@ -31,11 +31,11 @@ from models.errors import FetalHealthError, InputError
 
 
 class JoinError(FetalHealthError):
-    """The federation cannot be reached, or does not let this hospital in; the message says why and what to do."""
+    """The federation cannot be reached, or does not admit this hospital; the message says why and what to do."""
 
 
 class UnreachableError(JoinError):
-    """The federation does not answer now; it may later."""
+    """The federation does not answer at present; it may answer later."""
 
 
 class OccupiedError(JoinError):
@@ -52,7 +52,7 @@ class SiteFolder:
     Raises
     ------
     InputError
-        No site there.
+        The folder holds no hospital.
     """
 
     def __init__(self, path: Path) -> None:
@@ -79,16 +79,16 @@ class SiteFolder:
         (path / "offers").mkdir(exist_ok=True)
         (path / "ca.crt").write_bytes(kit.authority)
         key = new_key()
-        said = {
+        statement = {
             "hospital": kit.hospital,
             "kit": kit.identifier,
             "node_key": public_pem(key.public_key()),
             "time": _now(),
             "libraries": library_versions(),
         }
-        ask(kit.address, path / "ca.crt", "enrol", signed(said, kit.key))
-        put_secret(path / "node.key", private_pem(key))
-        data.keep(site, path / "work" / str(kit.number))
+        ask(kit.address, path / "ca.crt", "enrol", signed(statement, kit.key))
+        write_secret(path / "node.key", private_pem(key))
+        save_site(site, path / "work" / str(kit.number))
         unpack(kit_file, path)
         about = {
             "hospital": kit.hospital,
@@ -98,30 +98,35 @@ class SiteFolder:
             "modality": site.modality,
             "rows": site.rows,
         }
-        put_json(path / "site.json", about)
-        made = cls(path)
-        made.journal.write("joined", federation=kit.federation, address=kit.address, kit=kit.identifier)
-        return made
+        write_json_atomic(path / "site.json", about)
+        folder = cls(path)
+        folder.journal.write("joined", federation=kit.federation, address=kit.address, kit=kit.identifier)
+        return folder
 
     @property
     def name(self) -> str:
-        """Of the hospital."""
+        """Name of the hospital."""
         return str(self.about["hospital"])
 
     @property
     def key(self) -> PrivateKey:
-        """That it signs with."""
+        """The private key that the hospital signs with."""
         return load_private((self.path / "node.key").read_bytes())
 
     def hello(self, *, arriving: bool = False, leaving: bool = False) -> list[str]:
-        """Say that this node comes, is there, or goes; keep what is on offer. Hashes of offers that are not approved.
+        """Tell the server that this node arrives, is connected, or leaves; store the offers that it answers with.
+
+        Returns
+        -------
+        list of str
+            Hashes of offered agreements that are not approved.
 
         Raises
         ------
         JoinError
-            Not reached, or refused.
+            The server was not reached, or it refused.
         """
-        said = {
+        statement = {
             "hospital": self.name,
             "time": _now(),
             "libraries": library_versions(),
@@ -132,44 +137,44 @@ class SiteFolder:
             "arriving": arriving,
             "leaving": leaving,
         }
-        answer = ask(str(self.about["address"]), self.path / "ca.crt", "hello", signed(said, self.key))
+        answer = ask(str(self.about["address"]), self.path / "ca.crt", "hello", signed(statement, self.key))
         approved = self.approvals()
         waiting = []
         for offer in answer["offers"]:
-            bundle = str(offer["bundle"])
-            path = self.path / "offers" / f"{bundle}.json"
+            agreement = str(offer["bundle"])  # messages and files keep the key of earlier releases
+            path = self.path / "offers" / f"{agreement}.json"
             if not path.exists():
                 try:
-                    plan = Plan.model_validate_json(offer["plan"])
+                    plan = plan_from_json(offer["plan"])
                 except ValueError:
                     continue  # a plan of another release: its hash could not be approved here either
                 path.write_text(plan.model_dump_json(indent=1), encoding="utf-8")
-                self.journal.write("plan.offered", plan=plan.name, bundle=bundle)
-            if bundle not in approved:
-                waiting.append(bundle)
-            elif not approved[bundle].get("told"):
-                self._tell(bundle)
+                self.journal.write("plan.offered", plan=plan.name, bundle=agreement)
+            if agreement not in approved:
+                waiting.append(agreement)
+            elif not approved[agreement].get("told"):
+                self._send_approval(agreement)
         return waiting
 
-    def offer(self, bundle: str) -> tuple[str, Plan]:
-        """An offered plan by its hash or the beginning of it.
+    def offer(self, agreement: str) -> tuple[str, Plan]:
+        """The full hash and the plan of an offered agreement, given the hash or its beginning.
 
         Raises
         ------
         InputError
-            None or several.
+            No offer begins like this, or several do.
         """
-        found = [path for path in (self.path / "offers").glob("*.json") if path.stem.startswith(bundle)]
-        if len(found) != 1:
-            raise InputError(f"{len(found)} offered plans begin with {bundle!r}")
-        return found[0].stem, Plan.model_validate_json(found[0].read_text(encoding="utf-8"))
+        paths = [path for path in (self.path / "offers").glob("*.json") if path.stem.startswith(agreement)]
+        if len(paths) != 1:
+            raise InputError(f"{len(paths)} offered plans begin with {agreement!r}")
+        return paths[0].stem, plan_from_json(paths[0].read_text(encoding="utf-8"))
 
     def approvals(self) -> dict[str, dict[str, Any]]:
-        """Approved bundles by hash."""
+        """Approved agreements by hash."""
         path = self.path / "approvals.json"
         return dict(json.loads(path.read_text(encoding="utf-8"))) if path.exists() else {}
 
-    def approve(self, bundle: str, person: str) -> Plan:
+    def approve(self, agreement: str, person: str) -> Plan:
         """Approve a plan together with the code that is installed here.
 
         Raises
@@ -177,77 +182,77 @@ class SiteFolder:
         InputError
             The hash does not belong to the offered plan and this code: it was made for other code, or changed.
         """
-        full, plan = self.offer(bundle)
-        if bundle_hash(plan) != full:
+        full, plan = self.offer(agreement)
+        if agreement_hash(plan) != full:
             raise InputError(
                 f"plan {full[:12]} was offered for other code than is installed here ({code_hash()[:12]}): install the "
                 "federation's release, or ask its operator to offer the plan again"
             )
         self.journal.write("plan.approved", plan=plan.name, bundle=full, code=code_hash(), by=person)
-        self._keep_approvals({**self.approvals(), full: {"plan": plan.name, "by": person, "time": _now()}})
-        self._tell(full)
+        self._save_approvals({**self.approvals(), full: {"plan": plan.name, "by": person, "time": _now()}})
+        self._send_approval(full)
         return plan
 
-    def withdraw(self, bundle: str, person: str) -> None:
-        """Take an approval back: from now on nothing of this plan is answered."""
-        full, plan = self.offer(bundle)
+    def withdraw(self, agreement: str, person: str) -> None:
+        """Withdraw an approval: from now on this hospital answers no message of such a run."""
+        full, plan = self.offer(agreement)
         self.journal.write("plan.withdrawn", plan=plan.name, bundle=full, by=person)
-        self._keep_approvals({name: entry for name, entry in self.approvals().items() if name != full})
+        self._save_approvals({name: entry for name, entry in self.approvals().items() if name != full})
 
-    def _tell(self, bundle: str) -> None:
-        said = {"hospital": self.name, "time": _now(), "bundle": bundle}
-        ask(str(self.about["address"]), self.path / "ca.crt", "approve", signed(said, self.key))
+    def _send_approval(self, agreement: str) -> None:
+        statement = {"hospital": self.name, "time": _now(), "bundle": agreement}
+        ask(str(self.about["address"]), self.path / "ca.crt", "approve", signed(statement, self.key))
         approvals = self.approvals()
-        approvals[bundle]["told"] = True
-        self._keep_approvals(approvals)
+        approvals[agreement]["told"] = True
+        self._save_approvals(approvals)
 
-    def _keep_approvals(self, approvals: dict[str, dict[str, Any]]) -> None:
-        put_json(self.path / "approvals.json", approvals)
+    def _save_approvals(self, approvals: dict[str, dict[str, Any]]) -> None:
+        write_json_atomic(self.path / "approvals.json", approvals)
 
-    def may_run(self, bundle: str) -> Plan | None:
-        """The approved plan of a bundle, if plan and installed code still give this hash."""
-        if bundle not in self.approvals():
+    def approved_plan(self, agreement: str) -> Plan | None:
+        """The plan of an approved agreement, if plan and installed code still have this hash."""
+        if agreement not in self.approvals():
             return None
-        _, plan = self.offer(bundle)
-        return plan if bundle_hash(plan) == bundle else None
+        _, plan = self.offer(agreement)
+        return plan if agreement_hash(plan) == agreement else None
 
 
 def _now() -> str:
     return datetime.now(UTC).isoformat(timespec="milliseconds")
 
 
-def ask(address: str, authority: Path, question: str, statement: dict[str, str]) -> dict[str, Any]:
-    """Ask the federation's reception.
+def ask(address: str, authority: Path, request: str, statement: dict[str, str]) -> dict[str, Any]:
+    """Send a request with a signed statement to the federation's server.
 
     Raises
     ------
     JoinError
-        Not reached, a certificate that is not the federation's, or refused.
+        The server was not reached, its certificate is not the federation's, or it refused.
     """
     import ssl
 
     context = ssl.create_default_context(cafile=str(authority))
-    url = f"https://{address}/v1/hospital/{question}"
+    url = f"https://{address}/v1/hospital/{request}"
     try:
-        answer = httpx.post(url, json=statement, verify=context, timeout=15)
+        response = httpx.post(url, json=statement, verify=context, timeout=15)
     except httpx.ConnectError as error:
         raise _why_not(address, str(error)) from None
     except httpx.HTTPError as error:
         raise UnreachableError(
             f"the federation at {address} does not answer ({type(error).__name__}); is it running?"
         ) from None
-    if answer.status_code >= 500:
-        raise UnreachableError(f"the federation at {address} answers with an error ({answer.status_code})")
+    if response.status_code >= 500:
+        raise UnreachableError(f"the federation at {address} answers with an error ({response.status_code})")
     try:
-        told = answer.json()
+        content = response.json()
     except ValueError:
-        told = None
-    if not isinstance(told, dict):
+        content = None
+    if not isinstance(content, dict):
         raise JoinError(f"what answers at {address} is no federation of this kind")
-    if answer.status_code != 200:
-        kind = OccupiedError if answer.status_code == 409 else JoinError
-        raise kind(str(told.get("error", f"refused with {answer.status_code}")))
-    return told
+    if response.status_code != 200:
+        kind = OccupiedError if response.status_code == 409 else JoinError
+        raise kind(str(content.get("error", f"refused with {response.status_code}")))
+    return content
 
 
 def _why_not(address: str, words: str) -> JoinError:

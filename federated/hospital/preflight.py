@@ -1,4 +1,4 @@
-"""What a hospital looks at before it joins: its data, its disk. Everything stays there."""
+"""Checks before a hospital joins: its data and its disk. The results stay at the hospital."""
 
 import shutil
 from collections.abc import Iterator
@@ -6,9 +6,10 @@ from pathlib import Path
 
 import numpy as np
 
-from federated.privacy.small_cells import SMALL_CELL
-from federated.sites.data import LAYOUTS, Modality, Site, birth_rows, ctg_rows, head_rows, whole
-from federated.sites.fitness import CLASSIFIED, schema
+from federated.plan import SMALL_CELL
+from federated.sites.data import LAYOUTS, birth_rows, ctg_rows, head_rows, undivided
+from federated.sites.eligibility import CLASSIFIED, schema
+from federated.sites.site import Modality, Site
 from models.ctg.features import DESIGN_NAMES
 from models.ctg.trace_features import TRACE_FEATURE_NAMES
 from models.errors import InputError
@@ -23,59 +24,59 @@ STRATA: dict[Modality, tuple[str, ...]] = {
 
 
 def check_disk(folder: Path) -> None:
-    """Refuse a disk that is about to be full.
+    """Refuse a disk that is almost full.
 
     Raises
     ------
     InputError
         Fewer than 200 MB are free.
     """
-    there = next(path for path in (folder.resolve(), *folder.resolve().parents) if path.exists())
-    free = shutil.disk_usage(there).free / 2**20
+    existing = next(path for path in (folder.resolve(), *folder.resolve().parents) if path.exists())
+    free = shutil.disk_usage(existing).free / 2**20
     if free < FREE_MB:
         raise InputError(f"{folder}: {free:.0f} MB are free, {FREE_MB} are needed: make room and try again")
 
 
 def modality_of(data: Path, wanted: Modality | None) -> Modality:
-    """What the data folder holds.
+    """The modality of the data in a folder.
 
     Raises
     ------
     InputError
-        Nothing in a known layout, or several and none was chosen.
+        Nothing there has a known layout, or several modalities are there and none was chosen.
     """
-    held = [name for name, (_, find) in LAYOUTS.items() if find(data) is not None]
-    if wanted is not None and wanted not in held:
+    found = [name for name, (_, find) in LAYOUTS.items() if find(data) is not None]
+    if wanted is not None and wanted not in found:
         raise InputError(f"{data}: no {LAYOUTS[wanted][0]} data there")
-    if not held:
+    if not found:
         raise InputError(f"{data}: no data in the layout of {', '.join(name for name, _ in LAYOUTS.values())}")
-    if wanted is None and len(held) > 1:
-        raise InputError(f"{data} holds {', '.join(held)}: choose one with --modality; each needs a kit of its own")
-    return wanted or held[0]
+    if wanted is None and len(found) > 1:
+        raise InputError(f"{data} holds {', '.join(found)}: choose one with --modality; each needs a kit of its own")
+    return wanted or found[0]
 
 
 def preflight(name: str, data: Path, wanted: Modality | None, folder: Path) -> Site:
-    """Read everything that a site would train on.
+    """Read all data that a site would train on.
 
     Raises
     ------
     InputError, DataSetError
-        The data cannot take part, or the disk is full; the message says what to do.
+        The data cannot be used, or the disk is full; the message says what to do.
     """
     check_disk(folder)
-    site = whole(name, modality_of(data, wanted), data)
+    site = undivided(name, modality_of(data, wanted), data)
     if site.modality in CLASSIFIED and sum(count > 0 for count in site.strata) < 2:
         raise InputError(f"{data}: all {site.rows} rows are of one class; a site needs more than one to learn from")
     return site
 
 
 def report(site: Site) -> Iterator[str]:
-    """Schema, counts, classes, ranges: one line each, for the hospital's own eyes."""
+    """Lines about schema, counts, classes and ranges, which only the hospital sees."""
     yield f"{LAYOUTS[site.modality][0]}, {site.modality}: {site.rows} rows of {len(site.groups)}, schema {schema()}"
     if is_synthetic(Path(site.data)):
-        yield "these data are synthetic: what is learned from them is evidence of nothing"
+        yield "these data are synthetic: a model that learns from them proves nothing about patients"
     for name, count in zip(STRATA[site.modality], [*site.strata, 0, 0], strict=False):
-        few = "; told to nobody, because it is fewer than five" if 0 < count < SMALL_CELL else ""
+        few = "; not reported to the federation, because it is fewer than five" if 0 < count < SMALL_CELL else ""
         yield f"  {name}: {count}{few}"
     if site.modality == "ultrasound":
         sizes = [head.head_circumference_mm for head in head_rows(site)]
@@ -87,10 +88,10 @@ def report(site: Site) -> Iterator[str]:
         births = birth_rows(site)
         values, names = births.features, TRACE_FEATURE_NAMES
         yield f"  pH {np.nanmin(births.ph):.2f} to {np.nanmax(births.ph):.2f}"
-    held = np.isfinite(values).any(axis=1)
-    if not held.all():
-        yield f"  {int((~held).sum())} cannot be assessed and are skipped"
-    constant = [str(name) for name, column in zip(names, values[held].T, strict=False) if np.nanstd(column) == 0]
+    usable = np.isfinite(values).any(axis=1)
+    if not usable.all():
+        yield f"  {int((~usable).sum())} cannot be assessed and are skipped"
+    constant = [str(name) for name, column in zip(names, values[usable].T, strict=False) if np.nanstd(column) == 0]
     if constant:
         yield f"  the same in every row: {', '.join(constant[:5])}"
     yield f"  values from {np.nanmin(values):.3g} to {np.nanmax(values):.3g} in {values.shape[1]} columns"

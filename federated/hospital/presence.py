@@ -1,4 +1,4 @@
-"""A node says hello every few seconds, in a thread of its own, so that it is there also while it trains."""
+"""The hellos of a node: a thread sends one every few seconds, also while the node trains."""
 
 import threading
 import time
@@ -6,12 +6,12 @@ import time
 from federated.hospital.folder import JoinError, OccupiedError, SiteFolder, UnreachableError
 
 HELLO_S = 4.0
-# After a crash the server holds the place of the node that was for a while.
+# After a crash the server takes the earlier node to be connected for this long.
 PLACE_S = 15.0
 
 
 class Presence:
-    """What the server is told of a node, and what it answers: plans that wait for an approval, or a refusal.
+    """Tells the server that the node is connected, and prints which agreements wait for an approval.
 
     Parameters
     ----------
@@ -20,67 +20,67 @@ class Presence:
     Attributes
     ----------
     refused : JoinError or None
-        Why the server no longer lets this hospital in.
+        Why the server no longer admits this hospital.
     """
 
     def __init__(self, site: SiteFolder) -> None:
         self.site = site
         self.refused: JoinError | None = None
-        self._named: list[str] = []
+        self._announced: list[str] = []
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._stay, daemon=True)
 
     def arrive(self) -> None:
-        """The first hello, as soon as the server is there; then one every few seconds.
+        """Send the first hello as soon as the server answers, then one every few seconds.
 
         Raises
         ------
         JoinError
-            Refused.
+            The server refuses this hospital.
         """
-        deadline, said = time.monotonic() + PLACE_S, False
+        deadline, printed = time.monotonic() + PLACE_S, False
         while True:
             try:
-                self._name(self.site.hello(arriving=True))
+                self._announce(self.site.hello(arriving=True))
                 break
             except OccupiedError:
                 if time.monotonic() > deadline:
                     raise
                 time.sleep(1)
             except UnreachableError as error:
-                if not said:
+                if not printed:
                     print(f"{error} It is tried again until it is.", flush=True)
-                said = True
+                printed = True
                 time.sleep(HELLO_S)
         self._thread.start()
 
     def leave(self) -> None:
-        """The last hello, if there is somebody to hear it."""
+        """Send the last hello, if the server can be reached."""
         self._over.set()
         self._thread.join()
         if self.refused is None:
             try:
                 self.site.hello(leaving=True)
             except UnreachableError:
-                pass  # nobody is there to be told
+                pass  # the server cannot be told
             except JoinError as error:
                 self.refused = error
 
     def _stay(self) -> None:
         while not self._over.wait(HELLO_S):
             try:
-                self._name(self.site.hello())
+                self._announce(self.site.hello())
             except (UnreachableError, OSError):
-                continue  # the server is away, or the disk is full: Flower's connection goes on, and so does this
+                continue  # the server is away or the disk is full: try again, as Flower's connection does
             except JoinError as error:
                 self.refused = error
                 return
 
-    def _name(self, waiting: list[str]) -> None:
-        """Name plans that wait for an approval, once."""
-        for bundle in waiting:
-            if bundle not in self._named:
-                _, plan = self.site.offer(bundle)
-                command = f"fetal-health federate approve {self.site.path} {bundle[:12]}"
-                print(f"plan {plan.name} ({bundle[:12]}) waits for approval: {command}", flush=True)
-        self._named = waiting
+    def _announce(self, waiting: list[str]) -> None:
+        """Print each agreement that waits for an approval, once."""
+        for agreement in waiting:
+            if agreement not in self._announced:
+                _, plan = self.site.offer(agreement)
+                command = f"fetal-health federate approve {self.site.path} {agreement[:12]}"
+                print(f"plan {plan.name} ({agreement[:12]}) waits for approval: {command}", flush=True)
+        self._announced = waiting

@@ -1,9 +1,10 @@
-"""Women who stand at two sites, found by keyed hashes that tell nothing else.
+"""Finding women whose rows are at two sites, by keyed hashes that reveal nothing else.
 
-The sites agree on a key through the server, which cannot read it (X25519, HKDF, ChaCha20-Poly1305): the first by name
-draws it and seals it for each of the others. Each site then tells a keyed hash (HMAC-SHA-256, 16 bytes) of every woman,
-record or examination: of what the hospital's ``identifiers.csv`` says of her, else of her measurements. The server sees
-which hashes two sites share, and without the key cannot try names. Against a server that follows the protocol.
+The sites agree on a key through the server, which cannot read it (X25519, HKDF, ChaCha20-Poly1305): the first site by
+name draws the key and encrypts it for each of the others. Each site then sends a keyed hash (HMAC-SHA-256, 16 bytes)
+of every woman, record or examination: of her identifier in the hospital's ``identifiers.csv``, or else of her
+measurements. The server sees which hashes two sites share. Without the key it cannot test names. This protects
+against a server that follows the protocol.
 """
 
 import csv
@@ -22,15 +23,15 @@ from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from flwr.app import ConfigRecord, Context, Message, RecordDict
 
-from federated.sites.data import Site, birth_rows, ctg_rows, head_rows, mine
-from federated.sites.fitness import UnfitSiteError
-from federated.transport.errors import own_folder
-from federated.transport.grid import Federation, Node
+from federated.sites.data import birth_rows, ctg_rows, head_rows
+from federated.sites.eligibility import IneligibleSiteError
+from federated.sites.site import Site, folder_of_partition, site_of_partition
+from federated.transport.grid import ConnectedSite, SiteGroup
 from models.errors import InputError
 
 IDENTIFIERS = "identifiers.csv"
 SHARED = "duplicates.txt"
-_NONCE = bytes(12)  # every sealing key is used once
+_NONCE = bytes(12)  # each encryption key is used once
 
 
 def _sealing_key(private: X25519PrivateKey, public: bytes) -> bytes:
@@ -39,7 +40,7 @@ def _sealing_key(private: X25519PrivateKey, public: bytes) -> bytes:
 
 
 def seal(key: bytes, private: X25519PrivateKey, public: bytes) -> str:
-    """The key for one reader."""
+    """Encrypt the key for one reader."""
     return b64encode(ChaCha20Poly1305(_sealing_key(private, public)).encrypt(_NONCE, key, None)).decode()
 
 
@@ -49,7 +50,7 @@ def unseal(sealed: str, private: X25519PrivateKey, public: bytes) -> bytes:
 
 
 def identifiers(folder: Path) -> dict[str, str]:
-    """What a hospital says of its women: columns ``group`` and ``identifier`` of ``identifiers.csv``.
+    """Read the identifiers of a hospital's women: columns ``group`` and ``identifier`` of ``identifiers.csv``.
 
     Raises
     ------
@@ -67,24 +68,24 @@ def identifiers(folder: Path) -> dict[str, str]:
 
 
 def contents_of(site: Site) -> dict[str, bytes]:
-    """What each of the site's groups is recognised by."""
-    made: dict[str, list[bytes]] = {}
+    """The content that each of the site's groups is recognised by."""
+    contents: dict[str, list[bytes]] = {}
     if site.modality == "ctg":
         table = ctg_rows(site)
         for woman, row in zip(table.woman.tolist(), table.features, strict=True):
-            made.setdefault(woman, []).append(row.tobytes())
+            contents.setdefault(woman, []).append(row.tobytes())
     elif site.modality == "acidaemia":
         births = birth_rows(site)
         for name, ph, row in zip(births.names.tolist(), births.ph, births.features, strict=True):
-            if np.isfinite(row).any():  # what cannot be assessed is not trained on, and looks all the same
-                made.setdefault(name, []).append(ph.tobytes() + row.tobytes())
+            if np.isfinite(row).any():  # rows that cannot be assessed are not trained on, and all look the same
+                contents.setdefault(name, []).append(ph.tobytes() + row.tobytes())
     else:
         for image in head_rows(site):
-            made.setdefault(image.examination, []).append(image.pixels.tobytes())
-    said = identifiers(Path(site.data))
+            contents.setdefault(image.examination, []).append(image.pixels.tobytes())
+    known = identifiers(Path(site.data))
     return {
-        group: f"id {said[group]}".encode() if group in said else b"".join(sorted(parts))
-        for group, parts in made.items()
+        group: f"id {known[group]}".encode() if group in known else b"".join(sorted(parts))
+        for group, parts in contents.items()
     }
 
 
@@ -96,55 +97,56 @@ def marks(site: Site, key: bytes) -> dict[str, str]:
     }
 
 
-def common(told: Mapping[str, set[str]]) -> dict[tuple[str, str], set[str]]:
+def common(marks_of: Mapping[str, set[str]]) -> dict[tuple[str, str], set[str]]:
     """Marks that two sites share, by pair of sites."""
-    names = sorted(told)
-    pairs = {(a, b): told[a] & told[b] for i, a in enumerate(names) for b in names[i + 1 :]}
+    names = sorted(marks_of)
+    pairs = {(a, b): marks_of[a] & marks_of[b] for i, a in enumerate(names) for b in names[i + 1 :]}
     return {pair: shared for pair, shared in pairs.items() if shared}
 
 
-def check_linkage(federation: Federation, nodes: list[Node]) -> None:
-    """Refuse sites of one modality that hold the same women.
+def check_linkage(group: SiteGroup, sites: list[ConnectedSite]) -> None:
+    """Refuse sites of one modality that hold rows of the same women.
 
     Raises
     ------
-    UnfitSiteError
-        Naming the sites; their own logs name the women.
+    IneligibleSiteError
+        It names the sites; a file at each site names the women.
     """
-    for modality in sorted({node.modality for node in nodes}):
-        held = [node for node in nodes if node.modality == modality]
-        if len(held) < 2:
+    for modality in sorted({site.modality for site in sites}):
+        peers = [site for site in sites if site.modality == modality]
+        if len(peers) < 2:
             continue
-        shared = common(_told(federation, held))
+        shared = common(_marks_of(group, peers))
         if not shared:
             continue
-        for (first, second), found in shared.items():
-            asked = RecordDict({"config": ConfigRecord({"marks": json.dumps(sorted(found))})})
-            list(federation.ask([node for node in held if node.name in (first, second)], "query.duplicates", asked))
-        words = ", ".join(f"{len(found)} at {first} and {second}" for (first, second), found in shared.items())
-        raise UnfitSiteError(
+        for (first, second), duplicates in shared.items():
+            query = RecordDict({"config": ConfigRecord({"marks": json.dumps(sorted(duplicates))})})
+            list(group.ask([site for site in peers if site.name in (first, second)], "query.duplicates", query))
+        words = ", ".join(f"{len(both)} at {first} and {second}" for (first, second), both in shared.items())
+        raise IneligibleSiteError(
             f"{modality}: the same women stand at two sites ({words}); {SHARED} in each site's work folder names them: "
             "agree who keeps them"
         )
 
 
-def _told(federation: Federation, held: list[Node]) -> dict[str, set[str]]:
-    met = federation.ask(held, "query.meet", RecordDict())
-    public = {name: str(reply.content["key"]["public"]) for name, reply in met}
-    present = federation.roster.present(held)
-    first = min(present, key=lambda node: node.name)
-    asked = RecordDict({"config": ConfigRecord({"public": json.dumps(public)})})
-    ((_, drawn),) = federation.ask([first], "query.draw", asked)
+def _marks_of(group: SiteGroup, sites: list[ConnectedSite]) -> dict[str, set[str]]:
+    """Let the sites agree on a key, and ask for their marks."""
+    replies = group.ask(sites, "query.meet", RecordDict())
+    public = {name: str(reply.content["key"]["public"]) for name, reply in replies}
+    present = group.roster.present(sites)
+    first = min(present, key=lambda site: site.name)
+    query = RecordDict({"config": ConfigRecord({"public": json.dumps(public)})})
+    ((_, drawn),) = group.ask([first], "query.draw", query)
     config = {"sealed": str(drawn.content["key"]["sealed"]), "public": public[first.name], "first": first.name}
     content = RecordDict({"config": ConfigRecord(dict(config))})
     return {
         name: set(json.loads(str(reply.content["marks"]["json"])))
-        for name, reply in federation.ask(present, "query.marks", content)
+        for name, reply in group.ask(present, "query.marks", content)
     }
 
 
 def _site(context: Context) -> Site:
-    return mine(int(context.node_config["partition-id"]))
+    return site_of_partition(int(context.node_config["partition-id"]))
 
 
 def _private(context: Context) -> X25519PrivateKey:
@@ -152,7 +154,7 @@ def _private(context: Context) -> X25519PrivateKey:
 
 
 def meet(message: Message, context: Context) -> Message:
-    """A key pair for one linkage; the public half goes out."""
+    """Make a key pair for one linkage; the reply holds the public key."""
     private = X25519PrivateKey.generate()
     context.state["linkage"] = ConfigRecord({"private": private.private_bytes_raw()})
     public = b64encode(private.public_key().public_bytes_raw()).decode()
@@ -160,7 +162,7 @@ def meet(message: Message, context: Context) -> Message:
 
 
 def draw(message: Message, context: Context) -> Message:
-    """Draw the key and seal it for each of the others."""
+    """Draw the key and encrypt it for each of the other sites."""
     private, key = _private(context), os.urandom(32)
     context.state["linkage"] = ConfigRecord({"private": private.private_bytes_raw(), "key": key})
     public = json.loads(str(message.content["config"]["public"]))
@@ -168,22 +170,24 @@ def draw(message: Message, context: Context) -> Message:
     return Message(RecordDict({"key": ConfigRecord({"sealed": json.dumps(sealed)})}), reply_to=message)
 
 
-def tell_marks(message: Message, context: Context) -> Message:
-    """The marks of all groups here, sorted, so that their order tells nothing."""
-    site, config, kept = _site(context), message.content["config"], context.state["linkage"]
-    if "key" in kept:
-        key = bytes(kept["key"])
+def answer_marks(message: Message, context: Context) -> Message:
+    """Answer with the marks of all groups of this site, sorted, so that their order reveals nothing."""
+    site, config, stored = _site(context), message.content["config"], context.state["linkage"]
+    if "key" in stored:
+        key = bytes(stored["key"])
     else:
         key = unseal(json.loads(str(config["sealed"]))[site.name], _private(context), b64decode(str(config["public"])))
-        context.state["linkage"] = ConfigRecord({"private": bytes(kept["private"]), "key": key})
-    told = json.dumps(sorted(marks(site, key).values()))
-    return Message(RecordDict({"marks": ConfigRecord({"json": told})}), reply_to=message)
+        context.state["linkage"] = ConfigRecord({"private": bytes(stored["private"]), "key": key})
+    marks_json = json.dumps(sorted(marks(site, key).values()))
+    return Message(RecordDict({"marks": ConfigRecord({"json": marks_json})}), reply_to=message)
 
 
 def note_duplicates(message: Message, context: Context) -> Message:
-    """Name the shared women in this site's own folder, and nowhere else."""
-    site, asked = _site(context), set(json.loads(str(message.content["config"]["marks"])))
+    """Write the names of the shared women to a file in this site's own folder, and nowhere else."""
+    site, shared = _site(context), set(json.loads(str(message.content["config"]["marks"])))
     key = bytes(context.state["linkage"]["key"])
-    names = [group for group, mark in marks(site, key).items() if mark in asked]
-    (own_folder(context) / SHARED).write_text("\n".join(sorted(names)) + "\n", encoding="utf-8")
+    names = [group for group, mark in marks(site, key).items() if mark in shared]
+    (folder_of_partition(int(context.node_config["partition-id"])) / SHARED).write_text(
+        "\n".join(sorted(names)) + "\n", encoding="utf-8"
+    )
     return Message(RecordDict(), reply_to=message)

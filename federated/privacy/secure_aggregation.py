@@ -1,11 +1,12 @@
-"""Sums over sites of which the server sees no single term.
+"""Secure aggregation: the server learns the sum over sites, and no single term.
 
 Bonawitz K et al. Practical secure aggregation for privacy-preserving machine learning. CCS 2017 (honest but curious
-server). Every pair of sites agrees on a key (X25519, HKDF) and masks its vectors with the same stream (ChaCha20), one
-adding what the other subtracts; each adds a stream of its own as well. Seeds are shared among the sites (Shamir), so
-that the masks of a site that disappears after masking can be taken out by the others; a site tells of another *either*
-the share of its own stream's seed *or* that of its key, never both, so the server cannot take a present site's masks
-off by calling it lost. Values travel as fixed-point numbers modulo 2**64: their sum is exact, and cannot overflow.
+server). Every pair of sites agrees on a key (X25519, HKDF) and masks its vectors with the same stream (ChaCha20): one
+site adds it, and the other subtracts it. Each site also adds a stream of its own. The secrets are shared among the
+sites (Shamir), so that the others can remove the masks of a site that disappears after masking. For each site,
+another site reveals *either* the share of the own stream's seed *or* the share of the key, never both. So the server
+cannot remove the masks of a present site by calling it lost. Values travel as fixed-point numbers modulo 2**64: their
+sum is exact and cannot overflow.
 """
 
 import json
@@ -39,7 +40,7 @@ class SecureSumError(FetalHealthError):
 
 
 def threshold(sites: int) -> int:
-    """How many sites must be left at the end: more than half."""
+    """Smallest number of sites that must be left at the end: more than half."""
     return sites // 2 + 1
 
 
@@ -58,19 +59,19 @@ def to_ring(values: Array, sites: int) -> Ring:
 
 
 def from_ring(total: Ring) -> Array:
-    """Inverse of `to_ring`, of a sum."""
+    """Inverse of `to_ring`, for a sum."""
     return total.view(np.int64) / 2.0**POINT_BITS
 
 
 def stream(key: bytes, label: str, length: int) -> Ring:
-    """Pseudo-random numbers of a 32-byte key."""
+    """Pseudo-random numbers from a 32-byte key."""
     nonce = sha256(label.encode()).digest()[:16]
     encryptor = Cipher(ChaCha20(key, nonce), mode=None).encryptor()
     return np.frombuffer(encryptor.update(bytes(8 * length)), dtype=np.uint64)
 
 
 def split(secret: bytes, names: Sequence[str], needed: int) -> dict[str, int]:
-    """Shamir's shares of a secret of at most 64 bytes, by name; `needed` of them give it back."""
+    """Shamir's shares of a secret of at most 64 bytes, by name; `needed` of them recover it."""
     coefficients = [int.from_bytes(secret), *(int.from_bytes(os.urandom(72)) % PRIME for _ in range(needed - 1))]
     shares = {}
     for x, name in enumerate(sorted(names), start=1):
@@ -82,12 +83,12 @@ def split(secret: bytes, names: Sequence[str], needed: int) -> dict[str, int]:
 
 
 def join(shares: Mapping[str, int], names: Sequence[str], needed: int, size: int = 32) -> bytes:
-    """Inverse of `split`; `names` are all that it was split among.
+    """Recover a secret from shares; `names` are all sites that it was split among.
 
     Raises
     ------
     SecureSumError
-        Too few shares, or shares of different secrets.
+        There are too few shares, or they belong to different secrets.
     """
     if len(shares) < needed:
         raise SecureSumError(f"{len(shares)} sites are left of the sum, {needed} are needed")
@@ -114,13 +115,13 @@ def _derived(private: X25519PrivateKey, public: bytes, purpose: str) -> bytes:
 
 @dataclass(frozen=True)
 class PublicKeys:
-    """What a site shows the others: one key to talk by, one to mask by."""
+    """The public keys of a site: one encrypts shares, one derives masks."""
 
     channel: bytes
     mask: bytes
 
     def as_bytes(self) -> bytes:
-        """64 bytes."""
+        """Both keys as 64 bytes."""
         return self.channel + self.mask
 
     @classmethod
@@ -132,13 +133,13 @@ class PublicKeys:
 
 
 class Member:
-    """One site in one sum: its keys serve once.
+    """One site in one sum; its keys are used once.
 
     Parameters
     ----------
     name : str
     secrets : bytes, optional
-        From `secrets`, to go on after a restart between two messages.
+        From the attribute `secrets`, to continue in a later message.
     """
 
     def __init__(self, name: str, secrets: bytes | None = None) -> None:
@@ -150,92 +151,92 @@ class Member:
         self._seed = raw[64:]
 
     def public(self) -> PublicKeys:
-        """Keys for the others."""
+        """The public keys, for the other sites."""
         return PublicKeys(self._channel.public_key().public_bytes_raw(), self._mask.public_key().public_bytes_raw())
 
-    def shares(self, everybody: Mapping[str, PublicKeys]) -> dict[str, bytes]:
-        """For each site, itself among them, what only it can read: shares of this site's seed and key.
+    def shares(self, members: Mapping[str, PublicKeys]) -> dict[str, bytes]:
+        """Encrypted shares of this site's seed and key, one for each site including itself; only that site can read it.
 
         Raises
         ------
         SecureSumError
             Fewer than three sites: with two, each would know the other's term from the sum.
         """
-        if len(everybody) < 3:
-            raise SecureSumError(f"a secure sum needs at least three sites, there are {len(everybody)}")
-        names, needed = list(everybody), threshold(len(everybody))
+        if len(members) < 3:
+            raise SecureSumError(f"a secure sum needs at least three sites, there are {len(members)}")
+        names, needed = list(members), threshold(len(members))
         seeds, keys = split(self._seed, names, needed), split(self.secrets[32:64], names, needed)
-        made = {}
-        for name, public in everybody.items():
+        encrypted = {}
+        for name, public in members.items():
             text = seeds[name].to_bytes(_SHARE_BYTES) + keys[name].to_bytes(_SHARE_BYTES)
             nonce = os.urandom(12)
             cipher = ChaCha20Poly1305(_derived(self._channel, public.channel, "shares"))
-            made[name] = nonce + cipher.encrypt(nonce, text, f"{self.name}>{name}".encode())
-        return made
+            encrypted[name] = nonce + cipher.encrypt(nonce, text, f"{self.name}>{name}".encode())
+        return encrypted
 
-    def masked(self, values: Array, everybody: Mapping[str, PublicKeys], label: str) -> Ring:
-        """The site's vector under all its masks."""
-        total = to_ring(values, len(everybody)) + stream(self._seed, label, len(values))
-        for name, public in everybody.items():
+    def masked(self, values: Array, members: Mapping[str, PublicKeys], label: str) -> Ring:
+        """The site's vector with all its masks."""
+        total = to_ring(values, len(members)) + stream(self._seed, label, len(values))
+        for name, public in members.items():
             if name != self.name:
                 pair = stream(_derived(self._mask, public.mask, "mask"), label, len(values))
                 total = total + pair if self.name < name else total - pair
         return total
 
     def reveal(
-        self, received: Mapping[str, bytes], everybody: Mapping[str, PublicKeys], present: Sequence[str]
+        self, received: Mapping[str, bytes], members: Mapping[str, PublicKeys], present: Sequence[str]
     ) -> dict[str, tuple[str, int]]:
-        """Of every site one share: of its seed where it is present, of its key where it is lost.
+        """One share for every site: of its seed if it is present, of its key if it is lost.
 
         Raises
         ------
         SecureSumError
-            Too few are present, this site is said to be lost, or a share was not meant for it.
+            Too few sites are present, this site is said to be lost, or a share was meant for another site.
         """
-        if len(present) < threshold(len(everybody)) or self.name not in present:
+        if len(present) < threshold(len(members)) or self.name not in present:
             raise SecureSumError("too few sites are left of the sum: nothing is revealed")
-        told = {}
+        revealed = {}
         for name, packed in received.items():
-            cipher = ChaCha20Poly1305(_derived(self._channel, everybody[name].channel, "shares"))
+            cipher = ChaCha20Poly1305(_derived(self._channel, members[name].channel, "shares"))
             try:
                 text = cipher.decrypt(packed[:12], packed[12:], f"{name}>{self.name}".encode())
             except InvalidTag:
                 raise SecureSumError(f"the share from {name} was changed on its way") from None
             if name in present:
-                told[name] = SEED, int.from_bytes(text[:_SHARE_BYTES])
+                revealed[name] = SEED, int.from_bytes(text[:_SHARE_BYTES])
             else:
-                told[name] = KEY, int.from_bytes(text[_SHARE_BYTES:])
-        return told
+                revealed[name] = KEY, int.from_bytes(text[_SHARE_BYTES:])
+        return revealed
 
 
 def unmask(
     masked: Mapping[str, Ring],
-    everybody: Mapping[str, PublicKeys],
+    members: Mapping[str, PublicKeys],
     revealed: Mapping[str, Mapping[str, tuple[str, int]]],
     label: str,
 ) -> Array:
-    """The sum over the sites that answered, from masked vectors and revealed shares.
+    """The sum over the sites that replied, from masked vectors and revealed shares.
 
     Parameters
     ----------
     masked : mapping of site to vector
-        Of those that are present.
+        Masked vectors of the sites that are present.
     revealed : mapping of site to (mapping of site to share)
-        What each present site told of the others.
+        The shares that each present site revealed.
     """
-    names, needed = list(everybody), threshold(len(everybody))
+    names, needed = list(members), threshold(len(members))
     total: Ring = np.add.reduce(np.array(list(masked.values())), axis=0, dtype=np.uint64)
     length = len(total)
     for name in names:
         kind = SEED if name in masked else KEY
-        shares = {by: told[name][1] for by, told in revealed.items() if name in told and told[name][0] == kind}
+        shares = {by: of[name][1] for by, of in revealed.items() if name in of and of[name][0] == kind}
         secret = join(shares, names, needed)
         if kind == SEED:
             total = total - stream(secret, label, length)
             continue
         lost = X25519PrivateKey.from_private_bytes(secret)
         for other in masked:
-            pair = stream(_derived(lost, everybody[other].mask, "mask"), label, length)
+            pair = stream(_derived(lost, members[other].mask, "mask"), label, length)
             total = total - pair if other < name else total + pair
     return from_ring(total)
 

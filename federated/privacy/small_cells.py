@@ -1,8 +1,8 @@
-"""What a site does not tell: counts of few."""
+"""Suppression of small counts: a site does not report counts of fewer than five."""
 
-SMALL_CELL = 5
+from federated.plan import SMALL_CELL
 
 
-def floored(count: int) -> int:
-    """The count, or 0 where fewer than five rows stand behind it."""
+def suppress_small(count: int) -> int:
+    """Return the count, or 0 if it is smaller than five."""
     return count if count >= SMALL_CELL else 0

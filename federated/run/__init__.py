@@ -1,1 +1,1 @@
-"""One retraining: its folder, its job, its candidate bundle and the gate that judges it."""
+"""One run of training: its folder, its process, its status, and what its strategies have in common."""

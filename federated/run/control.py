@@ -1,7 +1,6 @@
-"""A retraining job as a process: prepare its folder, start it, stop it. Neither Flower nor torch is imported here."""
+"""A job as a process: prepare its folder, start it, stop it. This module imports neither Flower nor torch."""
 
 import importlib.util
-import json
 import os
 import secrets
 import signal
@@ -11,47 +10,49 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
-from federated.plan import load
+from federated.plan import Plan, as_toml, between_hospitals
 from federated.run.folder import RunFolder
-from models.errors import FetalHealthError, InputError
+from models.errors import FetalHealthError
 
-# How long a run that was started from the page waits for hospitals to approve it.
+# How long a run that was started from the web page waits for hospitals to approve it, seconds.
 APPROVAL_S = 3 * 24 * 3600
 
 
-# Jobs that this process started: asking them reaps the ones that have ended.
+# Jobs that this process started. To ask for their state also removes those that have ended from the process table.
 _children: dict[int, subprocess.Popen[bytes]] = {}
 
 
-def prepare(runs: Path, plan: Path, sites: Sequence[str] = (), minimum_sites: int | None = None) -> Path:
-    """A new run folder with the plan in it.
+def prepare(runs: Path, plan: Plan, sites: Sequence[str] = (), minimum_sites: int | None = None) -> tuple[Path, Plan]:
+    """Make a new run folder with the plan in it.
 
     Parameters
     ----------
-    runs, plan : Path
+    runs : Path
+        Folder of the runs.
+    plan : Plan
     sites : sequence of str
-        Hospitals that the run is between; the plan must not name any itself.
+        Hospitals that the run is between; the plan must not name any itself. None for a simulation on this machine.
     minimum_sites : int or None
-        How many of them it goes on with.
+        Smallest number of hospitals that the run goes on with.
+
+    Returns
+    -------
+    folder : Path
+    plan : Plan
+        The plan as it is stored there.
 
     Raises
     ------
     InputError
-        The plan is not valid, or names its own hospitals.
+        The plan names hospitals of its own.
     """
-    name = load(plan).name
-    text = plan.read_text(encoding="utf-8")
     if sites:
-        if "[participation]" in text:
-            raise InputError(f"plan {name} has a [participation] of its own: start it from the command line")
-        floor = f"minimum_sites = {minimum_sites}\n" if minimum_sites else ""
-        text += f"\n[participation]\nsites = {json.dumps(sorted(sites))}\napprove_within_s = {APPROVAL_S}\n{floor}"
+        plan = between_hospitals(plan, sites, APPROVAL_S, minimum_sites)
     stamp = datetime.now(UTC).strftime("%Y%m%d-%H%M%S")
-    folder = runs / f"{stamp}-{name}-{secrets.token_hex(2)}"
+    folder = runs / f"{stamp}-{plan.name}-{secrets.token_hex(2)}"
     RunFolder(folder)
-    (folder / "plan.toml").write_text(text, encoding="utf-8")
-    load(folder / "plan.toml")
-    return folder
+    (folder / "plan.toml").write_text(as_toml(plan), encoding="utf-8")
+    return folder, plan
 
 
 def require_training() -> None:
@@ -62,9 +63,9 @@ def require_training() -> None:
 
 
 def command(folder: Path, data: Path | None, incumbent: Path | None, on: Path | None = None) -> list[str]:
-    """The job's command line; raises as `require_training` does."""
+    """The command line of the job; raises as `require_training`."""
     require_training()
-    line = [sys.executable, "-m", "federated.run.job", str(folder)]
+    line = [sys.executable, "-m", "federated.job", str(folder)]
     line += ["--data", str(data)] if data else []
     line += ["--incumbent", str(incumbent)] if incumbent else []
     line += ["--on", str(on.resolve())] if on else []
@@ -82,6 +83,7 @@ def start(folder: Path, data: Path | None, incumbent: Path | None, on: Path | No
 
 
 def is_alive(folder: Path) -> bool:
+    """Whether the job of this folder is running."""
     try:
         pid = int((folder / "pid").read_text(encoding="utf-8"))
         if pid in _children:
@@ -93,14 +95,14 @@ def is_alive(folder: Path) -> bool:
 
 
 def stop(folder: Path) -> None:
-    """Ask a running job to stop; it keeps its last whole round.
+    """Ask a running job to stop; its complete rounds are saved.
 
     Raises
     ------
     FetalHealthError
-        It does not run.
+        No job is running.
     """
     if not is_alive(folder):
         raise FetalHealthError(f"run {folder.name} is not running")
-    # Ray takes SIGTERM for itself and aborts; an interrupt ends the job in order.
+    # Ray handles SIGTERM itself and aborts; an interrupt lets the job end in order.
     os.kill(int((folder / "pid").read_text(encoding="utf-8")), signal.SIGINT)

@@ -1,7 +1,7 @@
-"""The folder of one run: plan, events, checkpoints, candidate. What the job writes and others read.
+"""The folder of one run: plan, events, checkpoints, candidate. The job writes it, and others read it.
 
-``events.jsonl`` holds one JSON object a line; a checkpoint is written aside and renamed, so a run that
-is killed at any moment goes on at the last whole round.
+``events.jsonl`` holds one JSON object on each line. Checkpoints are written atomically, so that a run that is killed at
+any moment can go on after its last complete round.
 """
 
 import json
@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from federated.files import put
+from federated.files import write_atomic
 
 Arrays = dict[str, NDArray[np.float32]]
 
@@ -26,7 +26,7 @@ class RunFolder:
     Parameters
     ----------
     path : Path
-        Created if it is not there.
+        Created if it does not exist.
     """
 
     def __init__(self, path: Path) -> None:
@@ -35,47 +35,47 @@ class RunFolder:
 
     @property
     def candidate(self) -> Path:
-        """Where the candidate bundle goes."""
+        """Folder of the candidate bundle."""
         return self.path / "candidate"
 
     @property
     def sites(self) -> Path:
-        """Folders of the simulated hospitals."""
+        """Folder of the simulated sites' folders."""
         return self.path / "sites"
 
     def event(self, kind: str, **details: Any) -> None:
-        """Append an event and print it in plain words."""
+        """Append an event and print it as a sentence."""
         entry = {"time": datetime.now(UTC).isoformat(timespec="seconds"), "kind": kind, **details}
         with (self.path / "events.jsonl").open("a", encoding="utf-8") as handle:
             handle.write(json.dumps(entry) + "\n")
         print(describe(entry), flush=True)
 
     def events(self) -> list[dict[str, Any]]:
-        """All whole events so far."""
+        """All complete events so far."""
         return list(_lines(self.path / "events.jsonl"))
 
-    def keep_trees(self, modality: str, round_number: int, lanes: dict[int, dict[str, Any]]) -> None:
-        """Checkpoint the trees of a round, all lanes in one file."""
-        content = zlib.compress(json.dumps(lanes, separators=(",", ":")).encode(), 6)
+    def save_trees(self, modality: str, round_number: int, fold_models: dict[int, dict[str, Any]]) -> None:
+        """Save the trees of a round, all fold models in one file."""
+        content = zlib.compress(json.dumps(fold_models, separators=(",", ":")).encode(), 6)
         self._write(f"{modality}-{round_number:05d}.json.z", content)
 
     def trees(self, modality: str) -> list[dict[int, dict[str, Any]]]:
-        """The kept rounds from the first on, without a gap."""
+        """The trees of all saved rounds by fold model, from the first round up to the first gap."""
         rounds: list[dict[int, dict[str, Any]]] = []
         while (path := self.path / "checkpoints" / f"{modality}-{len(rounds) + 1:05d}.json.z").exists():
-            lanes = json.loads(zlib.decompress(path.read_bytes()))
-            rounds.append({int(lane): document for lane, document in lanes.items()})
+            fold_models = json.loads(zlib.decompress(path.read_bytes()))
+            rounds.append({int(fold_model): document for fold_model, document in fold_models.items()})
         return rounds
 
-    def keep_weights(self, modality: str, round_number: int, arrays: Arrays) -> None:
-        """Checkpoint the weights after a round."""
+    def save_weights(self, modality: str, round_number: int, arrays: Arrays) -> None:
+        """Save the weights after a round."""
         stream = BytesIO()
         np.savez(stream, **arrays)  # type: ignore[arg-type]
         self._write(f"{modality}.npz", stream.getvalue())
         self._write(f"{modality}.round", str(round_number).encode())
 
     def weights(self, modality: str) -> tuple[int, Arrays] | None:
-        """The last kept round and its weights, or None."""
+        """The number of the last saved round and its weights, or None."""
         path = self.path / "checkpoints" / f"{modality}.npz"
         number = self.path / "checkpoints" / f"{modality}.round"
         if not (path.exists() and number.exists()):
@@ -83,23 +83,23 @@ class RunFolder:
         with np.load(path) as stored:
             return int(number.read_text()), {name: stored[name] for name in stored.files}
 
-    def keep_results(self, name: str, results: Any) -> None:
-        """Keep what a round or a stage has found."""
+    def save_results(self, name: str, results: Any) -> None:
+        """Save results of a round or a stage under a name."""
         self._write(f"{name}.json", json.dumps(results).encode())
 
     def has_results(self, name: str) -> bool:
-        """Whether they were kept."""
+        """Whether results were saved under this name."""
         return self._results(name).exists()
 
     def results(self, name: str) -> Any:
-        """Inverse of `keep_results`."""
+        """Inverse of `save_results`."""
         return json.loads(self._results(name).read_bytes())
 
     def _results(self, name: str) -> Path:
         return self.path / "checkpoints" / f"{name}.json"
 
     def _write(self, name: str, content: bytes) -> None:
-        put(self.path / "checkpoints" / name, content)
+        write_atomic(self.path / "checkpoints" / name, content)
 
 
 def _lines(path: Path) -> Iterator[dict[str, Any]]:
@@ -113,7 +113,7 @@ def _lines(path: Path) -> Iterator[dict[str, Any]]:
 
 
 def describe(event: dict[str, Any]) -> str:
-    """One plain line for the terminal."""
+    """An event as one line for the terminal."""
     kind = event["kind"]
     if kind == "round":
         left = f", about {event['seconds_left']:.0f} s left" if event.get("seconds_left") is not None else ""

@@ -1,4 +1,4 @@
-"""Where a retraining stands, read from its folder."""
+"""The state of a run, read from its folder."""
 
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,26 +14,27 @@ FINAL = {"finished", "failed", "stopped"}
 
 @dataclass(frozen=True)
 class RunStatus:
-    """Where a run stands.
+    """The state of a run.
 
     Attributes
     ----------
     state : str
-        ``"running"``, ``"finished"``, ``"failed"``, ``"stopped"``, or ``"dead"`` for a process that vanished.
+        ``"running"``, ``"finished"``, ``"failed"``, ``"stopped"``, or ``"dead"`` if its process has vanished, or
+        ``"starting"``.
     rounds : dict of modality to the last round's event
     history : dict of modality to every round's event
     judged : list of dict
-        Figures of a shared representation by task, from rows that were left out.
+        Figures of a shared representation by task, from out-of-fold rows.
     notes : list of str
-        What its alignment did.
+        What the alignment of a shared representation did.
     federation : str
-        Whose hospitals it is between; empty for a simulation.
+        Name of the federation whose hospitals take part; empty for a simulation.
     waiting : str
-        Whose approval it waits for, and of what.
+        Hospitals whose approval the run waits for, and the agreement.
     lost : dict of site to str
-        Sites that left it, and why.
+        Sites that have left the run, and why.
     interrupted : int
-        How often its server went away.
+        How often the connection to the server was lost.
     """
 
     name: str
@@ -55,12 +56,12 @@ class RunStatus:
 
 
 def read_status(folder: Path) -> RunStatus:
-    """Read where a run stands from its folder.
+    """Read the state of a run from its folder.
 
     Raises
     ------
     InputError
-        No run there.
+        There is no run in this folder.
     """
     if not (folder / "plan.toml").exists():
         raise InputError(f"no run {folder.name}")
@@ -99,7 +100,7 @@ def read_status(folder: Path) -> RunStatus:
 
 
 def _waiting(events: list[dict[str, Any]]) -> str:
-    """The last event, if the run waits."""
+    """Words for what the run waits for, if its last event says that it waits."""
     last = events[-1] if events else {}
     if last.get("kind") != "waiting":
         return ""
@@ -107,7 +108,7 @@ def _waiting(events: list[dict[str, Any]]) -> str:
 
 
 def all_runs(runs: Path) -> list[RunStatus]:
-    """Every run, newest first."""
+    """The states of all runs, newest first."""
     if not runs.exists():
         return []
     return [read_status(folder) for folder in sorted(runs.iterdir(), reverse=True) if (folder / "plan.toml").exists()]

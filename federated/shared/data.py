@@ -1,4 +1,4 @@
-"""A simulated hospital's own examples for the shared representation."""
+"""The examples of a simulated site for the shared representation."""
 
 from pathlib import Path
 
@@ -6,7 +6,8 @@ import numpy as np
 
 from federated.plan import Plan
 from federated.shared.tasks import scan_examples, table_examples, trace_examples
-from federated.sites.data import Site, birth_rows, ctg_rows, head_rows
+from federated.sites.data import birth_rows, ctg_rows, head_rows
+from federated.sites.site import Site
 from models.bundle import Bundle, shipped
 from models.datasets.hc18 import HeadImage
 from models.representation.examples import Examples
@@ -14,7 +15,7 @@ from models.ultrasound.biometry import axes_mm
 
 
 def site_examples(site: Site, plan: Plan) -> Examples:
-    """What the site brings."""
+    """Read the site's rows and prepare them as examples."""
     assert plan.shared is not None
     if site.modality == "ctg":
         return table_examples(ctg_rows(site), plan.shared)
@@ -28,11 +29,11 @@ def site_examples(site: Site, plan: Plan) -> Examples:
 
 
 def measured_heads(records: list[HeadImage], bundle: Path) -> dict[str, dict[str, float]]:
-    """Heads as the bundle in service measures them, mm; refused ones are left out."""
+    """Measure heads by the bundle in service, mm; refused images are left out."""
     segmenter = Bundle(bundle).segmenter
-    made = {}
+    heads = {}
     for record in records:
         head = segmenter.head(record.pixels)
         if head.ellipse is not None and head.refusal is None:
-            made[record.name] = axes_mm(head.ellipse, record.pixel_size_mm)
-    return made
+            heads[record.name] = axes_mm(head.ellipse, record.pixel_size_mm)
+    return heads

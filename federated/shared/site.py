@@ -1,21 +1,22 @@
-"""What one site does for the shared representation.
+"""What one site does in the training of the shared representation.
 
-Lane 0 learns from all of its rows, lane i > 0 leaves fold i out; what lanes 1..k say of the rows that they left out is
-the evidence. Folds of CTG are those of the trees, folds of scans those of the segmenter.
+Fold model 0 learns from all of the site's rows; fold models 1 to k each leave one fold out, and their predictions for
+the rows that they left out are the evidence. The folds of CTG are those of the trees, the folds of scans those of the
+segmenter.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from federated.plan import SharedPlan, lanes_of
+from federated.plan import SharedPlan, fold_models_of
 from federated.trees.site import group_folds
 from federated.weights.arrays import Weights, arrays_of, load_arrays
-from federated.weights.averaging import Arrays, WeightReply, cosine_learning_rate, join, lane_of
+from federated.weights.averaging import Arrays, WeightReply, cosine_learning_rate, fold_model_of, join
 from models.evaluation.folds import hashed_folds
 from models.representation.alignment import cell_means, class_sums, moment_sums, moments, prototypes
 from models.representation.examples import CLASSES, Array, Examples, Modality, Task
@@ -27,19 +28,19 @@ Summaries = dict[str, Array]
 
 @dataclass(frozen=True)
 class Stage:
-    """A part of a training.
+    """One stage of a training.
 
     Attributes
     ----------
     name : str
     modalities : tuple of str
-        Sites that hold one of them take part.
+        Sites with one of these take part.
     frozen : tuple of str
-        Prefixes of weights that nobody changes.
+        Prefixes of the weights that no site changes.
     fresh_trunk : bool
-        Trunk and heads start anew; otherwise from what the last stage left.
+        Trunk and heads start from new weights; otherwise from those of the last stage.
     align : tuple of str
-        ``"prototypes"``, ``"coral"``: draws embeddings to those of the other modalities.
+        ``"prototypes"``, ``"coral"``: penalties that move embeddings closer to those of the other modalities.
     """
 
     name: str
@@ -51,18 +52,18 @@ class Stage:
 
 @lru_cache(maxsize=4)
 def initial_network(seed: int) -> SharedNetwork:
-    """Freshly initialised."""
+    """A newly initialised network."""
     torch.manual_seed(seed)
     return SharedNetwork()
 
 
-def initial_lanes(plan: SharedPlan, seed: int) -> Weights:
-    """Every lane starts from the same network."""
-    return join(dict.fromkeys(lanes_of(plan), arrays_of(initial_network(seed))))
+def initial_fold_models(plan: SharedPlan, seed: int) -> Weights:
+    """The weights of all fold models at the start; they start from the same network."""
+    return join(dict.fromkeys(fold_models_of(plan), arrays_of(initial_network(seed))))
 
 
 def network_of(arrays: Arrays, seed: int) -> SharedNetwork:
-    """The network with these weights; parts that are not among them are as initialised, and not used."""
+    """The network with these weights; parts without weights keep their initial ones and are not used."""
     network = SharedNetwork()
     load_arrays(network, {**arrays_of(initial_network(seed)), **arrays})
     return network
@@ -81,7 +82,7 @@ class SharedSite:
     Raises
     ------
     ValueError
-        There is nothing to train on.
+        The site has no rows.
     """
 
     def __init__(self, name: str, examples: Examples, plan: SharedPlan, *, seed: int) -> None:
@@ -111,41 +112,40 @@ class SharedSite:
         mean = sums[1] / count
         sd = np.sqrt(np.maximum(sums[2] / count - mean**2, 1e-12))
         scaled = np.clip((self.examples.features - mean) / np.where(sd > 1e-5, sd, 1.0), -6, 6)
-        one = self.examples
-        self.examples = Examples(one.modality, scaled, one.labels, one.weight, one.group, one.stratum)
+        self.examples = replace(self.examples, features=scaled)
 
-    def _network(self, arrays: Arrays, lane: int) -> SharedNetwork:
-        return network_of({**lane_of(arrays, lane), **self.personal.get(lane, {})}, self.base_seed)
+    def _network(self, arrays: Arrays, fold_model: int) -> SharedNetwork:
+        return network_of({**fold_model_of(arrays, fold_model), **self.personal.get(fold_model, {})}, self.base_seed)
 
     def train(
         self, arrays: Arrays, stage: Stage, round_number: int, summaries: Mapping[str, Array]
     ) -> tuple[dict[int, WeightReply], list[float], Summaries]:
-        """Local epochs of every lane.
+        """Train every fold model for the local epochs.
 
         Parameters
         ----------
         arrays : mapping of str to ndarray
-            At least the parts of the site's modality, named ``lane.weight``.
+            At least the parts of the site's modality, named ``fold_model.weight``.
         stage : Stage
         round_number : int
         summaries : mapping of str to ndarray
-            Sums of the last round over all sites (`_summaries`); empty without alignment.
+            Sums over the embeddings of all sites in the last round (`_summaries`); empty without alignment.
 
         Returns
         -------
         replies : dict of int to WeightReply
-            By lane: the weights that travel.
+            By fold model: the weights that travel.
         losses : list of float
-            Of the batches of lane 0.
+            Losses of the batches of fold model 0.
         summaries : dict of str to ndarray
-            Of this site's embeddings, if the stage aligns.
+            Sums over this site's embeddings, if the stage aligns.
         """
         replies: dict[int, WeightReply] = {}
         losses: list[float] = []
-        made: Summaries = {}
-        for lane in lanes_of(self.plan):
-            network = self._network(arrays, lane)
-            rows = self.examples.select(np.flatnonzero(self.fold != lane))
+        new_summaries: Summaries = {}
+        for fold_model in fold_models_of(self.plan):
+            network = self._network(arrays, fold_model)
+            rows = self.examples.select(np.flatnonzero(self.fold != fold_model))
             batches = train_shared(
                 network,
                 rows,
@@ -155,33 +155,33 @@ class SharedSite:
                     batch_size=self.plan.batch_size,
                     proximal_mu=self.plan.proximal_mu,
                 ),
-                seed=(self.seed * 1009 + round_number * 31 + lane) % 2**31,
-                targets=self._targets(stage, summaries, lane),
+                seed=(self.seed * 1009 + round_number * 31 + fold_model) % 2**31,
+                targets=self._targets(stage, summaries, fold_model),
                 frozen=stage.frozen,
             )
             after = arrays_of(network)
             sent = {name: values for name, values in after.items() if travels(name, self.modality, stage, self.plan)}
-            replies[lane] = WeightReply(self.name, float(len(rows)), sent)
+            replies[fold_model] = WeightReply(self.name, float(len(rows)), sent)
             if self.plan.personal_heads:
-                self.personal[lane] = {name: values for name, values in after.items() if name.startswith("head.")}
+                self.personal[fold_model] = {name: values for name, values in after.items() if name.startswith("head.")}
             if stage.align and "growth" in rows.labels:
-                made |= self._summaries(network, rows, lane)
-            losses += batches if lane == 0 else []
-        return replies, losses, made
+                new_summaries |= self._summaries(network, rows, fold_model)
+            losses += batches if fold_model == 0 else []
+        return replies, losses, new_summaries
 
-    def _summaries(self, network: SharedNetwork, rows: Examples, lane: int) -> Summaries:
+    def _summaries(self, network: SharedNetwork, rows: Examples, fold_model: int) -> Summaries:
         embedding = embeddings(network, rows)
         return {
-            f"{lane}.classes.{self.modality}": class_sums(embedding, rows.labels["growth"], CLASSES["growth"]),
-            f"{lane}.moments.{self.modality}": moment_sums(embedding),
+            f"{fold_model}.classes.{self.modality}": class_sums(embedding, rows.labels["growth"], CLASSES["growth"]),
+            f"{fold_model}.moments.{self.modality}": moment_sums(embedding),
         }
 
-    def _targets(self, stage: Stage, summaries: Mapping[str, Array], lane: int) -> Targets:
+    def _targets(self, stage: Stage, summaries: Mapping[str, Array], fold_model: int) -> Targets:
         def others(kind: str, own: bool) -> list[Array]:
             return [
                 value
                 for name, value in sorted(summaries.items())
-                if name.startswith(f"{lane}.{kind}.") and (own or not name.endswith(f".{self.modality}"))
+                if name.startswith(f"{fold_model}.{kind}.") and (own or not name.endswith(f".{self.modality}"))
             ]
 
         if not stage.align:
@@ -194,32 +194,37 @@ class SharedSite:
             self.plan.align_strength,
         )
 
-    def matched_means(self, arrays: Arrays, lane: int) -> list[tuple[int, Array]]:
-        """Resampled means of the embeddings of each growth cell, for canonical correlation."""
-        rows = self.examples.select(np.flatnonzero(self.fold != lane))
+    def matched_means(self, arrays: Arrays, fold_model: int) -> list[tuple[int, Array]]:
+        """Means of resampled embeddings of each growth cell, for canonical correlation."""
+        rows = self.examples.select(np.flatnonzero(self.fold != fold_model))
         return cell_means(
-            embeddings(self._network(arrays, lane), rows), rows.stratum, self.plan.cca_draws, self.seed + lane
+            embeddings(self._network(arrays, fold_model), rows),
+            rows.stratum,
+            self.plan.cca_draws,
+            self.seed + fold_model,
         )
 
-    def left_out(self, arrays: Arrays) -> dict[Task, Array]:
-        """Log-odds of each row by the lane that left it out, by task, each of shape (n, classes)."""
-        made: dict[Task, Array] = {task: np.zeros((len(self.examples), CLASSES[task])) for task in self.examples.labels}
-        for lane in lanes_of(self.plan)[1:]:
-            out = np.flatnonzero(self.fold == lane)
+    def out_of_fold(self, arrays: Arrays) -> dict[Task, Array]:
+        """Out-of-fold log-odds of each row, by task, each of shape (n, classes)."""
+        log_odds: dict[Task, Array] = {
+            task: np.zeros((len(self.examples), CLASSES[task])) for task in self.examples.labels
+        }
+        for fold_model in fold_models_of(self.plan)[1:]:
+            out = np.flatnonzero(self.fold == fold_model)
             if len(out):
-                for task, values in predictions(self._network(arrays, lane), self.examples.select(out)).items():
-                    made[task][out] = values
-        return made
+                for task, values in predictions(self._network(arrays, fold_model), self.examples.select(out)).items():
+                    log_odds[task][out] = values
+        return log_odds
 
 
 def travels(name: str, modality: Modality, stage: Stage, plan: SharedPlan) -> bool:
-    """Whether a site sends this weight (named without its lane) after a round of the stage."""
+    """Whether a site sends this weight (named without the number of its fold model) after a round of the stage."""
     if plan.personal_heads and name.startswith("head."):
         return False
     return name.startswith(parts_of([modality])) and not name.startswith(stage.frozen)
 
 
 def part_of(arrays: Mapping[str, NDArray[np.float32]], modality: Modality) -> Weights:
-    """The weights (with their lanes) that a site with this modality is sent."""
+    """The weights of all fold models that a site with this modality is sent."""
     prefixes = parts_of([modality])
     return {name: values for name, values in arrays.items() if name.partition(".")[2].startswith(prefixes)}

@@ -1,10 +1,10 @@
-"""The stages of a shared training, and the loop that Flower's messages carry, called in-process."""
+"""The stages of a training of the shared representation. Used with and without Flower."""
 
 from collections.abc import Mapping
 
 import numpy as np
 
-from federated.plan import SharedPlan, lanes_of
+from federated.plan import SharedPlan, fold_models_of
 from federated.shared.site import Stage, Summaries
 from federated.weights.arrays import Weights
 from federated.weights.averaging import Arrays
@@ -16,24 +16,24 @@ PERMUTATIONS = 200
 
 
 def modalities_of(plan: SharedPlan) -> tuple[Modality, ...]:
-    """Those that the plan has sites for."""
-    cuts: dict[Modality, object] = {"table": plan.table, "trace": plan.trace, "scan": plan.scan}
-    return tuple(name for name, cut in cuts.items() if cut is not None)
+    """The modalities that the plan has sites for."""
+    partitions: dict[Modality, object] = {"table": plan.table, "trace": plan.trace, "scan": plan.scan}
+    return tuple(name for name, partition in partitions.items() if partition is not None)
 
 
 def stages(plan: SharedPlan) -> list[Stage]:
-    """What is trained one after the other. The predictions for a modality are those after its last stage."""
-    held = modalities_of(plan)
+    """The stages, in order. The predictions for a modality are those after its last stage."""
+    modalities = modalities_of(plan)
     penalties = tuple(name for name in plan.align if name != "cca")
     if plan.mode == "multi-task":
-        return [Stage("multi-task", held, align=penalties)]
+        return [Stage("multi-task", modalities, align=penalties)]
     if plan.mode == "separate":
-        return [Stage(modality, (modality,), fresh_trunk=True) for modality in held]
-    source = tuple(m for m in held if (m in CTG) == (plan.source == "ctg"))
-    target = tuple(m for m in held if m not in source)
+        return [Stage(modality, (modality,), fresh_trunk=True) for modality in modalities]
+    source = tuple(m for m in modalities if (m in CTG) == (plan.source == "ctg"))
+    target = tuple(m for m in modalities if m not in source)
     frozen = ("trunk.",) if plan.freeze_trunk else ()
     warm_up = [Stage("warm-up", target, fresh_trunk=True)] if "cca" in plan.align else []
-    # The source keeps telling where its embeddings lie while the target learns.
+    # In the first stage the source also sends sums over its embeddings, which the target is aligned with.
     return [
         *warm_up,
         Stage("source", source, fresh_trunk=True, align=penalties),
@@ -52,50 +52,50 @@ def start_of(stage: Stage, arrays: Weights, fresh: Arrays) -> Weights:
 def aligned(
     arrays: Weights, plan: SharedPlan, means: Mapping[Modality, list[list[tuple[int, Array]]]], seed: int
 ) -> tuple[Weights, Canonical | None, str]:
-    """Let the target's encoders speak in the source's space, if canonical correlation beats its null.
+    """Map the target's embeddings into the source's space, if their canonical correlation is significant.
 
     Parameters
     ----------
     arrays : dict
-        All lanes.
+        Weights of all fold models.
     plan : SharedPlan
-    means : mapping of modality to a list, one entry a lane, of (cell, mean)
+    means : mapping of modality to a list, one entry a fold_model, of (cell, mean)
     seed : int
 
     Returns
     -------
     arrays : dict
     judged : Canonical or None
-        Of lane 0.
+        Result of fold model 0.
     words : str
-        What was done, and why.
+        What was done, and why, as a sentence.
     """
     ours, theirs = ("trace", "scan") if plan.source == "ctg" else ("scan", "trace")
     after, judged = dict(arrays), None
-    for lane in lanes_of(plan):
+    for fold_model in fold_models_of(plan):
         try:
-            found = canonical(
-                *match(means[ours][lane], means[theirs][lane], seed),  # type: ignore[index]
+            correlation = canonical(
+                *match(means[ours][fold_model], means[theirs][fold_model], seed),  # type: ignore[index]
                 dimensions=plan.cca_dimensions,
-                permutations=PERMUTATIONS if lane == 0 else 0,
+                permutations=PERMUTATIONS if fold_model == 0 else 0,
                 seed=seed,
             )
         except ValueError as error:
             return arrays, None, f"not aligned: {error}"
-        if lane == 0:
-            judged = found
-            if not found.beats_null:
-                return arrays, found, f"not aligned: {found.words()}"
-        name = f"{lane}.encoder.{theirs}.4."
+        if fold_model == 0:
+            judged = correlation
+            if not correlation.beats_null:
+                return arrays, correlation, f"not aligned: {correlation.words()}"
+        name = f"{fold_model}.encoder.{theirs}.4."
         weight, bias = arrays[f"{name}weight"].astype(np.float64), arrays[f"{name}bias"].astype(np.float64)
-        after[f"{name}weight"] = (found.weight @ weight).astype(np.float32)
-        after[f"{name}bias"] = (found.weight @ bias + found.shift).astype(np.float32)
+        after[f"{name}weight"] = (correlation.weight @ weight).astype(np.float32)
+        after[f"{name}bias"] = (correlation.weight @ bias + correlation.shift).astype(np.float32)
     return after, judged, f"aligned: {judged.words()}" if judged else "aligned"
 
 
 def add_summaries(total: Summaries, more: Mapping[str, Array]) -> Summaries:
-    """Sums over sites by name."""
-    made = dict(total)
-    for name, sums in more.items():
-        made[name] = made[name] + sums if name in made else sums
-    return made
+    """Add the summaries of one more site, by name."""
+    sums = dict(total)
+    for name, values in more.items():
+        sums[name] = sums[name] + values if name in sums else values
+    return sums

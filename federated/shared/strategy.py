@@ -1,70 +1,104 @@
-"""Part-wise averaging over Flower: a site is sent and answers only the parts that it has data for."""
+"""Training of the shared representation over Flower: each site gets and answers only the parts that it has data for."""
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
 import numpy as np
 from flwr.app import ArrayRecord, ConfigRecord, Message, RecordDict
 from flwr.serverapp import Grid
-from numpy.typing import NDArray
 
-from federated.plan import Plan, SharedPlan, lanes_of
-from federated.run.folder import RunFolder
+from federated.plan import SharedPlan, fold_models_of
+from federated.run.training import Training
 from federated.shared.metrics import figures
-from federated.shared.site import Stage, Summaries, initial_lanes, part_of, travels
+from federated.shared.site import Stage, Summaries, initial_fold_models, part_of, travels
 from federated.shared.stages import add_summaries, aligned, modalities_of, stages, start_of
-from federated.sites.data import MODALITY_OF
-from federated.transport.grid import Federation, Node
+from federated.sites.site import MODALITY_OF
+from federated.transport.grid import ConnectedSite
 from federated.transport.messages import as_arrays, as_record
-from federated.transport.strategy import Progress
 from federated.weights.arrays import Weights
 from federated.weights.strategy import Averaging
+from federated.weights.strategy import Weights as AnyWeights
 from models.representation.examples import Array, Modality
 
 SUMMARY = "summary:"
 NAME = "shared"
 
 
+@dataclass(frozen=True)
+class SharedTraining:
+    """A training of the shared representation.
+
+    Attributes
+    ----------
+    training : Training
+    sites : list of ConnectedSite
+    standard : mapping of modality to ndarray
+        Sums over the sites that the features of each modality are scaled by.
+    """
+
+    training: Training
+    sites: list[ConnectedSite]
+    standard: Mapping[Modality, Array]
+
+    @property
+    def section(self) -> SharedPlan:
+        """The plan's section."""
+        assert self.training.plan.shared is not None
+        return self.training.plan.shared
+
+    def members(self, *modalities: Modality) -> list[ConnectedSite]:
+        """The sites of these modalities."""
+        return [site for site in self.sites if MODALITY_OF[site.modality] in modalities]
+
+    def ask(self, kind: str, modality: Modality, arrays: Weights) -> Iterable[tuple[str, Message]]:
+        """Ask the sites of a modality about the parts of the network that they have data for."""
+        content = self.training.content(as_record(part_of(arrays, modality)))
+        content["standard"] = as_record({"sums": self.standard[modality]})
+        return self.training.ask(self.members(modality), kind, content)
+
+
 class PartwiseAveraging(Averaging):
-    """One stage. `standard` holds what features of each modality are scaled by; `summaries` what aligns them."""
+    """Averaging of one stage, in which each site trains only the parts of the network that it has data for.
+
+    Parameters
+    ----------
+    shared : SharedTraining
+    stage : Stage
+    position : int
+        Of the stage among all stages.
+    summaries : dict of str to ndarray
+        Sums over the sites' embeddings, which align the modalities.
+    first_round : int
+        Of the stage.
+    """
 
     def __init__(
-        self,
-        stage: Stage,
-        position: int,
-        standard: Mapping[Modality, Array],
-        summaries: Summaries,
-        nodes: list[Node],
-        plan: Plan,
-        first_round: int,
-        progress: Progress,
-        run: RunFolder,
-        done: int,
+        self, shared: SharedTraining, stage: Stage, position: int, summaries: Summaries, first_round: int
     ) -> None:
-        section = _section(plan)
-        super().__init__(
-            "train.shared",
-            nodes,
-            plan,
-            first_round,
-            progress,
-            lambda number, arrays: run.keep_weights(NAME, done + number, {**arrays, **_named(self.summaries)}),
-            section.aggregation,
-            section.compression,
-        )
+        sites = shared.members(*stage.modalities)
+        title = f"{NAME}-{stage.name}"
+        super().__init__(NAME, shared.training, sites, shared.section, first_round, title)
         self.rounds.whole = False
-        self.stage, self.position, self.standard, self.summaries = stage, position, standard, summaries
-        self.modality = {node.name: MODALITY_OF[node.modality] for node in nodes}
+        self.shared = shared
+        self.stage, self.position = stage, position
+        self.summaries = summaries
+        self.modality = {site.name: MODALITY_OF[site.modality] for site in sites}
 
-    def details(self) -> dict[str, Any]:
-        """Which stage."""
-        return {**super().details(), "stage": self.position}
+    def save(self, round_number: int, arrays: AnyWeights) -> None:
+        """Write the checkpoint, with the summaries; rounds are counted over all stages."""
+        done = self.position * self.section.rounds
+        super().save(done + round_number, {**arrays, **_named(self.summaries)})
+
+    def settings(self) -> dict[str, Any]:
+        """The position of the stage, beside the settings of any averaging."""
+        return {**super().settings(), "stage": self.position}
 
     def configure_train(
         self, server_round: int, arrays: ArrayRecord, config: ConfigRecord, grid: Grid
     ) -> Iterable[Message]:
-        """To each node its parts, the scale of its features and the summaries."""
+        """Send each site its parts of the network, the scale of its features, and the summaries."""
         return map(self._for_site, super().configure_train(server_round, arrays, config, grid))
 
     def _for_site(self, message: Message) -> Message:
@@ -73,124 +107,112 @@ class PartwiseAveraging(Averaging):
         content = {
             **message.content,
             "model": as_record(part_of(as_arrays(message.content["model"]), modality)),
-            "standard": as_record({"sums": self.standard[modality]}),
+            "standard": as_record({"sums": self.shared.standard[modality]}),
             "summaries": as_record(self.summaries),
         }
         return Message(RecordDict(content), message_type=self.kind, dst_node_id=node)
 
     def combine(self, round_number: int, replies: Iterable[Message]) -> ArrayRecord:
-        """Weights as any average; summaries are added up over the sites."""
-        self.fresh_summaries: Summaries = {}
-        arrays = super().combine(round_number, replies)
-        self.summaries = {**self.summaries, **self.fresh_summaries}
+        """Average the weights, and add up the summaries of all sites."""
+        self.round_summaries: Summaries = {}
+        arrays = super().combine(round_number, self._collecting_summaries(replies))
+        self.summaries = {**self.summaries, **self.round_summaries}
         return arrays
 
-    def held(self, reply: Message, sent: Mapping[str, NDArray[np.float32]]) -> Mapping[str, NDArray[np.float32]]:
-        """The weights that this site answers; its summaries are taken along."""
-        self.fresh_summaries = add_summaries(self.fresh_summaries, as_arrays(reply.content["summaries"]))
+    def _collecting_summaries(self, replies: Iterable[Message]) -> Iterable[Message]:
+        for reply in replies:
+            self.round_summaries = add_summaries(self.round_summaries, as_arrays(reply.content["summaries"]))
+            yield reply
+
+    def sent_to(self, reply: Message, sent: AnyWeights) -> AnyWeights:
+        """Those of the sent weights that the site of this reply trains in this stage."""
         modality = self.modality[self.names[reply.metadata.src_node_id]]
-        goes = partial(travels, modality=modality, stage=self.stage, plan=_section(self.plan))
-        return {name: values for name, values in sent.items() if goes(name.partition(".")[2])}
-
-
-def _section(plan: Plan) -> SharedPlan:
-    assert plan.shared is not None
-    return plan.shared
+        trains = partial(travels, modality=modality, stage=self.stage, plan=self.shared.section)
+        return {name: values for name, values in sent.items() if trains(name.partition(".")[2])}
 
 
 def _named(summaries: Summaries) -> Weights:
     return {f"{SUMMARY}{name}": values.astype(np.float32) for name, values in summaries.items()}
 
 
-def train_shared(
-    federation: Federation, run: RunFolder, plan: Plan, nodes: list[Node], progress: Any
-) -> dict[str, Any]:
-    """All stages; what the sites say of the rows that each lane left out, and what alignment found."""
-    section = _section(plan)
-    by_modality = {m: [node for node in nodes if MODALITY_OF[node.modality] == m] for m in modalities_of(section)}
-    base = ConfigRecord({"plan": plan.model_dump_json()})
-    standard: dict[Modality, Array] = {}
-    for modality, held in by_modality.items():
-        answers = federation.ask(held, "query.features", RecordDict({"config": base}))
-        standard[modality] = np.sum([reply.content["sums"]["features"].numpy() for _, reply in answers], axis=0)
-    fresh = initial_lanes(section, plan.seed)
-    kept = None if section.personal_heads else run.weights(NAME)  # personal heads are lost with the nodes' state
-    done, stored = kept or (0, fresh)
-    arrays = {name: values for name, values in stored.items() if ":" not in name}
-    summaries: Summaries = {
+def _stored_summaries(arrays: AnyWeights) -> Summaries:
+    """The summaries of a checkpoint; inverse of `_named`."""
+    return {
         name.removeprefix(SUMMARY): values.astype(np.float64)
-        for name, values in stored.items()
+        for name, values in arrays.items()
         if name.startswith(SUMMARY)
     }
+
+
+def train_shared(training: Training, sites: list[ConnectedSite]) -> dict[str, Any]:
+    """Train all stages; return the figures of out-of-fold rows, and what alignment found."""
+    shared = SharedTraining(training, sites, _standard(training, sites))
+    section, run = shared.section, training.run
+    fresh = initial_fold_models(section, training.plan.seed)
+    # Personal heads are lost with the state of the nodes, so that such a training begins again.
+    checkpoint = None if section.personal_heads else run.weights(NAME)
+    done, stored = checkpoint or (0, fresh)
+    arrays = {name: values for name, values in stored.items() if ":" not in name}
+    summaries = _stored_summaries(stored)
     results: dict[str, Any] = {"sites": {}, "notes": {}}
     for position, stage in enumerate(stages(section)):
-        before = position * section.rounds
-        taking = [node for node in nodes if MODALITY_OF[node.modality] in stage.modalities]
+        before, name = position * section.rounds, f"{NAME}-{stage.name}"
         trains = done < before + section.rounds
         if trains:
             if done <= before:
-                arrays = start_of(stage, arrays, fresh)
-                if stage.name == "target" and "cca" in section.align:
-                    means = _means(federation, plan, by_modality, standard, arrays)
-                    arrays, _, words = aligned(arrays, section, means, plan.seed)
-                    run.keep_results(f"{NAME}-cca", words)
-            first = max(done - before, 0) + 1
-            report = progress(run, f"{NAME}-{stage.name}", section.rounds, first)
-            strategy = PartwiseAveraging(stage, position, standard, summaries, taking, plan, first, report, run, before)
+                arrays = _start(shared, stage, arrays, fresh)
+            first_round = max(done - before, 0) + 1
+            strategy = PartwiseAveraging(shared, stage, position, summaries, first_round)
             strategy.restore(stored)
-            arrays = as_arrays(strategy.run(federation, as_record(arrays), section.rounds - first + 1))
+            arrays = as_arrays(strategy.run(as_record(arrays), section.rounds - first_round + 1))
             summaries = strategy.summaries
-        if trains or not run.has_results(f"{NAME}-{stage.name}"):  # a run may have ended after its last round
-            run.keep_results(f"{NAME}-{stage.name}", _judge(federation, plan, by_modality, stage, standard, arrays))
-        results["sites"] |= dict(run.results(f"{NAME}-{stage.name}"))
+        if trains or not run.has_results(name):  # an earlier run may have ended after the last round of the stage
+            run.save_results(name, _judge(shared, stage, arrays))
+        results["sites"] |= dict(run.results(name))
     if run.has_results(f"{NAME}-cca"):
         results["notes"]["cca"] = run.results(f"{NAME}-cca")
     results["figures"] = figures(results["sites"])
-    results["nodes"] = {node.name: {"rows": node.rows, "groups": node.groups} for node in nodes}
+    results["nodes"] = {site.name: {"rows": site.rows, "groups": site.groups} for site in sites}
     return results
 
 
-def _content(plan: Plan, arrays: Weights, modality: Modality, standard: Mapping[Modality, Array]) -> RecordDict:
-    return RecordDict(
-        {
-            "config": ConfigRecord({"plan": plan.model_dump_json()}),
-            "model": as_record(part_of(arrays, modality)),
-            "standard": as_record({"sums": standard[modality]}),
-        }
-    )
+def _standard(training: Training, sites: list[ConnectedSite]) -> dict[Modality, Array]:
+    """Sums over the sites that the features of each modality are scaled by."""
+    standard: dict[Modality, Array] = {}
+    assert training.plan.shared is not None
+    for modality in modalities_of(training.plan.shared):
+        members = [site for site in sites if MODALITY_OF[site.modality] == modality]
+        replies = training.ask(members, "query.features", training.content())
+        standard[modality] = np.sum([reply.content["sums"]["features"].numpy() for _, reply in replies], axis=0)
+    return standard
 
 
-def _judge(
-    federation: Federation,
-    plan: Plan,
-    by_modality: Mapping[Modality, list[Node]],
-    stage: Stage,
-    standard: Mapping[Modality, Array],
-    arrays: Weights,
-) -> dict[str, Any]:
-    made = {}
-    for modality in stage.modalities:
-        held = by_modality[modality]
-        content = _content(plan, arrays, modality, standard)
-        for name, reply in federation.ask(held, "query.judge", content):
-            made[name] = dict(reply.content["metrics"])
-    return made
+def _start(shared: SharedTraining, stage: Stage, arrays: Weights, fresh: Weights) -> Weights:
+    """The weights that a stage starts from; the target's are aligned with the source where the plan asks for it."""
+    arrays = start_of(stage, arrays, fresh)
+    if stage.name != "target" or "cca" not in shared.section.align:
+        return arrays
+    arrays, _, words = aligned(arrays, shared.section, _means(shared, arrays), shared.training.plan.seed)
+    shared.training.run.save_results(f"{NAME}-cca", words)
+    return arrays
 
 
-def _means(
-    federation: Federation,
-    plan: Plan,
-    by_modality: Mapping[Modality, list[Node]],
-    standard: Mapping[Modality, Array],
-    arrays: Weights,
-) -> dict[Modality, list[list[tuple[int, Array]]]]:
-    section = _section(plan)
-    made: dict[Modality, list[list[tuple[int, Array]]]] = {}
-    for modality in by_modality.keys() & {"trace", "scan"}:
-        lanes: list[list[tuple[int, Array]]] = [[] for _ in lanes_of(section)]
-        held = by_modality[modality]
-        for _, reply in federation.ask(held, "query.means", _content(plan, arrays, modality, standard)):
-            for lane, values in as_arrays(reply.content["means"]).items():
-                lanes[int(lane)] += [(int(row[0]), row[1:]) for row in values]
-        made[modality] = lanes
-    return made
+def _judge(shared: SharedTraining, stage: Stage, arrays: Weights) -> dict[str, Any]:
+    """Figures of each site's out-of-fold rows after a stage."""
+    return {
+        name: dict(reply.content["metrics"])
+        for modality in stage.modalities
+        for name, reply in shared.ask("query.judge", modality, arrays)
+    }
+
+
+def _means(shared: SharedTraining, arrays: Weights) -> dict[Modality, list[list[tuple[int, Array]]]]:
+    """Means of the embeddings of each growth cell, by modality and fold model."""
+    by_modality: dict[Modality, list[list[tuple[int, Array]]]] = {}
+    for modality in set(modalities_of(shared.section)) & {"trace", "scan"}:
+        means: list[list[tuple[int, Array]]] = [[] for _ in fold_models_of(shared.section)]
+        for _, reply in shared.ask("query.means", modality, arrays):
+            for number, values in as_arrays(reply.content["means"]).items():
+                means[int(number)] += [(int(row[0]), row[1:]) for row in values]
+        by_modality[modality] = means
+    return by_modality

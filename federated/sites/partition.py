@@ -1,6 +1,6 @@
-"""What a site holds, and partitions of a data set into simulated sites.
+"""Partitions of a data set among simulated sites.
 
-Sites are cut by group (woman, record, examination): a group never stands at two sites.
+Whole groups (woman, record, examination) are assigned to sites: the rows of a group are never at two sites.
 """
 
 from collections.abc import Sequence
@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from federated.plan import AcidaemiaPlan, CtgPlan, Cut, UltrasoundPlan
+from federated.plan import AcidaemiaPlan, CtgPlan, PartitionPlan, UltrasoundPlan
 from models.datasets.hc18 import HeadImage
 from models.datasets.uci_ctg import CtgTable
 
@@ -32,10 +32,10 @@ def dirichlet_sites(
         A group's stratum is its largest value (for example a woman's worst class).
     sites : int
     alpha : float
-        Concentration: small is unlike, large is alike.
+        Concentration of the Dirichlet distribution: small values give sites that differ, large values similar sites.
     seed : int
     minimum_groups : int
-        Drawn again until every site holds at least as many groups.
+        The draw is repeated until every site has at least this many groups.
 
     Returns
     -------
@@ -68,7 +68,7 @@ def dirichlet_sites(
 
 
 def family_sites(groups: NDArray[np.str_], family: NDArray[np.str_], *, halves: int = 2, seed: int) -> Labels:
-    """Cut each family (for example of file names) into `halves` sites by group."""
+    """Divide each family (for example of file names) among `halves` sites, by group."""
     rng = np.random.default_rng(seed)
     site = np.zeros(len(groups), dtype=np.int64)
     for index, name in enumerate(np.unique(family)):
@@ -81,12 +81,15 @@ def family_sites(groups: NDArray[np.str_], family: NDArray[np.str_], *, halves: 
 
 
 def head_strata(records: Sequence[HeadImage]) -> Labels:
-    """0 early (HC below 150 mm), 1 middle (below 210 mm), 2 late: a stand-in for the trimester."""
+    """Size band of each head: 0 early (HC below 150 mm), 1 middle (below 210 mm), 2 late; a proxy of the trimester."""
     return np.digitize([record.head_circumference_mm for record in records], [150.0, 210.0]).astype(np.int64)
 
 
-def head_sites(records: Sequence[HeadImage], plan: UltrasoundPlan | Cut, seed: int) -> Labels:
-    """Simulated site of each image, cut by examination: skewed by the size of the head, or cut along size or scale."""
+def head_sites(records: Sequence[HeadImage], plan: UltrasoundPlan | PartitionPlan, seed: int) -> Labels:
+    """Simulated site of each image, assigned by examination.
+
+    Sites are skewed by head size, or ordered by head size or by pixel size.
+    """
     examinations = np.array([record.examination for record in records])
     if plan.partition == "dirichlet":
         return dirichlet_sites(examinations, head_strata(records), sites=plan.sites, alpha=plan.alpha, seed=seed)
@@ -96,20 +99,20 @@ def head_sites(records: Sequence[HeadImage], plan: UltrasoundPlan | Cut, seed: i
 
 
 def sorted_sites(groups: NDArray[np.str_], values: NDArray[np.float64], *, sites: int) -> Labels:
-    """Cut whole groups, ordered by their mean value, into sites of as many groups each: as unlike as can be."""
+    """Assign whole groups, ordered by their mean value, to sites with equally many groups: such sites differ most."""
     names, inverse = np.unique(groups, return_inverse=True)
     mean = np.bincount(inverse, values) / np.bincount(inverse)
     rank = np.argsort(np.argsort(mean, kind="stable"))
     return np.asarray((rank * sites // len(names))[inverse], dtype=np.int64)
 
 
-def ctg_sites(table: CtgTable, plan: CtgPlan | Cut, seed: int) -> Labels:
-    """Simulated site of each segment, cut by woman."""
+def ctg_sites(table: CtgTable, plan: CtgPlan | PartitionPlan, seed: int) -> Labels:
+    """Simulated site of each CTG segment, assigned by woman."""
     if plan.partition == "family":
         return family_sites(table.woman, table.family, halves=plan.sites // 2, seed=seed)
     return dirichlet_sites(table.woman, table.state, sites=plan.sites, alpha=plan.alpha, seed=seed)
 
 
-def birth_sites(names: NDArray[np.str_], labels: Labels, plan: AcidaemiaPlan | Cut, seed: int) -> Labels:
+def birth_sites(names: NDArray[np.str_], labels: Labels, plan: AcidaemiaPlan | PartitionPlan, seed: int) -> Labels:
     """Simulated site of each labour record, skewed by how low the pH is."""
     return dirichlet_sites(names, labels, sites=plan.sites, alpha=plan.alpha, seed=seed)

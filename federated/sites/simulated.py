@@ -1,4 +1,4 @@
-"""Simulated hospitals on one machine: data sets cut into sites, a folder each; a group never stands at two sites."""
+"""Simulated sites on one machine: data sets are divided among them; all rows of a group belong to one site."""
 
 from collections.abc import Iterable
 from dataclasses import replace
@@ -8,12 +8,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from federated.plan import Plan, SharedPlan
-from federated.sites.data import LABELS, Modality, Site, find, keep, read_births, read_ctg, read_heads
+from federated.sites.data import find, read_births, read_ctg, read_heads
 from federated.sites.partition import birth_sites, ctg_sites, head_sites, head_strata
+from federated.sites.site import LABELS, Modality, Site, save_site
 
 
-def cut(plan: Plan, data: Path, folder: Path, bundle: Path | None = None) -> list[Site]:
-    """Cut the data sets into the plan's sites and write a folder for each, CTG first.
+def make_sites(plan: Plan, data: Path, folder: Path, bundle: Path | None = None) -> list[Site]:
+    """Divide the data sets among the plan's sites and write a folder for each site, CTG first.
 
     Raises
     ------
@@ -41,7 +42,7 @@ def cut(plan: Plan, data: Path, folder: Path, bundle: Path | None = None) -> lis
     if bundle is not None:
         sites = [replace(site, bundle=str(bundle.resolve())) for site in sites]
     for position, site in enumerate(sites):
-        keep(site, folder / str(position))
+        save_site(site, folder / str(position))
     return sites
 
 

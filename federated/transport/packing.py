@@ -1,15 +1,15 @@
-"""A message's content as one object: Flower fetches every array of a message in a request of its own.
+"""The content of a message as one object: Flower fetches every array of a message in a request of its own.
 
-Server and site pack what they send and unpack what they get; in between Flower sees one record.
+Server and site pack what they send and unpack what they receive. In between, Flower sees one record.
 """
 
 from flwr.app import ConfigRecord, Context, Message, RecordDict
 from flwr.clientapp.typing import ClientAppCallable
-from flwr.common.serde import recorddict_from_proto, recorddict_to_proto
-from flwr.proto.recorddict_pb2 import RecordDict as Packed
+
+from federated.transport.flower_private import PackedRecordDict, recorddict_from_proto, recorddict_to_proto
 
 PACKED = "packed"
-# Larger contents travel as Flower sends them, in parts.
+# Larger contents travel in parts, as Flower sends them.
 LARGEST = 8 * 2**20
 
 
@@ -25,11 +25,11 @@ def unpack(content: RecordDict) -> RecordDict:
     """Inverse of `pack`."""
     if PACKED not in content:
         return content
-    return recorddict_from_proto(Packed.FromString(bytes(content[PACKED]["content"])))
+    return recorddict_from_proto(PackedRecordDict.FromString(bytes(content[PACKED]["content"])))
 
 
 def wrapped(message: Message, context: Context, call_next: ClientAppCallable) -> Message:
-    """Flower mod: unpacks what comes, packs what goes."""
+    """Flower mod that unpacks a message and packs the reply."""
     message.content = unpack(message.content)
     reply = call_next(message, context)
     if not reply.has_error():

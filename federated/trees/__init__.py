@@ -1,1 +1,1 @@
-"""Federated boosting of trees on cardiotocography (CTG) features."""
+"""Federated boosting of trees on features of cardiotocography (CTG)."""

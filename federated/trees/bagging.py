@@ -1,9 +1,8 @@
-"""Weighted bagging of boosted trees: every tree of every site, right class, leaves scaled by weight.
+"""Weighted bagging of boosted trees: a round keeps the trees of all sites, with leaf values scaled by weight.
 
-Flower's own ``FedXgbBagging`` keeps only the first tree of each reply and files it under class 0;
-with three classes that loses most of the model. Here a round keeps all new trees of all sites and
-scales their leaf values by the site's weight, so that a round moves the margin by the weighted mean
-of the sites' steps. Replies are sorted by site before merging: any order gives the same bytes.
+Flower's own ``FedXgbBagging`` keeps only the first tree of each reply and assigns it to class 0; with three classes
+most of the model is lost. Here a round changes the margin by the weighted mean of the sites' steps. Replies are
+sorted by site before merging, so that their order does not change the bytes.
 """
 
 from collections.abc import Sequence
@@ -43,19 +42,19 @@ def merge(frame: Document, replies: Sequence[TreeReply]) -> Document:
     Parameters
     ----------
     frame : dict
-        JSON form of any booster of the same kind; its trees are not used, and it is not changed.
+        JSON form of any booster of the same kind; its trees are not used.
     replies : sequence of TreeReply
-        At least one; all with the same number of trees a class.
+        At least one; all with the same number of trees for each class.
 
     Returns
     -------
     dict
-        A model with this round's trees alone. Independent of the order of `replies`.
+        A model with the trees of this round only. It does not depend on the order of `replies`.
 
     Raises
     ------
     ValueError
-        No reply, a weight that is not positive, or sites that disagree in their number of trees.
+        There is no reply, a weight is not positive, or the sites' numbers of trees differ.
     """
     if not replies:
         raise ValueError("no site replied")
@@ -81,14 +80,14 @@ def merge(frame: Document, replies: Sequence[TreeReply]) -> Document:
 
 
 def cover(merged: Document, sums: Sequence[NDArray[np.float64]]) -> Document:
-    """The merged round with the Hessians of all sites as covers.
+    """Set the covers of a merged round to the Hessians of all sites.
 
     Parameters
     ----------
     merged : dict
         From `merge`.
     sums : sequence of ndarray, shape (nodes, 2)
-        Gradient and Hessian by leaf, summed over the sites, one a tree.
+        Gradient and Hessian by leaf, summed over the sites, one array for each tree.
     """
     trees, tree_class = new_trees(merged)
     covered = [with_covers(tree, total[:, 1]) for tree, total in zip(trees, sums, strict=True)]

@@ -1,4 +1,4 @@
-"""XGBoost's JSON trees: taking them out, putting them in, cutting back leaves, and what of a tree may travel."""
+"""XGBoost's JSON trees: reading, combining and pruning them, and removing what may not leave a site."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -29,7 +29,7 @@ def new_trees(document: Document) -> tuple[list[Document], list[int]]:
 
 
 def with_trees(frame: Document, trees: Sequence[Document], tree_class: Sequence[int]) -> Document:
-    """`frame` with these trees instead of its own, counters in agreement: one round holds them all."""
+    """`frame` with these trees instead of its own, as one boosting round, with matching counters."""
     learner = {**frame["learner"], "attributes": {}}
     model = dict(learner["gradient_booster"]["model"])
     model["trees"] = [{**tree, "id": position} for position, tree in enumerate(trees)]
@@ -48,7 +48,7 @@ def concatenate(documents: Sequence[Document]) -> Document:
 
 
 def is_leaf(tree: Document) -> NDArray[np.bool_]:
-    """True at the nodes without children."""
+    """Mask of the nodes without children."""
     leaves: NDArray[np.bool_] = np.asarray(tree["left_children"]) == -1
     return leaves
 
@@ -63,13 +63,13 @@ def node_totals(tree: Document, at_leaves: NDArray[np.float64]) -> NDArray[np.fl
 
 
 def check_trees(trees: Sequence[Document], tree_class: Sequence[int], columns: int, outputs: int) -> None:
-    """Refuse what is not a round of trees for this model.
+    """Refuse a reply that is not a round of trees for this model.
 
     Raises
     ------
     ValueError
-        Saying what is wrong: another number of trees a class, fields that are missing or of other lengths, splits on
-        columns that there are not, numbers that are not finite, children that are not there.
+        The number of trees for each class differs, fields are missing or of different lengths, a split is on a column
+        that does not exist, a number is not finite, or a child does not exist.
     """
     if len(trees) != len(tree_class) or sorted(set(tree_class)) != list(range(outputs)):
         raise ValueError(f"{len(trees)} trees of the classes {sorted(set(tree_class))} instead of {outputs} classes")
@@ -112,68 +112,74 @@ def pruned(tree: Document, counts: NDArray[np.float64], minimum: int, learning_r
         children = (left[node], right[node])
         if any(left[child] == -1 and totals[child] < minimum for child in children):
             left[node] = right[node] = -1
-    kept = _reachable(left, right)
-    place = {node: position for position, node in enumerate(kept)}
-    made = {**tree, **{name: [tree[name][node] for node in kept] for name in _BY_NODE}}
-    made["left_children"] = [place.get(left[node], -1) for node in kept]
-    made["right_children"] = [place.get(right[node], -1) for node in kept]
-    made["parents"] = [place.get(tree["parents"][node], ROOT_PARENT) for node in kept]
-    for position, node in enumerate(kept):
+    nodes = _reachable(left, right)
+    place = {node: position for position, node in enumerate(nodes)}
+    result = {**tree, **{name: [tree[name][node] for node in nodes] for name in _BY_NODE}}
+    result["left_children"] = [place.get(left[node], -1) for node in nodes]
+    result["right_children"] = [place.get(right[node], -1) for node in nodes]
+    result["parents"] = [place.get(tree["parents"][node], ROOT_PARENT) for node in nodes]
+    for position, node in enumerate(nodes):
         if left[node] == -1 and tree["left_children"][node] != -1:  # now a leaf
-            made["base_weights"][position] = learning_rate * tree["base_weights"][node]
-            made["split_conditions"][position] = made["base_weights"][position]
-            made["split_indices"][position] = made["default_left"][position] = 0
-    made["tree_param"] = {**tree["tree_param"], "num_nodes": str(len(kept))}
-    return made
+            result["base_weights"][position] = learning_rate * tree["base_weights"][node]
+            result["split_conditions"][position] = result["base_weights"][position]
+            result["split_indices"][position] = result["default_left"][position] = 0
+    result["tree_param"] = {**tree["tree_param"], "num_nodes": str(len(nodes))}
+    return result
 
 
 def _reachable(left: Sequence[int], right: Sequence[int]) -> list[int]:
-    kept, ahead = [], [0]
+    reached, ahead = [], [0]
     while ahead:
         node = ahead.pop(0)
-        kept.append(node)
+        reached.append(node)
         if left[node] != -1:
             ahead += [left[node], right[node]]
-    return sorted(kept)
+    return sorted(reached)
 
 
 def without_statistics(tree: Document) -> Document:
-    """Zeros for the counts that XGBoost writes beside a tree: they tell how many rows ended where."""
+    """The tree with zeros for XGBoost's statistics, which reveal how many rows are in each node."""
     nodes = len(tree["left_children"])
     return {**tree, "sum_hessian": [0.0] * nodes, "loss_changes": [0.0] * nodes}
 
 
 def structure(tree: Document) -> Document:
-    """The splits alone: leaves that are to be refitted need not be told."""
+    """The splits of a tree alone: leaf values that the server will refit need not leave the site."""
     conditions = np.where(is_leaf(tree), 0.0, tree["split_conditions"]).tolist()
     return {**without_statistics(tree), "base_weights": [0.0] * len(conditions), "split_conditions": conditions}
 
 
 def with_covers(tree: Document, at_leaves: NDArray[np.float64]) -> Document:
-    """The tree with covers summed up from its leaves, for TreeSHAP, which divides by them."""
-    # A leaf that no row reaches still needs a cover.
+    """The tree with covers, summed up from its leaves; TreeSHAP divides by them."""
+    # A leaf without rows still needs a positive cover.
     covers = node_totals(tree, np.where(is_leaf(tree), np.maximum(at_leaves, 1e-6), 0.0))
     return {**tree, "sum_hessian": covers.tolist(), "loss_changes": [0.0] * len(covers)}
 
 
-def merge_small_leaves(tree: Document, counts: NDArray[np.float64], sums: NDArray[np.float64], minimum: int) -> None:
-    """Add what few rows contribute to the fullest leaf nearby, in place; totals stay.
+def merge_small_leaves(
+    tree: Document, counts: NDArray[np.float64], sums: NDArray[np.float64], minimum: int
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Add the rows of small leaves to the largest leaf nearby; totals do not change.
 
-    Leaving a small cell out would not hide it: it is the difference to the total, which every tree tells.
+    To suppress a small leaf would not hide it: it is the difference to the total, which every tree reveals.
 
     Parameters
     ----------
     tree : dict
     counts : ndarray, shape (nodes,)
-        Rows in each leaf; changed along with `sums`.
+        Rows in each leaf.
     sums : ndarray, shape (nodes, ...)
     minimum : int
-        Leaves with fewer rows, but not none, are small. Where the whole tree has fewer, all becomes 0.
+        Leaves with fewer rows, but not none, are small. If the whole tree has fewer rows, all results are 0.
+
+    Returns
+    -------
+    counts, sums : ndarray
+        After merging, in the shapes of the arguments.
     """
     if counts.sum() < minimum:
-        counts[:] = 0
-        sums[:] = 0
-        return
+        return np.zeros_like(counts), np.zeros_like(sums)
+    counts, sums = counts.copy(), sums.copy()
     parents = tree["parents"]
     leaves = np.flatnonzero(is_leaf(tree))
     below = _leaves_below(tree)
@@ -187,6 +193,7 @@ def merge_small_leaves(tree: Document, counts: NDArray[np.float64], sums: NDArra
         sums[target] += sums[leaf]
         counts[leaf] = 0
         sums[leaf] = 0
+    return counts, sums
 
 
 def _leaves_below(tree: Document) -> dict[int, list[int]]:

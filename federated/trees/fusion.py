@@ -1,8 +1,9 @@
-"""Learning the fusion over sites whose births have a trace, a weight and a pH: sums travel, rows do not.
+"""Learning the fusion from births with a trace, a weight and a pH: sites send sums, never rows.
 
-Every site holds the distress that trees which never saw a birth give it. In turn it tells: sums of its sizes at birth;
-gradient and Hessian of the stacked rule; how much better or worse each rule's log-loss is than pooling's, and
-histograms of the fused probability, from which cuts, conformal quantiles and the evidence page come.
+Each site has an out-of-fold probability of distress for each of its births. It answers three kinds of queries: sums
+of the sizes at birth; gradient and Hessian of the stacked rule; and, for each rule, the difference of its log-loss
+from that of pooling together with histograms of the fused probability. Thresholds, conformal quantiles and the
+evidence page are computed from the histograms.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -14,7 +15,7 @@ from numpy.typing import NDArray
 from scipy.special import logit
 
 from federated.plan import FusionPlan
-from federated.privacy.small_cells import floored
+from federated.privacy.small_cells import suppress_small
 from federated.trees.site import TreeSite
 from models.ctg.acidaemia import MILD
 from models.ctg.calibration import Calibration
@@ -33,83 +34,84 @@ from models.fusion.rule_learning import (
 
 Array = NDArray[np.float64]
 Answer = dict[str, list[float]]
-# Sends a step's name and its settings to every site; their answers.
+# Sends a step's name and its settings to every site, and returns the replies.
 Ask = Callable[[str, Mapping[str, Any]], Sequence[Mapping[str, Sequence[float]]]]
 
 
 @dataclass(frozen=True)
 class PairedRows:
-    """One site's births.
+    """The births of one site.
 
     Attributes
     ----------
     distress : ndarray, shape (n,)
-        Calibrated probability of the milder event, held out.
+        Calibrated out-of-fold probability of the milder event.
     event : ndarray of bool, shape (n,)
     z : ndarray, shape (n,)
-        Of the weight at birth; NaN where it is not known.
+        z-score of the birth weight; NaN where it is not known.
     """
 
     distress: Array
     event: NDArray[np.bool_]
     z: Array
 
-    def answer(self, step: str, asked: Mapping[str, Any], *, alone: bool = True) -> Answer:
-        """What the site tells in a step of `learn`.
+    def answer(self, step: str, query: Mapping[str, Any], *, alone: bool = True) -> Answer:
+        """The site's reply in a step of `learn`.
 
         Parameters
         ----------
         step : str
-        asked : mapping
+        query : mapping
+            Settings of the step.
         alone : bool
-            Its answer is seen: nothing is told of fewer than five births then.
+            The server sees this reply alone, so that nothing is reported for fewer than five births.
         """
         known = np.isfinite(self.z)
-        if alone and floored(int(known.sum())) == 0:
+        if alone and suppress_small(int(known.sum())) == 0:
             return {}
         if step == "sizes":
             z = self.z[known]
             return {"sizes": [float(len(z)), float(z.sum()), float((z**2).sum())]}
-        prior, sizes = float(asked["prior"]), BirthSizes(**asked["sizes"])
+        prior, sizes = float(query["prior"]), BirthSizes(**query["sizes"])
         terms = sizes.terms(self.z)
         base = float(logit(prior))
         if step == "stack":
             rows, _ = design(distress_terms(self.distress, base), terms)
-            sums = stacking_sums(FusionRule.from_dict(asked["rule"]), base, rows, self.event[known])
+            sums = stacking_sums(FusionRule.from_dict(query["rule"]), base, rows, self.event[known])
             return {
                 "gradient": sums.gradient.tolist(),
                 "hessian": sums.hessian.ravel().tolist(),
                 "births": [float(sums.births)],
             }
-        told: Answer = {}
+        reply: Answer = {}
         scores = {
             "ctg only": (self.distress, self.event),
             "ultrasound only": (fused(FusionRule(), prior, None, terms)[known], self.event[known]),
         }
-        for name, values in asked["rules"].items():
-            made = fused(FusionRule.from_dict(values), prior, self.distress, terms)[known]
-            scores[name] = made, self.event[known]
+        for name, values in query["rules"].items():
+            probability = fused(FusionRule.from_dict(values), prior, self.distress, terms)[known]
+            scores[name] = probability, self.event[known]
         for name, (probability, event) in scores.items():
             held = HeldOut.of(probability, event)
-            told[f"{name} negatives"], told[f"{name} positives"] = held.negatives.tolist(), held.positives.tolist()
-        losses = {name: log_losses(*scores[name]) for name in asked["rules"]}
+            reply[f"{name} negatives"], reply[f"{name} positives"] = held.negatives.tolist(), held.positives.tolist()
+        losses = {name: log_losses(*scores[name]) for name in query["rules"]}
         for name, loss in losses.items():
-            told[f"{name} loss"] = loss_sums(loss, losses["pooling"]).tolist()
-        return told
+            reply[f"{name} loss"] = loss_sums(loss, losses["pooling"]).tolist()
+        return reply
 
 
 def paired_rows(site: TreeSite, names: NDArray[np.str_], z: Array, calibration: Calibration) -> PairedRows:
-    """A site's births from its trees' left-out margins.
+    """The births of a site, with the out-of-fold margins of its trees.
 
     Parameters
     ----------
     names, z : ndarray, shape (n,)
-        Of all births of the site, also of those whose trace cannot be assessed.
+        Names and z-scores of all births of the site, also of those whose trace cannot be assessed.
     calibration : Calibration
-        Of the milder event.
+        Calibration of the milder event.
     """
     size = dict(zip(names.tolist(), z.tolist(), strict=True))
-    parts = site.left_out_by_fold(MILD.name)
+    parts = site.out_of_fold_by_fold(MILD.name)
     return PairedRows(
         np.concatenate([calibration.probabilities(margin)[:, 1] for _, margin, _ in parts]),
         np.concatenate([label for *_, label in parts]) == 1,
@@ -118,32 +120,32 @@ def paired_rows(site: TreeSite, names: NDArray[np.str_], z: Array, calibration: 
 
 
 def learn(ask: Ask, prior: float, plan: FusionPlan) -> tuple[PairedFusion, dict[str, Any]] | None:
-    """What the sites' pairs teach, and figures for the manifest; None where no site has enough of them.
+    """Learn the fusion from the sites' births, with figures for the manifest; None if no site has enough births.
 
     Parameters
     ----------
     ask : callable
     prior : float
-        Share with the event among the sites' births.
+        Prevalence of the event among the sites' births.
     """
-    told = [answer["sizes"] for answer in ask("sizes", {}) if "sizes" in answer]
-    if not told:
+    sums = [answer["sizes"] for answer in ask("sizes", {}) if "sizes" in answer]
+    if not sums:
         return None
-    sizes = BirthSizes.from_sums(np.sum(told, axis=0))
-    known = {"prior": prior, "sizes": asdict(sizes)}
+    sizes = BirthSizes.from_sums(np.sum(sums, axis=0))
+    common = {"prior": prior, "sizes": asdict(sizes)}
     stacked = FusionRule("stacked")
     for _ in range(STEPS):
-        answers = ask("stack", {**known, "rule": stacked.as_dict()})
+        answers = ask("stack", {**common, "rule": stacked.as_dict()})
         stacked = stacking_step(stacked, _stacking(answers))
     rules = {
         "pooling": FusionRule("pooling", 0.0, plan.distress_weight, plan.growth_weight),
         "stacked": stacked,
         "noisy-or": FusionRule("noisy-or"),
     }
-    judged = ask("judge", {**known, "rules": {name: rule.as_dict() for name, rule in rules.items()}})
-    losses = {name: np.sum([one[f"{name} loss"] for one in judged if one], axis=0) for name in rules}
+    judged = ask("judge", {**common, "rules": {name: rule.as_dict() for name, rule in rules.items()}})
+    losses = {name: np.sum([answer[f"{name} loss"] for answer in judged if answer], axis=0) for name in rules}
     method = choose(losses) if plan.method == "best" else plan.method
-    held: dict[Pattern, HeldOut] = {
+    held_out: dict[Pattern, HeldOut] = {
         pattern: _held_out(judged, method if pattern == "both" else pattern) for pattern in PATTERNS
     }
     metrics = {
@@ -154,7 +156,7 @@ def learn(ask: Ask, prior: float, plan: FusionPlan) -> tuple[PairedFusion, dict[
         **{f"log_loss_{name}": round(float(values[1] / values[0]), 4) for name, values in losses.items()},
         "stacked_weights": [round(value, 3) for value in (stacked.intercept, stacked.distress, stacked.growth)],
     }
-    return PairedFusion(rules[method], sizes, held), metrics
+    return PairedFusion(rules[method], sizes, held_out), metrics
 
 
 def _stacking(answers: Sequence[Mapping[str, Sequence[float]]]) -> StackingSums:
@@ -168,9 +170,11 @@ def _stacking(answers: Sequence[Mapping[str, Sequence[float]]]) -> StackingSums:
 
 def _held_out(judged: Sequence[Mapping[str, Sequence[float]]], name: str) -> HeldOut:
     parts = [
-        HeldOut(np.array(one[f"{name} negatives"], dtype=np.int64), np.array(one[f"{name} positives"], dtype=np.int64))
-        for one in judged
-        if one
+        HeldOut(
+            np.array(answer[f"{name} negatives"], dtype=np.int64), np.array(answer[f"{name} positives"], dtype=np.int64)
+        )
+        for answer in judged
+        if answer
     ]
     total = parts[0]
     for part in parts[1:]:

@@ -1,11 +1,11 @@
-"""Sites propose trees, all sites refit the leaves, the best tree of each class is kept.
+"""Refitted trees: sites propose trees, all sites refit the leaves, and the best tree of each class is kept.
 
-A tree that one site grew is a fair split of everyone's rows with the wrong leaves: under skew the leaves
-speak for one site. So a proposal is its splits alone, without leaf values and counts; the proposals of a
-round go to all sites, which answer with the sums of gradient and Hessian in every leaf. Sums add over sites
-(and so can be aggregated securely); from them the server computes XGBoost's own leaf value -eta * G / (H + lambda)
-and XGBoost's own gain, keeps the proposal with the largest gain a class, and writes the summed Hessians as the
-covers that TreeSHAP divides by. A site weighs as much as its rows do.
+The splits of a tree that was grown at one site are useful for all sites, but under skew its leaf values fit that site
+only. So a proposal consists of the splits, without leaf values and counts. The proposals of a round go to all sites,
+which answer with the sums of gradient and Hessian in every leaf. The sums add over sites and can be aggregated
+securely. From them the server computes XGBoost's leaf value -eta * G / (H + lambda) and XGBoost's gain. It keeps the
+proposal with the largest gain of each class and writes the summed Hessians as covers, which TreeSHAP divides by.
+Every row has the same weight, at whichever site it is.
 """
 
 from collections.abc import Sequence
@@ -20,7 +20,7 @@ Sums = NDArray[np.float64]
 
 
 def propose(frame: Document, replies: Sequence[TreeReply]) -> Document:
-    """All sites' trees of a round in a fixed order, each with equal weight."""
+    """The trees of all sites in a round, in a fixed order, each with equal weight."""
     return merge(frame, [TreeReply(reply.site, 1.0, reply.trees, reply.tree_class) for reply in replies])
 
 
@@ -32,14 +32,14 @@ def refit(proposal: Document, sums: Sequence[Sums], *, learning_rate: float, reg
     proposal : dict
         From `propose`.
     sums : sequence of ndarray, shape (nodes, 2)
-        Gradient and Hessian by leaf (zero at inner nodes), summed over the sites, one a tree.
+        Gradient and Hessian by leaf (zero at inner nodes), summed over the sites, one array for each tree.
     learning_rate, reg_lambda : float
         Eta and lambda of the boosting.
 
     Raises
     ------
     ValueError
-        As many sums as trees are needed.
+        The number of sums differs from the number of trees.
     """
     trees, tree_class = new_trees(proposal)
     best: dict[int, int] = {}
@@ -47,13 +47,13 @@ def refit(proposal: Document, sums: Sequence[Sums], *, learning_rate: float, reg
     for position, (label, _) in enumerate(zip(tree_class, sums, strict=True)):
         if label not in best or gains[position] > gains[best[label]]:
             best[label] = position
-    kept = [_refitted(trees[best[label]], sums[best[label]], learning_rate, reg_lambda) for label in sorted(best)]
-    return with_trees(proposal, kept, sorted(best))
+    refitted = [_refitted(trees[best[label]], sums[best[label]], learning_rate, reg_lambda) for label in sorted(best)]
+    return with_trees(proposal, refitted, sorted(best))
 
 
 def _refitted(tree: Document, total: Sums, learning_rate: float, reg_lambda: float) -> Document:
     summed = node_totals(tree, total)
     value = -learning_rate * summed[:, 0] / (summed[:, 1] + reg_lambda)
     conditions = np.where(is_leaf(tree), value, tree["split_conditions"])
-    made = {**tree, "base_weights": value.tolist(), "split_conditions": conditions.tolist()}
-    return with_covers(made, total[:, 1])
+    refitted = {**tree, "base_weights": value.tolist(), "split_conditions": conditions.tolist()}
+    return with_covers(refitted, total[:, 1])

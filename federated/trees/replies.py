@@ -1,4 +1,4 @@
-"""What a site's answer about trees must be, before it can matter."""
+"""Checks of a site's reply about trees, before it is used."""
 
 import zlib
 
@@ -12,34 +12,34 @@ from federated.transport.roster import UnsoundReplyError
 from federated.trees.documents import Document, check_trees
 from federated.trees.tasks import task_of
 
-# Sums of a site are at most so many times its rows: class weights, views and gradients together stay below.
+# Upper limit of a site's sums for each of its rows: class weights, views and gradients together stay below it.
 LARGEST_A_ROW = 50.0
 
 
 def trees_of(section: TreePlan, array: Array) -> Document:
-    """Proposed trees.
+    """Decode proposed trees.
 
     Raises
     ------
     UnsoundReplyError
-        They are no trees over the task's columns, or hold a number that is none.
+        They are no trees over the task's columns, or contain a number that is not finite.
     """
     task = task_of(section)
     try:
-        one = decode(array)
-        check_trees(one["trees"], one["tree_class"], len(task.columns), task.outputs)
+        document = decode(array)
+        check_trees(document["trees"], document["tree_class"], len(task.columns), task.outputs)
     except (ValueError, KeyError, TypeError, zlib.error) as error:
         raise UnsoundReplyError(f"it replied with {error}: install the same version everywhere") from None
-    return one
+    return document
 
 
 def check_sums(sums: NDArray[np.float64], nodes: int, rows: int | None = None) -> None:
-    """Refuse sums over other trees, sums that are no numbers, and sums that `rows` rows cannot have.
+    """Refuse sums over other trees, sums that are not finite, and sums that are too large for `rows` rows.
 
     Raises
     ------
     UnsoundReplyError
-        Saying what is wrong, and what to do.
+        The message says what is wrong, and what to do.
     """
     if sums.shape != (nodes, 2):
         raise UnsoundReplyError(

@@ -1,7 +1,4 @@
-"""Federated boosting without a transport: the loop that Flower's messages carry, called in-process.
-
-Out-of-fold studies use it because it is fast; a test proves that the Flower run gives the same bytes.
-"""
+"""The steps of a round of federated boosting, as pure functions. They are used with and without Flower."""
 
 import operator
 from collections.abc import Mapping, Sequence
@@ -23,25 +20,25 @@ NEWTON_STEPS = 8
 
 
 def empty_frame(settings: BoostingSettings, outputs: int, names: Sequence[str]) -> Document:
-    """JSON form of a booster of which only the header is used: sites and server agree on it."""
+    """JSON form of a booster, of which only the header is used; it is the same at sites and server."""
     rows = max(outputs, 2)
     frame = matrix(np.zeros((rows, len(names))), names, np.arange(rows, dtype=np.float64))
     return tree_json(boost(frame, np.zeros((rows, outputs)), 1, settings, outputs, 0))
 
 
 def frame_of(section: TreePlan) -> Document:
-    """The header that the trees of this section share."""
+    """The header for the trees of this section."""
     task = task_of(section)
     return empty_frame(section.boosting.settings(), task.outputs, task.columns)
 
 
-def is_final(lane: int, plan: TreePlan) -> bool:
-    """True for the lane of a learner that learns from all women and is kept."""
-    return lane % (plan.calibration_folds + 1) == 0
+def is_final(fold_model: int, plan: TreePlan) -> bool:
+    """Whether this fold model learns from all women, so that its trees become the learner's model."""
+    return fold_model % (plan.calibration_folds + 1) == 0
 
 
 def proposers(sites: int, plan: TreePlan, round_number: int) -> list[int]:
-    """Which sites grow trees in a round: all, or the plan's number of them in turn."""
+    """Positions of the sites that grow trees in a round: all, or the plan's number of them, in turn."""
     if plan.strategy == "weighted-bagging" or sites <= plan.proposers:
         return list(range(sites))
     start = (round_number - 1) * plan.proposers
@@ -49,12 +46,12 @@ def proposers(sites: int, plan: TreePlan, round_number: int) -> list[int]:
 
 
 def proposal_of(plan: TreePlan, frame: Document, replies: Sequence[TreeReply]) -> Document:
-    """What all sites are asked to sum: the merged round, or every tree that was proposed."""
+    """The trees over which all sites sum: the merged round, or every proposed tree."""
     return merge(frame, replies) if plan.strategy == "weighted-bagging" else propose(frame, replies)
 
 
 def finish_round(plan: TreePlan, proposal: Document, totals: Sequence[Sums]) -> Document:
-    """The round's trees from the sums of all sites, one a tree: covers for bagged ones, leaves too for the best."""
+    """The trees of the round, from the sums of all sites: bagged trees get covers, refitted ones also leaf values."""
     if plan.strategy == "weighted-bagging":
         return cover(proposal, totals)
     settings = plan.boosting
@@ -62,20 +59,20 @@ def finish_round(plan: TreePlan, proposal: Document, totals: Sequence[Sums]) -> 
 
 
 def add(so_far: Sequence[Sums] | None, sums: Sequence[Sums]) -> list[Sums]:
-    """Sums of one more site; sites come in the order of their names."""
+    """Add the sums of one more site; sites come in the order of their names."""
     return list(sums) if so_far is None else [a + b for a, b in zip(so_far, sums, strict=True)]
 
 
 def combine(sums: Sequence[CalibrationSums], calibration: Calibration) -> Calibration:
-    """One Newton step on the sites' sums."""
+    """Take one Newton step with the sums of all sites."""
     return newton_step(calibration, reduce(operator.add, sums))
 
 
-def ladder(frame: Document, rungs: Sequence[Document]) -> Document:
-    """The one model whose margin is the mean of the given models' margins."""
-    if len(rungs) == 1:
-        return rungs[0]
-    replies = [TreeReply(f"{position:03d}", 1.0, *new_trees(rung)) for position, rung in enumerate(rungs)]
+def mean_of_threshold_models(frame: Document, models: Sequence[Document]) -> Document:
+    """The model whose margin is the mean of the margins of these threshold models."""
+    if len(models) == 1:
+        return models[0]
+    replies = [TreeReply(f"{position:03d}", 1.0, *new_trees(model)) for position, model in enumerate(models)]
     return merge(frame, replies)
 
 
@@ -83,39 +80,41 @@ def assemble(
     frame: Document, learned: Mapping[str, Document], targets: Mapping[str, tuple[str, ...]]
 ) -> dict[str, Document]:
     """The model of each target from those of its learners."""
-    return {target: ladder(frame, [learned[name] for name in names]) for target, names in targets.items()}
+    return {
+        target: mean_of_threshold_models(frame, [learned[name] for name in names]) for target, names in targets.items()
+    }
 
 
-def best_rounds(losses: NDArray[np.float64], lanes_each: int) -> list[int]:
-    """After how many rounds each lane's trees end.
+def best_rounds(losses: NDArray[np.float64], fold_models_each: int) -> list[int]:
+    """The round after which the training of each fold model ends.
 
     Parameters
     ----------
-    losses : ndarray, shape (rounds, lanes, 2)
-        Summed log-loss of the rows that each lane leaves out before the round, and how many they are.
-    lanes_each : int
-        Lanes a learner: the one that learns from all, then one a fold.
+    losses : ndarray, shape (rounds, fold_models, 2)
+        Summed log-loss of each fold model's out-of-fold rows before the round, and the number of these rows.
+    fold_models_each : int
+        Fold models of each learner: the one that learns from all rows, then one for each fold.
 
     Returns
     -------
     list of int
-        The first lane of a learner ends where all of its others do best; each of them where the rest do, so that
-        what it leaves out has no say in it.
+        Model 0 of a learner ends where the out-of-fold loss of all others is smallest. Each other model ends where the
+        loss of the remaining ones is smallest, so that its own out-of-fold rows do not influence its end.
     """
     ends = []
-    for first in range(0, losses.shape[1], lanes_each):
-        folds = range(first + 1, first + lanes_each)
-        for lane in range(first, first + lanes_each):
-            told = losses[:, [fold for fold in folds if fold != lane]].sum(axis=1)
-            mean = told[:, 0] / np.maximum(told[:, 1], 1.0)
+    for first in range(0, losses.shape[1], fold_models_each):
+        folds = range(first + 1, first + fold_models_each)
+        for fold_model in range(first, first + fold_models_each):
+            others = losses[:, [fold for fold in folds if fold != fold_model]].sum(axis=1)
+            mean = others[:, 0] / np.maximum(others[:, 1], 1.0)
             ends.append(max(int(np.argmin(mean)), 1))
     return ends
 
 
 def until_best(rounds: Sequence[Mapping[int, Document]], ends: Sequence[int]) -> list[dict[int, Document]]:
-    """The rounds, each lane only until its end."""
+    """The rounds, with the trees of each fold model up to its end."""
     return [
-        {lane: document for lane, document in lanes.items() if number <= ends[lane]}
-        for number, lanes in enumerate(rounds, start=1)
+        {fold_model: document for fold_model, document in fold_models.items() if number <= ends[fold_model]}
+        for number, fold_models in enumerate(rounds, start=1)
         if number <= max(ends)
     ]

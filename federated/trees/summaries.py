@@ -1,11 +1,11 @@
-"""What a CTG site tells about its left-out women under the final calibration: counts and sums only."""
+"""Summaries of a CTG site's out-of-fold rows under the final calibration, and the figures that follow from them."""
 
 from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
-from federated.privacy.small_cells import SMALL_CELL
+from federated.plan import SMALL_CELL
 from federated.trees.site import TreeSite
 from models.ctg.calibration import Calibration
 from models.ctg.pattern import Decision
@@ -18,16 +18,17 @@ DECISIONS = tuple(Decision((1.0, float(suspect), float(worst))) for suspect in _
 
 
 def summarise_target(site: TreeSite, target: str, calibration: Calibration) -> dict[str, list[int] | list[float]]:
-    """Additive summaries of the left-out rows.
+    """Summaries of the out-of-fold rows; they add over sites.
 
     Returns
     -------
     dict
-        ``negatives``, ``positives``: histograms of the probability of the last class over the rows that are
-        not, and are, of it (for the cuts and the AUC); ``logits``: count, sum and sum of squares of its log-odds;
-        with three classes ``confusions``: 3 x 3 counts, true by chosen state, under every rule of `DECISIONS`.
+        ``negatives``, ``positives``: histograms of the probability of the last class over the rows of other classes
+        and over those of this class (for the thresholds and the AUC); ``logits``: count, sum and sum of squares of
+        its log-odds; with three classes ``confusions``: 3 x 3 counts, true by chosen state, under every rule of
+        `DECISIONS`.
     """
-    margin, label = site.left_out(target)
+    margin, label = site.out_of_fold(target)
     probability = calibration.probabilities(margin)
     last = probability.shape[1] - 1
     clipped = np.clip(probability[:, last], 1e-4, 1 - 1e-4)
@@ -47,7 +48,7 @@ def summarise_target(site: TreeSite, target: str, calibration: Calibration) -> d
 
 
 def against_local(sums: Sequence[float]) -> dict[str, float | list[float]] | None:
-    """Mean difference in log-loss, federated minus local, with its 95 % interval over women; None for too few."""
+    """Mean difference in log-loss, federated minus local, with its 95 % interval over women; None if sums are 0."""
     count, total, squares = sums
     if count == 0:
         return None
@@ -58,7 +59,7 @@ def against_local(sums: Sequence[float]) -> dict[str, float | list[float]] | Non
 
 
 def feature_range(site: TreeSite) -> tuple[list[float], list[float]]:
-    """0.5th and 99.5th centile of each feature; an empty range where it is never measured here."""
+    """0.5th and 99.5th centile of each feature; an empty range for a feature that this site never measured."""
     features = site.rows.features
     measured = np.isfinite(features).any(axis=0)
     low, high = np.full(features.shape[1], 1e9), np.full(features.shape[1], -1e9)
@@ -67,19 +68,19 @@ def feature_range(site: TreeSite) -> tuple[list[float], list[float]]:
 
 
 def feature_counts(site: TreeSite, low: Array, high: Array) -> list[int]:
-    """Counts of each feature over the joint training range, for drift; cells of fewer than five with a neighbour's."""
+    """Counts of each feature over the range of all sites, for drift; cells with fewer than five are merged."""
     counts = binned(site.rows.features, low, high)
     return [int(count) for column in counts for count in merge_small_cells(column, SMALL_CELL)]
 
 
 def auc(negatives: NDArray[np.int64], positives: NDArray[np.int64]) -> float:
-    """Area under the ROC curve from histograms; rows of one bin count as ties."""
+    """Area under the ROC curve, from histograms; rows in the same bin count as ties."""
     below = np.cumsum(negatives) - negatives
     return float(np.sum(positives * (below + 0.5 * negatives)) / (positives.sum() * negatives.sum()))
 
 
 def confusions(probability: Array, state: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Counts of true by chosen state for every rule of `DECISIONS`, shape (rules, 3, 3). They add over sites."""
+    """Counts of true by chosen state under every rule of `DECISIONS`, shape (rules, 3, 3); they add over sites."""
     counts = np.zeros((len(DECISIONS), 3, 3), dtype=np.int64)
     for position, decision in enumerate(DECISIONS):
         np.add.at(counts[position], (state, decision.states(probability)), 1)
@@ -91,14 +92,14 @@ def best_decision(counts: NDArray[np.int64]) -> int:
     return int(np.argmax([macro_f1(count) for count in counts]))
 
 
-def specificity_cut(negatives: NDArray[np.int64], specificity: float) -> float:
+def specificity_threshold(negatives: NDArray[np.int64], specificity: float) -> float:
     """Smallest probability above which at most 1 - specificity of the negatives lie."""
     share = np.cumsum(negatives) / negatives.sum()
     return float((np.searchsorted(share, specificity) + 1) / PROBABILITY_BINS)
 
 
 def macro_f1(confusion: NDArray[np.int64]) -> float:
-    """Mean of the classes' F1 over classes that occur, from a 3 x 3 confusion matrix."""
+    """Mean F1 over the classes that occur, from a 3 x 3 confusion matrix."""
     hit = np.diag(confusion).astype(float)
     size = confusion.sum(axis=0) + confusion.sum(axis=1)
     present = confusion.sum(axis=1) > 0

@@ -1,4 +1,4 @@
-"""The two things that trees are trained for, pattern and acidaemia: from a site's data to learners and targets."""
+"""The two tasks of the trees, pattern and acidaemia: from a site's data to learners and targets."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,11 +9,9 @@ from numpy.typing import NDArray
 from federated.plan import CtgPlan, TreePlan
 from federated.trees.site import Groups, Labels, Learner, SiteRows
 from models.ctg.acidaemia import PH_THRESHOLDS, TARGETS, low_ph
-from models.ctg.analysis import analyse
 from models.ctg.features import DESIGN_NAMES, FEATURE_NAMES
 from models.ctg.pattern import STATES, VIEWS, View, seen_by, training_weights, without_contractions
-from models.ctg.trace_features import TRACE_FEATURE_NAMES, trace_features
-from models.datasets.ctu_uhb import BirthRecord
+from models.ctg.trace_features import TRACE_FEATURE_NAMES
 from models.datasets.uci_ctg import CtgTable
 
 Array = NDArray[np.float64]
@@ -21,18 +19,18 @@ Array = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class TreeTask:
-    """What server and sites agree on before a tree is grown.
+    """What is the same at server and sites before a tree is grown.
 
     Attributes
     ----------
     targets : dict of str to tuple of str
-        The learners behind each thing that is calibrated.
+        The learners of each target; a target is a quantity that is calibrated.
     learners : tuple of str
-        In their order.
+        Names of the learners, in order.
     outputs, classes : int
-        Of every learner, and of every target.
+        Number of outputs of every learner, and of classes of every target.
     columns, features : tuple of str
-        What the trees see, and what a row states (of which the former is made).
+        Inputs of the trees, and the measured features from which they are computed.
     """
 
     targets: dict[str, tuple[str, ...]]
@@ -43,11 +41,11 @@ class TreeTask:
     features: tuple[str, ...]
 
 
-RUNG_NAMES = {rung: f"{rung:.2f}" for rung in PH_THRESHOLDS}
+THRESHOLD_MODELS = {ph_threshold: f"{ph_threshold:.2f}" for ph_threshold in PH_THRESHOLDS}
 PATTERN = TreeTask({view: (view,) for view in VIEWS}, VIEWS, len(STATES), len(STATES), DESIGN_NAMES, FEATURE_NAMES)
 ACIDAEMIA = TreeTask(
-    {target.name: tuple(RUNG_NAMES[rung] for rung in target.model_thresholds) for target in TARGETS},
-    tuple(RUNG_NAMES.values()),
+    {target.name: tuple(THRESHOLD_MODELS[threshold] for threshold in target.model_thresholds) for target in TARGETS},
+    tuple(THRESHOLD_MODELS.values()),
     1,
     2,
     TRACE_FEATURE_NAMES,
@@ -61,7 +59,7 @@ def task_of(plan: TreePlan) -> TreeTask:
 
 
 def pattern_rows(table: CtgTable, plan: CtgPlan, views: Sequence[View] = VIEWS) -> SiteRows:
-    """UCI rows; the trace view shows each of them with and without contractions."""
+    """Prepare UCI rows; the trace view uses each row twice, with and without contractions."""
     weight = training_weights(table.state, table.woman, plan.class_weights)
     index = np.arange(len(table))
     learners = []
@@ -76,21 +74,15 @@ def pattern_rows(table: CtgTable, plan: CtgPlan, views: Sequence[View] = VIEWS) 
     return SiteRows(tuple(learners), targets, table.woman, table.state, table.features)
 
 
-def measured(records: Sequence[BirthRecord], hidden_min: int = 0) -> Array:
-    """Trace features with the last minutes hidden, shape (n, 75); missing where a trace cannot be assessed."""
-    cut = [record.recording.part(0.0, record.recording.duration_s - 60.0 * hidden_min) for record in records]
-    return np.array([trace_features(analyse(one)) for one in cut])
-
-
 def acidaemia_rows(names: Groups, ph: Array, features: Array) -> SiteRows:
-    """CTU-UHB records that can be assessed, with a learner a rung."""
-    kept = np.flatnonzero(np.isfinite(features).any(axis=1))
-    ph, features = ph[kept], features[kept]
-    index, weight = np.arange(len(kept)), np.ones(len(kept))
+    """Prepare the CTU-UHB records that can be assessed, with a learner for each threshold model."""
+    assessed = np.flatnonzero(np.isfinite(features).any(axis=1))
+    ph, features = ph[assessed], features[assessed]
+    index, weight = np.arange(len(assessed)), np.ones(len(assessed))
     learners = tuple(
-        Learner(name, 1, TRACE_FEATURE_NAMES, features, low_ph(ph, rung), weight, index, features)
-        for rung, name in RUNG_NAMES.items()
+        Learner(name, 1, TRACE_FEATURE_NAMES, features, low_ph(ph, ph_threshold), weight, index, features)
+        for ph_threshold, name in THRESHOLD_MODELS.items()
     )
     targets = {t.name: (ACIDAEMIA.targets[t.name], low_ph(ph, t.threshold)) for t in TARGETS}
     stratum = np.sum([label for _, label in targets.values()], axis=0)
-    return SiteRows(learners, targets, names[kept], stratum, features)
+    return SiteRows(learners, targets, names[assessed], stratum, features)

@@ -1,4 +1,4 @@
-"""Who is who: the federation's certificates (X.509) and the keys that hospitals sign with (ECDSA on P-384)."""
+"""Identities: the federation's certificates (X.509) and the keys that hospitals sign with (ECDSA on P-384)."""
 
 import json
 from base64 import b64decode, b64encode
@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-from federated.files import put_secret
+from federated.files import write_secret
 from models.errors import InputError
 
 PrivateKey = ec.EllipticCurvePrivateKey
@@ -23,19 +23,19 @@ _ALGORITHM = ec.ECDSA(hashes.SHA384())
 
 
 def new_key() -> PrivateKey:
-    """A fresh key of the kind that Flower authenticates SuperNodes by."""
+    """Make a private key of the kind by which Flower authenticates nodes."""
     return ec.generate_private_key(ec.SECP384R1())
 
 
 def private_pem(key: PrivateKey) -> bytes:
-    """PKCS #8, not encrypted: the file's mode protects it."""
+    """The key as PKCS #8, not encrypted: the mode of the file protects it."""
     return key.private_bytes(
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     )
 
 
 def public_pem(key: PublicKey) -> str:
-    """Of a public key."""
+    """The public key in PEM format."""
     return key.public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo).decode()
 
 
@@ -59,18 +59,18 @@ def load_public(pem: str) -> PublicKey:
 
 
 def signed(payload: dict[str, Any], key: PrivateKey) -> dict[str, str]:
-    """A statement and the signature under it."""
+    """Sign a statement."""
     text = json.dumps(payload, sort_keys=True)
     return {"payload": text, "signature": b64encode(key.sign(text.encode(), _ALGORITHM)).decode()}
 
 
 def opened(statement: dict[str, str], key: PublicKey) -> dict[str, Any]:
-    """Inverse of `signed`.
+    """Check the signature of a statement and return its content; inverse of `signed`.
 
     Raises
     ------
     InputError
-        Another key signed it, or it was changed.
+        It was signed by another key, or changed.
     """
     try:
         key.verify(b64decode(statement["signature"]), statement["payload"].encode(), _ALGORITHM)
@@ -81,20 +81,20 @@ def opened(statement: dict[str, str], key: PublicKey) -> dict[str, Any]:
 
 
 def make_certificates(folder: Path, federation: str, host: str, days: int = CERTIFICATE_DAYS) -> None:
-    """An authority of the federation's own, and the server's certificate signed by it.
+    """Make the federation's own certificate authority and the server's certificate, which the authority signs.
 
-    An authority that is there stays, so that kits stay good; the server's certificate is made anew.
+    An existing authority is kept, so that kits stay valid; the server's certificate is replaced.
 
     Parameters
     ----------
     folder : Path
-        Gets ``ca.crt``, ``ca.key``, ``server.crt``, ``server.key``.
+        Receives ``ca.crt``, ``ca.key``, ``server.crt``, ``server.key``.
     federation : str
-        Name in the certificates.
+        Name of the federation in the certificates.
     host : str
         Name or address under which hospitals reach the server.
     days : int
-        How long the server's certificate holds.
+        Validity of the server's certificate.
     """
     folder.mkdir(parents=True, exist_ok=True)
     issuer = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, f"{federation} federation")])
@@ -103,7 +103,7 @@ def make_certificates(folder: Path, federation: str, host: str, days: int = CERT
         basic = x509.BasicConstraints(ca=True, path_length=0)
         ca = _builder(issuer, issuer, fresh.public_key(), AUTHORITY_DAYS).add_extension(basic, critical=True)
         (folder / "ca.crt").write_bytes(_signed(ca, fresh))
-        put_secret(folder / "ca.key", private_pem(fresh))
+        write_secret(folder / "ca.key", private_pem(fresh))
     authority, server = load_private((folder / "ca.key").read_bytes()), new_key()
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, host)])
     names = x509.SubjectAlternativeName([*{_general_name(name) for name in (host, "localhost", "127.0.0.1")}])
@@ -115,7 +115,7 @@ def make_certificates(folder: Path, federation: str, host: str, days: int = CERT
         .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(authority.public_key()), critical=False)
     )
     (folder / "server.crt").write_bytes(_signed(leaf, authority))
-    put_secret(folder / "server.key", private_pem(server))
+    write_secret(folder / "server.key", private_pem(server))
 
 
 def _builder(subject: x509.Name, issuer: x509.Name, key: PublicKey, days: int) -> x509.CertificateBuilder:
@@ -144,5 +144,5 @@ def _general_name(name: str) -> x509.GeneralName:
 
 
 def expires(certificate: Path) -> datetime:
-    """When a certificate ends."""
+    """Time at which a certificate expires."""
     return x509.load_pem_x509_certificate(certificate.read_bytes()).not_valid_after_utc

@@ -1,4 +1,4 @@
-"""A log that cannot be changed unnoticed: each line holds the hash of the one before."""
+"""A log in which changes are detected: each line contains the hash of the line before."""
 
 import fcntl
 import json
@@ -15,7 +15,7 @@ START = "0" * 64
 
 
 class JournalError(FetalHealthError):
-    """A line was changed, removed or put in; the message names it."""
+    """A line was changed, removed or inserted; the message names it."""
 
 
 class Journal:
@@ -24,7 +24,7 @@ class Journal:
     Parameters
     ----------
     path : Path
-        The file; its folder is made if it is not there.
+        The file; its folder is made if needed.
     """
 
     def __init__(self, path: Path) -> None:
@@ -32,12 +32,12 @@ class Journal:
         path.parent.mkdir(parents=True, exist_ok=True)
 
     def write(self, what: str, **details: Any) -> None:
-        """Append a line; several processes may.
+        """Append a line; several processes may write to the same file.
 
         Raises
         ------
         OSError
-            The disk is full or the folder cannot be written: what was to be on record must then not happen.
+            The disk is full or the folder cannot be written. The caller must then not do what it wanted to record.
         """
         with self.path.open("a+b") as handle:
             fcntl.flock(handle, fcntl.LOCK_EX)
@@ -52,7 +52,7 @@ class Journal:
             handle.flush()
 
     def lines(self) -> Iterator[dict[str, Any]]:
-        """All lines, oldest first, checked.
+        """Check the chain and yield all lines, oldest first.
 
         Raises
         ------
@@ -65,12 +65,12 @@ class Journal:
         for number, line in enumerate(self.path.read_text(encoding="utf-8").splitlines(), start=1):
             try:
                 entry = json.loads(line)
-                said = entry.pop("hash")
+                stated_hash = entry.pop("hash")
             except (ValueError, KeyError, AttributeError, TypeError):
                 raise JournalError(f"{self.path}: line {number} is no entry of the log") from None
-            if entry.get("previous") != previous or _hash(entry) != said:
+            if entry.get("previous") != previous or _hash(entry) != stated_hash:
                 raise JournalError(f"{self.path}: line {number} does not continue the line before: the log was changed")
-            previous = said
+            previous = stated_hash
             yield entry
 
 

@@ -1,4 +1,4 @@
-"""A hospital's start-up kit as a file: what it holds, and how it is read."""
+"""Reading a hospital's kit: the file with everything that it needs to join a federation."""
 
 import json
 import zipfile
@@ -13,19 +13,19 @@ VALID_DAYS = 30
 
 @dataclass(frozen=True)
 class Kit:
-    """What a kit says.
+    """The content of a kit.
 
     Attributes
     ----------
     hospital, federation, address : str
         Names, and ``host:port`` of the server.
     number : int
-        The hospital's place in the order of invitation.
+        Place of the hospital in the order of invitation.
     identifier, expires : str
     authority : bytes
-        Certificate to trust, PEM.
+        Certificate of the authority to trust, PEM.
     key : PrivateKey
-        For enrolment, once.
+        Private key for the enrolment, valid once.
     """
 
     hospital: str
@@ -44,7 +44,7 @@ def read(path: Path) -> Kit:
     Raises
     ------
     InputError
-        It is no kit.
+        The file is no kit.
     """
     try:
         with zipfile.ZipFile(path) as archive:
@@ -55,7 +55,7 @@ def read(path: Path) -> Kit:
 
 
 def unpack(path: Path, folder: Path) -> None:
-    """Lay the unit and the compose file beside the site's own files."""
+    """Copy the systemd unit, the compose file and the instructions from a kit into a folder."""
     with zipfile.ZipFile(path) as archive:
         for name in ("fetal-health-node.service", "compose.yaml", "README.txt"):
             (folder / name).write_bytes(archive.read(name))

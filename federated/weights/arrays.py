@@ -1,4 +1,4 @@
-"""A network's weights as named arrays and back: what the sites of both networks send."""
+"""The weights of a network as named arrays, and back; sites send them in this form."""
 
 from collections.abc import Mapping
 
@@ -11,10 +11,10 @@ Weights = dict[str, NDArray[np.float32]]
 
 
 def arrays_of(network: nn.Module) -> Weights:
-    """The weights by name, in memory of their own."""
+    """Copies of the weights, by name."""
     return {name: np.array(tensor.detach().numpy(), order="C") for name, tensor in network.state_dict().items()}
 
 
 def load_arrays(network: nn.Module, arrays: Mapping[str, NDArray[np.float32]]) -> None:
-    """Give the network these weights, all of them."""
+    """Set all weights of the network."""
     network.load_state_dict({name: torch.from_numpy(np.array(values)) for name, values in arrays.items()})

@@ -1,8 +1,8 @@
 """Federated averaging (McMahan HB et al. AISTATS 2017), as a pure function of the replies.
 
-The network has group normalisation and no buffers, so every array is a weight and none is a batch
-statistic. Sums are made in float64 over replies in the order of their sites: any order of arrival gives the
-same bytes, and a server holds one sum however many sites there are.
+The network has group normalisation and no buffers, so that every array is a weight and none is a batch statistic. Sums
+are made in float64, over replies in the order of their sites: the order of arrival does not change the bytes, and the
+server stores one sum however many sites there are.
 """
 
 import math
@@ -23,42 +23,43 @@ class WeightReply:
     ----------
     site : str
     weight : float
-        > 0.
+        Greater than 0.
     arrays : mapping of str to ndarray
-    lane_weight : mapping of int to float
-        Of the arrays named ``lane.weight``, where lanes learn from different numbers of rows.
+    fold_model_weight : mapping of int to float
+        Weight of each fold model's arrays (named ``model.weight``), where fold models learn from different numbers of
+        rows.
     """
 
     site: str
     weight: float
     arrays: Arrays
-    lane_weight: Mapping[int, float] = field(default_factory=dict)
+    fold_model_weight: Mapping[int, float] = field(default_factory=dict)
 
     def weight_of(self, name: str) -> float:
-        """What an array of this name counts."""
-        return self.lane_weight[int(name.partition(".")[0])] if self.lane_weight else self.weight
+        """How much the array of this name counts in the mean."""
+        return self.fold_model_weight[int(name.partition(".")[0])] if self.fold_model_weight else self.weight
 
 
 class RunningMean:
-    """Weighted mean of replies that come one after the other, in the order of their sites."""
+    """Weighted mean of replies that are added one by one, in the order of their sites."""
 
     def __init__(self) -> None:
         self._sums: dict[str, NDArray[np.float64]] = {}
         self._weights: dict[str, float] = {}
 
     def add(self, reply: WeightReply, *, whole: bool = True) -> None:
-        """Take a reply in.
+        """Add a reply.
 
         Parameters
         ----------
         reply : WeightReply
         whole : bool
-            Every reply must hold the same arrays; otherwise each array is averaged over the sites that hold it.
+            Every reply must have the same arrays; otherwise each array is averaged over the sites that have it.
 
         Raises
         ------
         ValueError
-            A weight that is not positive, other arrays than before, or a value that is not finite.
+            The weight is not positive, the arrays differ from those before, or a value is not finite.
         """
         if not 0 < reply.weight < math.inf:
             raise ValueError(f"every site's weight must be positive; site {reply.site} replied with {reply.weight}")
@@ -71,12 +72,12 @@ class RunningMean:
             if not np.isfinite(values).all():
                 raise ValueError(f"site {reply.site} replied with weights that are not finite")
             weight = reply.weight_of(name)
-            weighed = values.astype(np.float64) * weight
-            self._sums[name] = weighed if so_far is None else so_far + weighed
+            weighted = values.astype(np.float64) * weight
+            self._sums[name] = weighted if so_far is None else so_far + weighted
             self._weights[name] = self._weights.get(name, 0.0) + weight
 
     def value(self) -> dict[str, NDArray[np.float32]]:
-        """The mean of what was added; raises ValueError if nothing was."""
+        """The mean of the replies; raises ValueError if there were none."""
         if not self._sums:
             raise ValueError("no site replied")
         return {name: (total / self._weights[name]).astype(np.float32) for name, total in self._sums.items()}
@@ -91,23 +92,23 @@ def average(replies: Iterable[WeightReply], *, whole: bool = True) -> dict[str, 
 
 
 def in_order(replies: Iterable[WeightReply]) -> list[WeightReply]:
-    """Sorted by site."""
+    """The replies sorted by site."""
     return sorted(replies, key=lambda reply: reply.site)
 
 
-def join(lanes: Mapping[int, Arrays]) -> dict[str, NDArray[np.float32]]:
-    """Weights of all lanes under ``lane.name``."""
-    return {f"{number}.{name}": values for number, arrays in lanes.items() for name, values in arrays.items()}
+def join(fold_models: Mapping[int, Arrays]) -> dict[str, NDArray[np.float32]]:
+    """Weights of all fold models, named ``number.name``."""
+    return {f"{number}.{name}": values for number, arrays in fold_models.items() for name, values in arrays.items()}
 
 
-def lane_of(arrays: Arrays, number: int) -> dict[str, NDArray[np.float32]]:
-    """The weights of one lane, by name."""
+def fold_model_of(arrays: Arrays, number: int) -> dict[str, NDArray[np.float32]]:
+    """The weights of one fold model, by name."""
     prefix = f"{number}."
     return {name.removeprefix(prefix): values for name, values in arrays.items() if name.startswith(prefix)}
 
 
-def lane_numbers(arrays: Arrays) -> Sequence[int]:
-    """The lanes that the arrays hold."""
+def fold_model_numbers(arrays: Arrays) -> Sequence[int]:
+    """Numbers of the fold models whose weights are among the arrays."""
     return sorted({int(name.partition(".")[0]) for name in arrays})
 
 

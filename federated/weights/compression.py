@@ -1,9 +1,10 @@
-"""Smaller replies: what a site changed, as half floats, stochastically rounded integers, or its largest entries.
+"""Compression of a site's update: half-precision floats, stochastically rounded integers, or only the largest entries.
 
-A site sends its update (trained minus received weights), so that what is lost is a part of one step. Top-k keeps what
-it did not send and adds it to the next update (error feedback: Stich SU et al. NeurIPS 2018); its values are
-rounded to 8 bits, its positions are gaps, both deflated. Rounding is stochastic (Alistarh D et al. QSGD. NeurIPS 2017):
-right on average, so that the mean over sites keeps what each of them rounds off. Trees travel deflated, without loss.
+A site sends its update (trained minus received weights), so that a loss of precision affects one step only. Top-k
+stores what it did not send and adds it to the next update (error feedback: Stich SU et al. NeurIPS 2018). Its values
+are rounded to 8 bits, its positions are sent as gaps, and both are deflated. Rounding is stochastic and unbiased
+(Alistarh D et al. QSGD. NeurIPS 2017), so that rounding errors cancel in the mean over sites. Trees travel deflated,
+without loss.
 """
 
 import zlib
@@ -14,14 +15,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from federated.plan import CompressionPlan
-from federated.weights.averaging import Arrays, join, lane_numbers, lane_of
+from federated.weights.averaging import Arrays, fold_model_numbers, fold_model_of, join
 
 Vector = NDArray[np.float32]
 _ESCAPE = 255
 
 
 def rounding_seed(partition: int, round_number: int) -> int:
-    """Of the stochastic rounding of a site's update in a round."""
+    """Seed of the stochastic rounding of a site's update in a round."""
     return (partition * 1009 + round_number) % 2**31
 
 
@@ -32,27 +33,27 @@ def flatten(arrays: Arrays) -> Vector:
 
 def unflatten(vector: Vector, like: Arrays) -> dict[str, Vector]:
     """Inverse of `flatten`."""
-    made, start = {}, 0
+    arrays, start = {}, 0
     for name in sorted(like):
         size = like[name].size
-        made[name] = vector[start : start + size].reshape(like[name].shape)
+        arrays[name] = vector[start : start + size].reshape(like[name].shape)
         start += size
-    return made
+    return arrays
 
 
 def compress(
     update: Arrays, plan: CompressionPlan, seed: int, residual: Vector | None = None
 ) -> tuple[bytes, Vector | None]:
-    """An update as bytes.
+    """Compress an update into bytes.
 
     Parameters
     ----------
     update : mapping of str to ndarray
     plan : CompressionPlan
     seed : int
-        Of stochastic rounding.
+        Seed of stochastic rounding.
     residual : ndarray or None
-        Top-k: what earlier rounds did not send.
+        What earlier rounds did not send (top-k).
 
     Returns
     -------
@@ -71,20 +72,22 @@ def compress(
         parts = [_rounded(np.asarray(update[name], dtype=np.float32).ravel(), rng) for name in sorted(update)]
         return b"".join(scale.tobytes() + whole.tobytes() for whole, scale in parts), None
     vector = flatten(update) if residual is None else flatten(update) + residual
-    if not np.isfinite(vector).all():  # sent as it is: the screen must see it, and the next round must not
+    if not np.isfinite(
+        vector
+    ).all():  # sent as infinity, so that the server rejects the update; not carried to the next round
         vector = np.where(np.isfinite(vector), 0, np.inf).astype(np.float32)
-    kept = max(int(plan.share * vector.size), 1)
-    index = np.sort(np.argpartition(-np.abs(vector), kept - 1)[:kept])
+    count = max(int(plan.share * vector.size), 1)
+    index = np.sort(np.argpartition(-np.abs(vector), count - 1)[:count])
     whole, scale = _rounded(vector[index], rng)
     left = vector.copy()
     left[index] -= whole * scale
     left[~np.isfinite(left)] = 0.0
-    body = np.uint32(kept).tobytes() + scale.tobytes() + whole.tobytes() + _gaps(index)
+    body = np.uint32(count).tobytes() + scale.tobytes() + whole.tobytes() + _gaps(index)
     return zlib.compress(body, 9), left
 
 
 def decompress(payload: bytes, like: Arrays, plan: CompressionPlan) -> dict[str, Vector]:
-    """The update again, in the shapes of `like`.
+    """Decompress an update into the shapes of `like`.
 
     Raises
     ------
@@ -132,18 +135,18 @@ def _gaps(index: NDArray[np.int64]) -> bytes:
     """Distances between positions, one byte each; 255 stands for "255 further, and then"."""
     gap = np.diff(index, prepend=0)
     escapes, rest = np.divmod(gap, _ESCAPE)
-    made = np.full(int(escapes.sum()) + gap.size, _ESCAPE, dtype=np.uint8)
-    made[np.cumsum(escapes + 1) - 1] = rest
-    return made.tobytes()
+    codes = np.full(int(escapes.sum()) + gap.size, _ESCAPE, dtype=np.uint8)
+    codes[np.cumsum(escapes + 1) - 1] = rest
+    return codes.tobytes()
 
 
 def _sparse(body: bytes, size: int) -> Vector:
-    kept = int(np.frombuffer(body, dtype=np.uint32, count=1)[0])
+    count = int(np.frombuffer(body, dtype=np.uint32, count=1)[0])
     scale = np.frombuffer(body, dtype=np.float32, count=1, offset=4)
-    values = np.frombuffer(body, dtype=np.int8, count=kept, offset=8) * scale
-    gaps = np.frombuffer(body, dtype=np.uint8, offset=8 + kept).astype(np.int64)
+    values = np.frombuffer(body, dtype=np.int8, count=count, offset=8) * scale
+    gaps = np.frombuffer(body, dtype=np.uint8, offset=8 + count).astype(np.int64)
     index = np.cumsum(gaps)[gaps != _ESCAPE]
-    if index.size != kept or index[-1] >= size:
+    if index.size != count or index[-1] >= size:
         raise ValueError("positions that do not fit")
     vector = np.zeros(size, dtype=np.float32)
     vector[index] = values
@@ -151,39 +154,47 @@ def _sparse(body: bytes, size: int) -> Vector:
 
 
 def pack(
-    trained: Arrays, received: Arrays, plan: CompressionPlan, seed: int, residuals: dict[int, Vector]
-) -> dict[str, NDArray[Any]]:
-    """What travels instead of the trained lanes: as they are, or each lane's update as bytes under its number.
+    trained: Arrays, received: Arrays, plan: CompressionPlan, seed: int, residuals: Mapping[int, Vector]
+) -> tuple[dict[str, NDArray[Any]], dict[int, Vector]]:
+    """Prepare the trained weights for the reply.
 
     Parameters
     ----------
     trained, received : mapping of str to ndarray
-        Named ``lane.weight``; a lane may hold fewer weights than were received.
+        Named ``model.weight``; a fold model may hold fewer weights than were received.
     plan : CompressionPlan
     seed : int
+    residuals : mapping of int to ndarray
+        What earlier rounds did not send, by fold model.
+
+    Returns
+    -------
+    packed : dict of str to ndarray
+        The weights as they are, or the update of each fold model as bytes under the model's number.
     residuals : dict of int to ndarray
-        By lane; changed to what the next call needs.
+        To be given to the next call.
     """
+    after_round = dict(residuals)
     if plan.kind == "none":
-        return dict(trained)
+        return dict(trained), after_round
     packed: dict[str, NDArray[Any]] = {}
-    for lane in lane_numbers(trained):
-        after, before = lane_of(trained, lane), lane_of(received, lane)
+    for number in fold_model_numbers(trained):
+        after, before = fold_model_of(trained, number), fold_model_of(received, number)
         update = {name: values - before[name] for name, values in after.items()}
-        payload, left = compress(update, plan, seed * 31 + lane, residuals.get(lane))
-        if left is not None:
-            residuals[lane] = left
-        packed[str(lane)] = np.frombuffer(payload, dtype=np.uint8)
-    return packed
+        payload, residual = compress(update, plan, seed * 31 + number, residuals.get(number))
+        if residual is not None:
+            after_round[number] = residual
+        packed[str(number)] = np.frombuffer(payload, dtype=np.uint8)
+    return packed, after_round
 
 
 def unpack(packed: Mapping[str, NDArray[Any]], sent: Arrays, plan: CompressionPlan) -> dict[str, Vector]:
-    """Inverse of `pack`, given what was sent of the weights that the site trains; raises as `decompress`."""
+    """Inverse of `pack`, given the sent values of the weights that the site trains; raises as `decompress`."""
     if plan.kind == "none":
         return dict(packed)
-    lanes = {}
-    for lane, payload in packed.items():
-        before = lane_of(sent, int(lane))
+    fold_models = {}
+    for number, payload in packed.items():
+        before = fold_model_of(sent, int(number))
         update = decompress(payload.tobytes(), before, plan)
-        lanes[int(lane)] = {name: before[name] + values for name, values in update.items()}
-    return join(lanes)
+        fold_models[int(number)] = {name: before[name] + values for name, values in update.items()}
+    return join(fold_models)

@@ -1,4 +1,4 @@
-"""Means that a few wrong sites cannot move far. They need all replies at once, and enough honest ones."""
+"""Robust means, which a few wrong sites cannot move far. They need all replies at once, and enough correct ones."""
 
 from collections.abc import Sequence
 
@@ -16,16 +16,17 @@ def trimmed_mean(replies: Sequence[WeightReply], trim: float) -> dict[str, NDArr
     Raises
     ------
     ValueError
-        Nothing would be left, or nothing would be trimmed.
+        No value would be left, or none would be trimmed.
     """
-    cut = int(trim * len(replies))
-    if cut < 1 or 2 * cut >= len(replies):
-        raise ValueError(f"a trimmed mean of {len(replies)} sites cannot leave out {cut} on each side; change trim")
+    trimmed = int(trim * len(replies))
+    if trimmed < 1 or 2 * trimmed >= len(replies):
+        raise ValueError(f"a trimmed mean of {len(replies)} sites cannot leave out {trimmed} on each side; change trim")
     ordered = in_order(replies)
     names = ordered[0].arrays
     stacked = {name: np.sort(np.stack([reply.arrays[name] for reply in ordered]), axis=0) for name in names}
     return {
-        name: values[cut:-cut].astype(np.float64).mean(axis=0).astype(np.float32) for name, values in stacked.items()
+        name: values[trimmed:-trimmed].astype(np.float64).mean(axis=0).astype(np.float32)
+        for name, values in stacked.items()
     }
 
 
@@ -46,5 +47,5 @@ def krum(replies: Sequence[WeightReply], faulty: int) -> dict[str, NDArray[np.fl
     distance = np.array([[float(np.square(a - b).sum()) for b in flat.astype(np.float64)] for a in flat])
     neighbours = len(ordered) - faulty - 2
     score = np.sort(distance, axis=1)[:, 1 : neighbours + 1].sum(axis=1)
-    kept = np.argsort(score, kind="stable")[: len(ordered) - faulty]
-    return average([ordered[position] for position in sorted(kept)])
+    closest = np.argsort(score, kind="stable")[: len(ordered) - faulty]
+    return average([ordered[position] for position in sorted(closest)])

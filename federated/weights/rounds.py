@@ -1,4 +1,4 @@
-"""From a round's replies to the next weights: weighed, screened, combined, stepped. With or without Flower."""
+"""From the replies of a round to the next weights: weigh, screen, combine, step. Used with and without Flower."""
 
 from collections.abc import Iterable, Mapping, Sequence
 
@@ -17,11 +17,11 @@ Weights = dict[str, NDArray[np.float32]]
 
 
 class TooFewSitesError(FetalHealthError):
-    """After the screen a round has fewer sound replies than the plan wants."""
+    """A round has fewer usable replies than the plan needs."""
 
 
 def spread(losses: Sequence[float]) -> tuple[float, float]:
-    """Mean and variance of the loss over batches."""
+    """Mean and variance of the losses of the batches."""
     return float(np.mean(losses)), float(np.var(losses))
 
 
@@ -32,9 +32,9 @@ class Rounds:
     ----------
     plan : AggregationPlan
     counts : mapping of str to SiteCounts
-        What every site said of its rows before the training.
+        Counts of every site's rows, from before the training.
     whole : bool
-        Every site holds every array; otherwise each is averaged over the sites that hold it.
+        Every site has every array; otherwise each array is averaged over the sites that have it.
     """
 
     def __init__(self, plan: AggregationPlan, counts: Mapping[str, SiteCounts], *, whole: bool = True) -> None:
@@ -44,51 +44,57 @@ class Rounds:
         self.adam = ServerAdam(plan.server_learning_rate) if plan.server == "adam" else None
 
     def reply(
-        self, site: str, arrays: Arrays, lane_rows: Mapping[int, int], losses: tuple[float, float]
+        self, site: str, arrays: Arrays, fold_model_rows: Mapping[int, int], losses: tuple[float, float]
     ) -> WeightReply:
-        """A site's answer with its weight.
+        """Combine a site's arrays and its weight into a reply.
 
         Parameters
         ----------
         site : str
         arrays : mapping of str to ndarray
-        lane_rows : mapping of int to int
-            Rows that each lane learned from.
+        fold_model_rows : mapping of int to int
+            Rows that each fold model learned from.
         losses : (float, float)
-            Mean and variance over the batches.
+            Mean and variance over the batches; "inverse-variance" weighting uses the variance.
         """
         counts = self.counts
         if self.plan.weights == "inverse-variance":
             counts = {site: SiteCounts(self.counts[site].rows, (), losses[1])}
         factor = site_weights(self.plan.weights, counts)[site] / max(self.counts[site].rows, 1)
-        by_lane = {lane: factor * rows for lane, rows in lane_rows.items()}
+        by_lane = {fold_model: factor * rows for fold_model, rows in fold_model_rows.items()}
         return WeightReply(site, by_lane[min(by_lane)], arrays, by_lane)
 
     def combine(self, current: Arrays, waves: Iterable[Sequence[WeightReply]]) -> tuple[Weights, list[Rejection]]:
-        """The next weights, and the replies that were left out.
+        """Compute the next weights.
 
         Parameters
         ----------
         current : mapping of str to ndarray
-            What the sites were sent.
+            The weights that the sites were sent.
         waves : iterable of sequences of WeightReply
-            In the order of the sites. The mean holds one wave at a time, robust rules hold all.
+            In the order of the sites. The mean needs one wave at a time, robust rules need all.
+
+        Returns
+        -------
+        after : dict of str to ndarray
+        rejected : list of Rejection
+            The replies that were not used.
 
         Raises
         ------
         TooFewSitesError
-            Fewer than `minimum_sites` replies can be used; the message names the others and what to do.
+            Fewer than `minimum_sites` replies can be used; the message names the rejected ones and the remedy.
         """
-        mean, kept, rejected, used = RunningMean(), [], [], 0
+        mean, replies, rejected, used = RunningMean(), [], [], 0
         for wave in waves:
-            sound, bad = screen(wave, current, self.plan.norm_limit)
+            accepted, bad = screen(wave, current, self.plan.norm_limit)
             rejected += bad
-            used += len(sound)
-            for reply in sound:
+            used += len(accepted)
+            for reply in accepted:
                 if self.plan.rule == "mean":
                     mean.add(reply, whole=self.whole)
                 else:
-                    kept.append(reply)
+                    replies.append(reply)
         if used < min(self.plan.minimum_sites, len(self.counts)):
             words = "; ".join(rejection.words() for rejection in rejected)
             raise TooFewSitesError(
@@ -98,14 +104,14 @@ class Rounds:
             if self.plan.rule == "mean":
                 combined = mean.value()
             elif self.plan.rule == "trimmed-mean":
-                combined = trimmed_mean(kept, self.plan.trim)
+                combined = trimmed_mean(replies, self.plan.trim)
             else:
-                combined = krum(kept, int(self.plan.trim * len(kept)))
+                combined = krum(replies, int(self.plan.trim * len(replies)))
         except ValueError as error:
             raise TooFewSitesError(str(error)) from None
         return self.step(current, combined), rejected
 
     def step(self, current: Arrays, mean: Arrays) -> Weights:
-        """The next weights from the sites' mean."""
+        """The next weights from the mean of the sites' weights."""
         after = self.adam.step(current, mean) if self.adam else mean
         return {**current, **after}

@@ -1,7 +1,8 @@
-"""What one ultrasound site does in the federation of the head segmenter.
+"""What one ultrasound site does in the federated averaging of the head segmenter.
 
-Lane 0 learns from all of the site's examinations; lane i > 0 leaves fold i out. The errors that lanes 1..k make on the
-examinations they left out give the intervals and the gate; all lanes travel in one message.
+Fold model 0 learns from all of the site's examinations; fold models 1 to k each leave one fold out. The errors of those
+on the examinations that they left out give the intervals and the figures of the gate. All fold models travel in one
+message.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -11,11 +12,11 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from federated.plan import UltrasoundPlan, lanes_of
+from federated.plan import UltrasoundPlan, fold_models_of
 from federated.privacy.ledger import PrivacyLedger, round_key
 from federated.sites.partition import head_strata
 from federated.weights.arrays import Weights, arrays_of, load_arrays
-from federated.weights.averaging import WeightReply, cosine_learning_rate, join, lane_of
+from federated.weights.averaging import WeightReply, cosine_learning_rate, fold_model_of, join
 from models.datasets.hc18 import HeadImage
 from models.evaluation.folds import hashed_folds
 from models.growth.measures import HC
@@ -27,11 +28,11 @@ from models.ultrasound.training import SegmentationRows, predict_head, prepare, 
 ALL = 0
 
 
-def initial_lanes(plan: UltrasoundPlan, seed: int) -> Weights:
-    """Every lane starts from the same freshly initialised network."""
+def initial_fold_models(plan: UltrasoundPlan, seed: int) -> Weights:
+    """Every fold model starts from the same freshly initialised network."""
     torch.manual_seed(seed)
     first = arrays_of(HeadSegmenter())
-    return join(dict.fromkeys(lanes_of(plan), first))
+    return join(dict.fromkeys(fold_models_of(plan), first))
 
 
 def network_of(arrays: Mapping[str, NDArray[np.float32]]) -> HeadSegmenter:
@@ -42,9 +43,9 @@ def network_of(arrays: Mapping[str, NDArray[np.float32]]) -> HeadSegmenter:
 
 
 class ImageSite:
-    """One site's examinations, cut into the folds that lanes leave out.
+    """One site's examinations, divided into the folds that fold models leave out.
 
-    Repeats of one frozen frame are dropped. Raises ValueError if nothing is left to train on.
+    Repeated images of one frozen frame are not used. Raises ValueError if no image is left to train on.
     """
 
     def __init__(
@@ -75,18 +76,26 @@ class ImageSite:
         return prepare(self.records)
 
     def rows(self, number: int) -> SegmentationRows:
-        """What a lane learns from."""
+        """The rows that a fold model learns from."""
         return self._all.select(np.flatnonzero(self.fold != number - 1))
 
     def train(
-        self, arrays: Mapping[str, NDArray[np.float32]], round_number: int, lanes: Sequence[int] | None = None
+        self, arrays: Mapping[str, NDArray[np.float32]], round_number: int, fold_models: Sequence[int] | None = None
     ) -> tuple[dict[int, WeightReply], list[float]]:
-        """Local epochs of every lane from its global weights; a reply a lane, and the batches' losses of the first."""
+        """Train every fold model for the local epochs, from its global weights.
+
+        Returns
+        -------
+        replies : dict of int to WeightReply
+            By fold model.
+        losses : list of float
+            Losses of the batches of the first fold model.
+        """
         replies, losses = {}, []
-        numbers = list(lanes or lanes_of(self.plan))
+        numbers = list(fold_models or fold_models_of(self.plan))
         train = self._without_noise if self.plan.noise is None else self._with_noise(arrays, round_number, numbers)
         for number in numbers:
-            network, rows = network_of(lane_of(arrays, number)), self.rows(number)
+            network, rows = network_of(fold_model_of(arrays, number)), self.rows(number)
             losses.append(train(network, rows, number, round_number))
             replies[number] = WeightReply(self.name, float(len(rows)), arrays_of(network))
         return replies, losses[0]
@@ -95,7 +104,7 @@ class ImageSite:
         return cosine_learning_rate(self.plan.learning_rate, round_number, self.plan.rounds)
 
     def _without_noise(
-        self, network: HeadSegmenter, rows: SegmentationRows, lane: int, round_number: int
+        self, network: HeadSegmenter, rows: SegmentationRows, fold_model: int, round_number: int
     ) -> list[float]:
         return train_epochs(
             network,
@@ -108,9 +117,9 @@ class ImageSite:
         )
 
     def _with_noise(
-        self, arrays: Mapping[str, NDArray[np.float32]], round_number: int, lanes: Sequence[int]
+        self, arrays: Mapping[str, NDArray[np.float32]], round_number: int, fold_models: Sequence[int]
     ) -> Callable[[HeadSegmenter, SegmentationRows, int, int], list[float]]:
-        """Enter the round in the site's ledger; how each of its lanes is then trained."""
+        """Enter the round in the site's ledger; return the function that trains one fold model with noise."""
         from models.ultrasound.private_training import NoiseSettings, train_private_epochs
 
         plan, ledger = self.plan.noise, self.ledger
@@ -118,10 +127,10 @@ class ImageSite:
         if ledger is None:
             raise ValueError(f"site {self.name} has no ledger for a training with noise")
         key = round_key(self.plan.model_dump_json(), round_number, arrays)
-        ledger.spend(key, self.privacy_steps(lanes), plan.delta, plan.max_epsilon)
+        ledger.spend(key, self.privacy_steps(fold_models), plan.delta, plan.max_epsilon)
         noise = NoiseSettings(plan.noise_multiplier, plan.clipping_norm, plan.delta)
 
-        def train(network: HeadSegmenter, rows: SegmentationRows, lane: int, number: int) -> list[float]:
+        def train(network: HeadSegmenter, rows: SegmentationRows, fold_model: int, number: int) -> list[float]:
             return train_private_epochs(
                 network,
                 rows,
@@ -129,38 +138,43 @@ class ImageSite:
                 learning_rate=self._learning_rate(number),
                 batch_size=self.plan.batch_size,
                 noise=noise,
-                seed=ledger.seed(key, lane),
+                seed=ledger.seed(key, fold_model),
             )
 
         return train
 
-    def privacy_steps(self, lanes: Sequence[int]) -> list[tuple[float, float, int]]:
-        """What a round tells of one image: the lanes that it takes part in, at the highest rate of them."""
+    def privacy_steps(self, fold_models: Sequence[int]) -> list[tuple[float, float, int]]:
+        """Privacy cost of a round for one image, over the fold models that train on it, at their highest sampling rate.
+
+        Returns
+        -------
+        list of (noise multiplier, sampling rate, steps)
+        """
         from models.ultrasound.private_training import sampling_rate, steps_of
 
         assert self.plan.noise is not None
-        sizes = [int((self.fold != lane - 1).sum()) for lane in lanes]
+        sizes = [int((self.fold != fold_model - 1).sum()) for fold_model in fold_models]
         rate = max(sampling_rate(size, self.plan.batch_size) for size in sizes)
         steps = max(steps_of(self.plan.local_epochs, size, self.plan.batch_size) for size in sizes)
-        most = max(sum(fold != lane - 1 for lane in lanes) for fold in range(self.plan.folds))
+        most = max(sum(fold != fold_model - 1 for fold_model in fold_models) for fold in range(self.plan.folds))
         return [(self.plan.noise.noise_multiplier, rate, steps * most)]
 
     @property
     def epsilon(self) -> float | None:
-        """Of everything in the site's ledger, where the plan adds noise."""
+        """Epsilon of all releases in the site's ledger; None if the plan adds no noise."""
         if self.plan.noise is None or self.ledger is None:
             return None
         return self.ledger.epsilon(self.plan.noise.delta)
 
     def heads(self, arrays: Mapping[str, NDArray[np.float32]]) -> list[HeadEllipse]:
-        """What the lane that left it out finds in each of the site's images."""
-        networks = [network_of(lane_of(arrays, k + 1)) for k in range(self.plan.folds)]
+        """The head in each of the site's images, as found by the fold model that left the image out."""
+        networks = [network_of(fold_model_of(arrays, k + 1)) for k in range(self.plan.folds)]
         return [predict_head(networks[k], record.pixels) for k, record in zip(self.fold, self.records, strict=True)]
 
     def errors(self, arrays: Mapping[str, NDArray[np.float32]]) -> tuple[NDArray[np.int64], dict[str, float]]:
-        """Histograms of relative errors by measure and size, and sums: all add over sites.
+        """Histograms of relative errors by measure and size, and sums of errors; both add over sites.
 
-        A head for which no ellipse is found counts in the last bin of the smallest band.
+        An image in which no ellipse is found counts in the last bin of the smallest size band.
         """
         counts = empty_counts()
         sums = {"images": float(len(self.records)), "absolute-mm": 0.0, "signed-mm": 0.0, "refused": 0.0}

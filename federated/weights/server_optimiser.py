@@ -1,6 +1,6 @@
-"""FedAdam: the mean update as a gradient for Adam at the server (Reddi S et al. ICLR 2021).
+"""FedAdam: the server uses the mean update as a gradient for Adam (Reddi S et al. ICLR 2021).
 
-Every array is a weight (the networks have no running statistics), so none needs to be kept out.
+Every array is a weight, because the networks have no running statistics. So Adam applies to all of them.
 """
 
 from dataclasses import dataclass, field
@@ -16,14 +16,14 @@ Moments = dict[str, NDArray[np.float64]]
 
 @dataclass
 class ServerAdam:
-    """Moments of the mean update; a run that goes on starts with those it kept."""
+    """Adam at the server; a resumed run starts with the moments of its checkpoint."""
 
     learning_rate: float
     first: Moments = field(default_factory=dict)
     second: Moments = field(default_factory=dict)
 
     def step(self, current: Arrays, mean: Arrays) -> dict[str, NDArray[np.float32]]:
-        """The weights after a round whose replies have this mean: those that the mean holds."""
+        """The next weights, for the arrays of the mean."""
         after = {}
         for name, values in mean.items():
             update = values.astype(np.float64) - current[name]
@@ -34,12 +34,12 @@ class ServerAdam:
         return after
 
     def arrays(self) -> dict[str, NDArray[np.float32]]:
-        """For the checkpoint."""
+        """The moments as arrays, for the checkpoint."""
         parts = (("first", self.first), ("second", self.second))
         return {f"{kind}:{name}": v.astype(np.float32) for kind, moments in parts for name, v in moments.items()}
 
     def restore(self, arrays: Arrays) -> None:
-        """Inverse of `arrays`; other names are left alone."""
+        """Inverse of `arrays`; arrays with other names are ignored."""
         for kind, moments in (("first", self.first), ("second", self.second)):
             moments.update(
                 {

@@ -9,11 +9,11 @@ from numpy.typing import NDArray
 from sklearn.model_selection import StratifiedKFold
 
 from federated.plan import AcidaemiaPlan, BoostingPlan, Plan
-from federated.sites.data import Births
+from federated.sites.births import Births, measured_features
 from federated.sites.partition import birth_sites
 from federated.trees.rounds import frame_of
 from federated.trees.site import TreeSite
-from federated.trees.tasks import acidaemia_rows, measured
+from federated.trees.tasks import acidaemia_rows
 from models.ctg.acidaemia import LEADS_MIN, TARGETS, AcidaemiaModel
 from models.ctg.boosting import booster_from
 from models.ctg.trace_features import TRACE_FEATURE_NAMES
@@ -45,7 +45,7 @@ def out_of_fold(
         inside = births.rows(train)
         site_of = np.zeros(len(train), dtype=np.int64)
         if training == "central":
-            plan = plan.without_floors()
+            plan = plan.without_suppression()
         else:
             site_of = birth_sites(inside.names, inside.labels, plan, base_seed + seed * 10 + fold)
         sites = []
@@ -65,7 +65,7 @@ def study(where: Path, plan: Plan, output: Path, wanted: list[str]) -> None:
     """Write one row a record, training and seed to ``ctu_uhb.csv``, with a column a target and lead time."""
     section = plan.acidaemia or AcidaemiaPlan()
     records = ctu_uhb.read(where)
-    leads = {lead: measured(records, lead) for lead in LEADS_MIN}
+    leads = {lead: measured_features(records, lead) for lead in LEADS_MIN}
     births = Births.of(records, leads[0])
 
     def make(part: str) -> Rows:
@@ -113,7 +113,7 @@ def choices(where: Path, plan: Plan, output: Path, wanted: list[str]) -> None:
     """Central variants of the recipe, three seeds, to ``ctu_uhb_choices.csv``: what helps and what does not."""
     section = plan.acidaemia or AcidaemiaPlan()
     records = ctu_uhb.read(where)
-    features = measured(records)
+    features = measured_features(records)
     assessed = np.isfinite(features).any(axis=1)
 
     def make(part: str) -> Rows:

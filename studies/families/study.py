@@ -13,11 +13,12 @@ from scipy.stats import norm
 from federated.plan import Plan, SharedPlan, TreePlan, load, shipped_plans
 from federated.shared.site import SharedSite
 from federated.shared.tasks import scan_examples, table_examples, trace_examples
-from federated.sites.data import LABELS, Births
+from federated.sites.births import Births, measured_features
 from federated.sites.partition import birth_sites, ctg_sites, head_sites
+from federated.sites.site import LABELS
 from federated.trees.rounds import frame_of
 from federated.trees.site import SiteRows, TreeSite
-from federated.trees.tasks import acidaemia_rows, measured, pattern_rows
+from federated.trees.tasks import acidaemia_rows, pattern_rows
 from models.ctg.acidaemia import MILD
 from models.datasets import ctu_uhb, hc18, uci_ctg
 from models.errors import DataSetError
@@ -74,7 +75,7 @@ def study(folder: Path, plan: Plan, output: Path, wanted: list[str]) -> None:
         records = ctu_uhb.read(folders[1])  # type: ignore[arg-type]
         heads = [record for record in hc18.read(folders[2]) if record.same_frame_as is None]  # type: ignore[arg-type]
         stored = _measured_heads(output / "hc18.csv")
-        return Cohort(uci_ctg.read(folders[0]), Births.of(records, measured(records)), heads, stored)  # type: ignore[arg-type]
+        return Cohort(uci_ctg.read(folders[0]), Births.of(records, measured_features(records)), heads, stored)  # type: ignore[arg-type]
 
     def make(part: str) -> Rows:
         arm, _, number = part.partition("/")
@@ -183,7 +184,7 @@ def _ensemble(part: str, cohort: Cohort, section: SharedPlan, seed: int) -> Rows
         for site in sites:
             label = site.rows.targets[target][1]
             margin = np.zeros((len(label), 3 if task == "state" else 2))
-            for out, values, _ in site.left_out_by_fold(target):
+            for out, values, _ in site.out_of_fold_by_fold(target):
                 margin[out] = values
             rows += _rows(part, site.name, task, site.rows.group, site.fold, label, margin)
     choose = _examples(cohort, section)["scan"]

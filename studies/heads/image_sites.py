@@ -52,7 +52,7 @@ def head_row(part: str, record: HeadImage, site: int, network: "HeadSegmenter") 
 
 def study(folder: Path, plan: Plan, output: Path, wanted: Sequence[str]) -> None:
     """Write ``image_sites.csv``: one row an image and part (``arm/seed``)."""
-    from federated.weights.averaging import lane_of
+    from federated.weights.averaging import fold_model_of
     from federated.weights.segmenter_site import ImageSite, network_of
     from studies.in_process import train_image_sites
 
@@ -81,7 +81,7 @@ def study(folder: Path, plan: Plan, output: Path, wanted: Sequence[str]) -> None
 
         together = [[site] for site in sites] if arm == "local" else [sites]
         trained = [train_image_sites(some, cut, seed, [lane], report) for some in together]
-        networks = [network_of(lane_of(arrays, lane)) for arrays in trained]
+        networks = [network_of(fold_model_of(arrays, lane)) for arrays in trained]
         rows: Rows = []
         for record, k, s in zip(records, fold, site_of, strict=True):
             if k == FOLD:

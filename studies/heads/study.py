@@ -36,7 +36,7 @@ def from_run(run: RunFolder, plan: Plan, folder: Path, output: Path) -> None:
     InputError
         The run has not finished its ultrasound rounds.
     """
-    from federated.weights.averaging import lane_of
+    from federated.weights.averaging import fold_model_of
     from federated.weights.segmenter_site import network_of
     from models.ultrasound.training import predict_head
 
@@ -46,7 +46,7 @@ def from_run(run: RunFolder, plan: Plan, folder: Path, output: Path) -> None:
         raise InputError(f"{run.path}: its ultrasound rounds are not finished")
     records = [record for record in hc18.read(folder) if record.same_frame_as is None]
     fold = hashed_folds([record.examination for record in records], section.folds)
-    networks = [network_of(lane_of(weights[1], k + 1)) for k in range(section.folds)]
+    networks = [network_of(fold_model_of(weights[1], k + 1)) for k in range(section.folds)]
     heads = [predict_head(networks[k], record.pixels) for k, record in zip(fold, records, strict=True)]
     pairs = list(zip(fold.tolist(), records, heads, strict=True))
     _write(output / "hc18.csv", [_head_row(k, record, head) for k, record, head in pairs])
@@ -124,7 +124,7 @@ ARMS = (*(f"central/{k}" for k in range(FOLDS)), "trimester/0", "scale/0")
 
 def arms(folder: Path, plan: Plan, output: Path, parts: Sequence[str]) -> None:
     """The same recipe on other sites, one fold model at a time in this process: parts are ``arm/fold``."""
-    from federated.weights.averaging import lane_of
+    from federated.weights.averaging import fold_model_of
     from federated.weights.segmenter_site import ImageSite, network_of
     from models.ultrasound.training import predict_head
     from studies.in_process import train_image_sites
@@ -148,7 +148,7 @@ def arms(folder: Path, plan: Plan, output: Path, parts: Sequence[str]) -> None:
                 print(f"{part} round {round_number}: loss {loss:.3f}", flush=True)
 
         arrays = train_image_sites(sites, cut, plan.seed, [lane], report)
-        network = network_of(lane_of(arrays, lane))
+        network = network_of(fold_model_of(arrays, lane))
         return [
             {
                 "part": part,

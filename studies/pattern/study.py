@@ -48,7 +48,7 @@ def study(folder: Path, plan: Plan, output: Path, wanted: list[str]) -> None:
         for fold, (train, test) in enumerate(split.split(table.features, table.state, groups)):
             inside = table.rows(train)
             site_of = _sites(inside, section, training, plan.seed + seed * 10 + fold)
-            recipe = section.without_floors() if len(np.unique(site_of)) == 1 else section
+            recipe = section.without_suppression() if len(np.unique(site_of)) == 1 else section
             if training == "unmerged":
                 recipe = section.model_copy(update={"merge_below": 1})
             if training.startswith("bagging"):
@@ -63,7 +63,7 @@ def study(folder: Path, plan: Plan, output: Path, wanted: list[str]) -> None:
                 for k in np.unique(site_of)
             ]
             document, calibration = train_sites(sites, recipe, frame_of(recipe))[view]
-            margins = [site.left_out(view) for site in sites]
+            margins = [site.out_of_fold(view) for site in sites]
             counts = sum(confusions(calibration.probabilities(margin), state) for margin, state in margins)
             model = PatternModel(booster_from(document), calibration, DECISIONS[best_decision(np.asarray(counts))])
             features = table.features[test]

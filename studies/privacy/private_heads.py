@@ -28,7 +28,7 @@ def study(folder: Path, plan: Plan, output: Path, wanted: Sequence[str]) -> None
 
     `epsilon` is that of the trained fold model, `epsilon_all` the one with all fold models of the plan.
     """
-    from federated.weights.averaging import lane_of
+    from federated.weights.averaging import fold_model_of
     from federated.weights.segmenter_site import ImageSite, network_of
     from models.ultrasound.private_training import epsilon
     from studies.in_process import train_image_sites
@@ -53,7 +53,7 @@ def study(folder: Path, plan: Plan, output: Path, wanted: Sequence[str]) -> None
             def report(round_number: int, loss: float, size: float) -> None:
                 print(f"{part} round {round_number}: loss {loss:.3f}", flush=True)
 
-            network = network_of(lane_of(train_image_sites(sites, arm, plan.seed, [lane], report), lane))
+            network = network_of(fold_model_of(train_image_sites(sites, arm, plan.seed, [lane], report), lane))
             shipped, everything = [], []
             for site in sites:
                 shipped.append(site.epsilon)

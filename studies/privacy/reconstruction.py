@@ -16,8 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 
-from federated.plan import CtgPlan, Plan
-from federated.privacy.small_cells import SMALL_CELL
+from federated.plan import SMALL_CELL, CtgPlan, Plan
 from federated.sites.partition import ctg_sites
 from federated.trees.documents import Document, is_leaf, merge_small_leaves, new_trees
 from federated.trees.refitting import Sums
@@ -52,10 +51,10 @@ def overheard(sites: Sequence[TreeSite], target: int, plan: CtgPlan, arm: str) -
         for site in sites:
             totals = add(totals, site.leaf_sums(0, proposal))
         heard = proposal_of(plan, frame, [replies[target]]) if arm in STOCK else proposal
-        _, counts = sites[target].lanes[0].leaves(heard)
+        _, counts = sites[target].fold_models[0].leaves(heard)
         for tree, count in zip(new_trees(heard)[0], counts, strict=True):
             if arm == "refitted":
-                merge_small_leaves(tree, count, np.zeros((len(count), 2)), plan.merge_below)
+                count, _ = merge_small_leaves(tree, count, np.zeros((len(count), 2)), plan.merge_below)
             seen.append((tree, count))
         merged = finish_round(plan, proposal, totals or [])
         for site in sites:

@@ -85,7 +85,7 @@ def test_hospitals_are_shown_invited_and_revoked(client: TestClient, folder: Fed
 
 
 def test_a_run_between_hospitals_names_them_in_its_plan(tmp_path: Path) -> None:
-    path = control.prepare(tmp_path, shipped_plans()["ctg"], ["luke", "anne"], 2)
+    path, _ = control.prepare(tmp_path, load(shipped_plans()["ctg"]), ["luke", "anne"], 2)
     plan = load(path / "plan.toml")
     assert plan.participation.sites == ("anne", "luke")
     assert plan.participation.minimum_sites == 2
@@ -93,7 +93,7 @@ def test_a_run_between_hospitals_names_them_in_its_plan(tmp_path: Path) -> None:
     own = tmp_path / "own.toml"
     own.write_text(shipped_plans()["ctg"].read_text() + "\n[participation]\nminimum_sites = 2\n")
     with pytest.raises(InputError, match="has a \\[participation\\] of its own"):
-        control.prepare(tmp_path, own, ["anne"])
+        control.prepare(tmp_path, load(own), ["anne"])
 
 
 def test_only_hospitals_that_have_joined_can_take_part(client: TestClient, tokens: dict[str, str]) -> None:
@@ -109,7 +109,7 @@ def test_only_hospitals_that_have_joined_can_take_part(client: TestClient, token
 
 
 def test_the_page_of_a_run_says_whom_it_waits_for_and_who_left(client: TestClient, settings: Settings) -> None:
-    path = control.prepare(settings.home / "runs", shipped_plans()["synthetic"], ["anne", "luke"])
+    path, _ = control.prepare(settings.home / "runs", load(shipped_plans()["synthetic"]), ["anne", "luke"])
     run = RunFolder(path)
     run.event("started", plan="synthetic", federation="north")
     run.event("waiting", approval_of="luke", bundle="abc123", code="def456")

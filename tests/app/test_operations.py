@@ -11,7 +11,7 @@ from sqlalchemy import inspect
 from app.bundles.service import BundleRegistry
 from app.database import Base, make_engine, migrate, unit_of_work
 from app.settings import Settings
-from federated.plan import shipped_plans
+from federated.plan import load, shipped_plans
 from federated.run import control
 from federated.run.folder import RunFolder, describe
 from models.bundle import Bundle, save, shipped
@@ -88,7 +88,7 @@ def test_a_damaged_bundle_in_service_stops_assessments(
 
 
 def test_a_finished_run_is_registered_and_shown(client: TestClient, tmp_path: Path, settings: Settings) -> None:
-    folder = control.prepare(settings.home / "runs", shipped_plans()["synthetic"])
+    folder, _ = control.prepare(settings.home / "runs", load(shipped_plans()["synthetic"]))
     made = other_bundle(folder / "candidate")
     run = RunFolder(folder)
     run.event("started", plan="synthetic")
@@ -111,7 +111,7 @@ def test_a_finished_run_is_registered_and_shown(client: TestClient, tmp_path: Pa
 
 
 def test_a_study_shows_its_sites_and_figures_and_makes_no_bundle(client: TestClient, settings: Settings) -> None:
-    folder = control.prepare(settings.home / "runs", shipped_plans()["multi-task"])
+    folder, _ = control.prepare(settings.home / "runs", load(shipped_plans()["multi-task"]))
     run = RunFolder(folder)
     run.event("started", plan="multi-task")
     counted = {"rounds": 2, "sites": 2.0, "bytes": 2048.0, "bytes_down": 4096.0, "seconds_left": 0}

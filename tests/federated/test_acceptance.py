@@ -29,9 +29,9 @@ import httpx
 import pytest
 
 from benchmarks.loopback import HOSPITALS, Loopback, free_port, plan_text, write_data
+from federated.job import GATE_REFUSED
 from federated.run import control
 from federated.run.folder import RunFolder
-from federated.run.job import GATE_REFUSED
 from federated.run.status import read_status
 from federated.trust.journal import Journal
 from models.bundle import Bundle, shipped

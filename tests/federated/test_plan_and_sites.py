@@ -7,14 +7,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from federated.candidate.gate import judge
 from federated.plan import GatePlan, Plan, load, shipped_plans
 from federated.run.control import prepare, stop
 from federated.run.folder import RunFolder, describe
-from federated.run.gate import judge
 from federated.run.status import read_status
 from federated.sites.partition import ctg_sites, dirichlet_sites, family_sites, sorted_sites
-from federated.trees.summaries import best_decision, confusions, macro_f1, specificity_cut
-from federated.weights.averaging import WeightReply, average, cosine_learning_rate, join, lane_of
+from federated.trees.summaries import best_decision, confusions, macro_f1, specificity_threshold
+from federated.weights.averaging import WeightReply, average, cosine_learning_rate, fold_model_of, join
 from models.ctg.pattern import Calibration
 from models.datasets.uci_ctg import CtgTable
 from models.errors import FetalHealthError, InputError
@@ -110,8 +110,8 @@ def test_lanes_travel_under_their_number() -> None:
     lanes = {0: {"w": np.zeros(2, np.float32)}, 12: {"w": np.ones(2, np.float32)}}
     joined = join(lanes)
     assert set(joined) == {"0.w", "12.w"}
-    assert lane_of(joined, 12)["w"].tolist() == [1, 1]
-    assert set(lane_of(joined, 1)) == set()
+    assert fold_model_of(joined, 12)["w"].tolist() == [1, 1]
+    assert set(fold_model_of(joined, 1)) == set()
 
 
 def test_sites_cut_along_a_value_are_as_unlike_as_can_be() -> None:
@@ -123,7 +123,7 @@ def test_sites_cut_along_a_value_are_as_unlike_as_can_be() -> None:
 def test_cuts_and_decisions() -> None:
     negatives = np.zeros(1000, dtype=np.int64)
     negatives[:100] = 1
-    assert specificity_cut(negatives, 0.8) == pytest.approx(0.08)
+    assert specificity_threshold(negatives, 0.8) == pytest.approx(0.08)
     probability = Calibration().probabilities(np.array([[1.0, 0.9, 0.0], [2.0, 0.0, 0.0], [0.0, 0.0, 2.0]]))
     counts = confusions(probability, np.array([1, 0, 2]))
     assert macro_f1(counts[0]) < 1
@@ -161,11 +161,11 @@ def test_the_gate_does_not_compare_people_with_synthetic_data() -> None:
 
 def test_run_folder_keeps_whole_rounds(tmp_path: Path) -> None:
     run = RunFolder(tmp_path)
-    run.keep_trees("ctg", 1, {0: {"a": 1}})
-    run.keep_trees("ctg", 3, {0: {"a": 3}})
+    run.save_trees("ctg", 1, {0: {"a": 1}})
+    run.save_trees("ctg", 3, {0: {"a": 3}})
     assert run.trees("ctg") == [{0: {"a": 1}}]
     assert run.weights("ultrasound") is None
-    run.keep_weights("ultrasound", 2, {"w": np.ones(2, np.float32)})
+    run.save_weights("ultrasound", 2, {"w": np.ones(2, np.float32)})
     kept = run.weights("ultrasound")
     assert kept is not None
     assert kept[0] == 2
@@ -181,7 +181,7 @@ def test_an_event_being_written_is_not_read(tmp_path: Path) -> None:
 
 
 def test_status_of_a_run_without_a_process(tmp_path: Path) -> None:
-    folder = prepare(tmp_path, shipped_plans()["synthetic"])
+    folder, _ = prepare(tmp_path, load(shipped_plans()["synthetic"]))
     assert read_status(folder).state == "starting"
     RunFolder(folder).event("started", plan="synthetic")
     assert read_status(folder).state == "dead"

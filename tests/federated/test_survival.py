@@ -10,7 +10,7 @@ import pytest
 
 from federated.plan import load
 from federated.run.folder import RunFolder
-from federated.sites.simulated import cut
+from federated.sites.simulated import make_sites
 from models.synthetic.datasets import write_uci
 from tests.conftest import need
 
@@ -35,11 +35,11 @@ def simulated(folder: Path, participation: str, sites: int = 3) -> tuple[RunFold
     run = RunFolder(folder / "run")
     (run.path / "plan.toml").write_text(PLAN.replace("sites = 3", f"sites = {sites}") + participation)
     write_uci(folder / "data", women=45, seed=1)
-    made = cut(load(run.path / "plan.toml"), folder / "data", run.sites)
+    made = make_sites(load(run.path / "plan.toml"), folder / "data", run.sites)
     broken = run.sites / "1" / "site.json"
     broken.write_text(json.dumps({**json.loads(broken.read_text()), "data": f"/nowhere/{SECRET}"}))
     program = (
-        "import sys; from pathlib import Path; from federated.run.job import simulate; "
+        "import sys; from pathlib import Path; from federated.job import simulate; "
         "from federated.run.folder import RunFolder; simulate(RunFolder(Path(sys.argv[1])), int(sys.argv[2]))"
     )
     line = [sys.executable, "-c", program, str(run.path), str(len(made))]

@@ -63,6 +63,6 @@ def test_an_offer_ends_when_the_plan_is_offered_anew(federation: FederationFolde
     federation.offer(Offer("aa", '{"name": "x"}', ["anne"]))
     federation.offer(Offer("bb", '{"name": "y"}', ["anne", "mary"]))
     federation.offer(Offer("cc", '{"name": "x"}', ["anne"]))
-    assert [offer.bundle for offer in federation.offers("anne")] == ["bb", "cc"]
-    assert [offer.bundle for offer in federation.offers("mary")] == ["bb"]
+    assert [offer.agreement for offer in federation.offers("anne")] == ["bb", "cc"]
+    assert [offer.agreement for offer in federation.offers("mary")] == ["bb"]
     assert [line["what"] for line in federation.journal.lines()][1:] == ["plan.offered"] * 3

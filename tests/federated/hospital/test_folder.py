@@ -12,9 +12,9 @@ from typing import Any
 
 import pytest
 
-from federated.files import put_secret
+from federated.files import write_secret
 from federated.plan import load, shipped_plans
-from federated.trust.agreement import bundle_hash
+from federated.trust.agreement import agreement_hash
 from federated.trust.identity import make_certificates, new_key, private_pem, signed
 from models.errors import InputError
 from tests.conftest import need
@@ -45,30 +45,30 @@ def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> "SiteFolder":
         "rows": 9,
     }
     (folder / "site.json").write_text(json.dumps(about))
-    put_secret(folder / "node.key", private_pem(new_key()))
-    (folder / "offers" / f"{bundle_hash(PLAN)}.json").write_text(PLAN.model_dump_json())
+    write_secret(folder / "node.key", private_pem(new_key()))
+    (folder / "offers" / f"{agreement_hash(PLAN)}.json").write_text(PLAN.model_dump_json())
     monkeypatch.setattr(sites, "ask", lambda *a: {"offers": []})
     return SiteFolder(folder)
 
 
 def test_what_is_approved_may_run_until_it_is_withdrawn(site: "SiteFolder") -> None:
-    bundle = bundle_hash(PLAN)
-    assert site.may_run(bundle) is None
+    bundle = agreement_hash(PLAN)
+    assert site.approved_plan(bundle) is None
     assert site.approve(bundle[:10], "it").name == PLAN.name
-    assert site.may_run(bundle) == PLAN
+    assert site.approved_plan(bundle) == PLAN
     site.withdraw(bundle[:10], "it")
-    assert site.may_run(bundle) is None
+    assert site.approved_plan(bundle) is None
     assert [line["what"] for line in site.journal.lines()] == ["plan.approved", "plan.withdrawn"]
     with pytest.raises(InputError, match="0 offered plans begin with 'zz'"):
         site.approve("zz", "it")
 
 
 def test_a_plan_file_that_was_changed_after_approval_may_not_run(site: "SiteFolder") -> None:
-    bundle = bundle_hash(PLAN)
+    bundle = agreement_hash(PLAN)
     site.approve(bundle, "it")
     changed = PLAN.model_copy(update={"seed": PLAN.seed + 1})
     (site.path / "offers" / f"{bundle}.json").write_text(changed.model_dump_json())
-    assert site.may_run(bundle) is None
+    assert site.approved_plan(bundle) is None
     with pytest.raises(InputError, match="was offered for other code than is installed here"):
         site.approve(bundle, "it")
 
@@ -76,10 +76,10 @@ def test_a_plan_file_that_was_changed_after_approval_may_not_run(site: "SiteFold
 def test_other_code_than_was_approved_may_not_run(site: "SiteFolder", monkeypatch: pytest.MonkeyPatch) -> None:
     from federated.trust import agreement as bundles
 
-    bundle = bundle_hash(PLAN)
+    bundle = agreement_hash(PLAN)
     site.approve(bundle, "it")
     monkeypatch.setattr(bundles, "code_hash", lambda: "0" * 64)
-    assert site.may_run(bundle) is None
+    assert site.approved_plan(bundle) is None
 
 
 def test_a_folder_without_a_site_is_refused(tmp_path: Path) -> None:

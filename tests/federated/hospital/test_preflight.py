@@ -42,11 +42,11 @@ def test_a_folder_without_known_data_is_refused(tmp_path: Path) -> None:
 
 
 def test_rows_of_one_class_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from federated.sites.data import Site
+    from federated.sites.site import Site
 
     datasets.write_uci(tmp_path / "data", women=20, seed=1)
     monkeypatch.setattr(
-        preflight, "whole", lambda name, modality, data: Site(name, modality, str(data), ["a"], 40, [40, 0, 0])
+        preflight, "undivided", lambda name, modality, data: Site(name, modality, str(data), ["a"], 40, [40, 0, 0])
     )
     with pytest.raises(InputError, match="all 40 rows are of one class"):
         preflight.preflight("anne", tmp_path / "data", None, tmp_path)

@@ -11,7 +11,7 @@ from models.datasets import hc18
 pytest.importorskip("opacus")
 
 from federated.privacy.ledger import LEDGER, PrivacyBudgetError, PrivacyLedger, round_key
-from federated.weights.segmenter_site import ImageSite, initial_lanes
+from federated.weights.segmenter_site import ImageSite, initial_fold_models
 from models.ultrasound.private_training import epsilon
 
 STEPS = [(1.0, 0.1, 10)]
@@ -60,7 +60,7 @@ def test_a_round_that_is_done_again_gives_the_same_answer_and_costs_nothing(data
     folder = hc18.find(data)
     assert folder is not None
     records = hc18.read(folder)
-    arrays = initial_lanes(PLAN, 7)
+    arrays = initial_fold_models(PLAN, 7)
 
     def trained(plan: UltrasoundPlan = PLAN) -> tuple[dict[str, np.ndarray], float | None]:
         site = ImageSite("s", records, plan, seed=1, ledger=PrivacyLedger(tmp_path))

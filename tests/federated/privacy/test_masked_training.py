@@ -12,7 +12,7 @@ import pytest
 
 from federated.plan import load
 from federated.run.folder import RunFolder
-from federated.sites.simulated import cut
+from federated.sites.simulated import make_sites
 from models.errors import InputError
 from models.synthetic import datasets
 from tests.conftest import need
@@ -44,7 +44,7 @@ def unpack(content):
     seen.append({name: sum(a.numpy().nbytes for a in record.values()) for name, record in whole.array_records.items()})
     return whole
 grid.unpack = unpack
-from federated.run.job import simulate
+from federated.job import simulate
 from federated.run.folder import RunFolder
 run = RunFolder(Path(sys.argv[1]))
 simulate(run, int(sys.argv[2]))
@@ -62,7 +62,7 @@ def both(tmp_path_factory: pytest.TempPathFactory) -> dict[str, RunFolder]:
     for name, more in (("plain", ""), ("secure", SECURE)):
         run = made[name] = RunFolder(top / name)
         (run.path / "plan.toml").write_text(PLAN + more)
-        sites = cut(load(run.path / "plan.toml"), top / "data", run.sites)
+        sites = make_sites(load(run.path / "plan.toml"), top / "data", run.sites)
         line = [sys.executable, "-c", PROGRAM, str(run.path), str(len(sites))]
         done = subprocess.run(line, capture_output=True, text=True, timeout=280, check=False)
         assert (run.path / "results.json").exists(), done.stdout + done.stderr

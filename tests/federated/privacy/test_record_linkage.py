@@ -15,7 +15,7 @@ if importlib.util.find_spec("flwr") is not None:
     from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
     from federated.privacy.record_linkage import common, identifiers, marks, seal, unseal
-    from federated.sites.data import whole
+    from federated.sites.data import undivided
 
 
 @pytest.fixture(autouse=True)
@@ -35,7 +35,7 @@ def test_the_key_is_for_its_reader_only() -> None:
 def test_the_same_women_have_the_same_marks_under_one_key_only(tmp_path: Path) -> None:
     for name, seed in (("a", 1), ("b", 1), ("c", 2)):
         write_uci(tmp_path / name, women=15, seed=seed)
-    a, b, c = (whole(name, "ctg", tmp_path / name) for name in "abc")
+    a, b, c = (undivided(name, "ctg", tmp_path / name) for name in "abc")
     key = os.urandom(32)
     told = {site.name: set(marks(site, key).values()) for site in (a, b, c)}
     assert common(told) == {("a", "b"): told["a"]}
@@ -47,7 +47,7 @@ def test_the_same_women_have_the_same_marks_under_one_key_only(tmp_path: Path) -
 def test_an_identifier_speaks_where_the_hospital_has_one(tmp_path: Path) -> None:
     for name, seed in (("a", 1), ("b", 2)):
         write_uci(tmp_path / name, women=15, seed=seed)
-    a, b = (whole(name, "ctg", tmp_path / name) for name in "ab")
+    a, b = (undivided(name, "ctg", tmp_path / name) for name in "ab")
     (tmp_path / "a" / "identifiers.csv").write_text(f"group,identifier\n{a.groups[3]},Jane  DOE 1990\n")
     (tmp_path / "b" / "identifiers.csv").write_text(f"group,identifier\n{b.groups[7]},jane doe 1990\n")
     key = os.urandom(32)

@@ -93,7 +93,7 @@ class Hospitals:
 def _a_task(monkeypatch: pytest.MonkeyPatch) -> None:
     """Flower's messages ask who sends them."""
     if importlib.util.find_spec("flwr") is not None:
-        from flwr.supercore.task_identity import TaskIdentity
+        from federated.transport.flower_private import TaskIdentity
 
         for name in ("_task_id", "_run_id", "_node_id"):
             monkeypatch.setattr(TaskIdentity, name, 1)
@@ -105,13 +105,13 @@ def summed_by(
     from flwr.app import RecordDict
 
     from federated.privacy.secure_queries import summed
-    from federated.sites.data import SITES_VARIABLE
-    from federated.transport.grid import Federation, Node
+    from federated.sites.site import SITES_VARIABLE
+    from federated.transport.grid import ConnectedSite, SiteGroup
 
     monkeypatch.setenv(SITES_VARIABLE, str(folder))
     wire, roster = Hospitals(folder, **more), Roster(floor)
-    nodes = [Node(k, f"s{k}", "ctg", 10, 5) for k in range(SITES)]
-    federation = Federation(wire, roster, 0.3)  # type: ignore[arg-type]
+    nodes = [ConnectedSite(k, f"s{k}", "ctg", 10, 5) for k in range(SITES)]
+    federation = SiteGroup(wire, roster, 0.3)  # type: ignore[arg-type]
     return summed(federation, nodes, KIND, RecordDict(), secure=secure), wire, roster
 
 

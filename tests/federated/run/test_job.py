@@ -27,9 +27,9 @@ pytestmark = [pytest.mark.soak, pytest.mark.network]
 def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A synthetic run that is interrupted in its CTG rounds and resumed."""
     need(importlib.util.find_spec("flwr") is not None, "training is not installed")
-    folder = control.prepare(tmp_path_factory.mktemp("runs"), shipped_plans()["synthetic"])
+    folder, _ = control.prepare(tmp_path_factory.mktemp("runs"), load(shipped_plans()["synthetic"]))
     environment = {**os.environ, "OMP_NUM_THREADS": "2"}
-    line = [sys.executable, "-m", "federated.run.job", str(folder)]
+    line = [sys.executable, "-m", "federated.job", str(folder)]
     with subprocess.Popen(line, env=environment, stdout=subprocess.PIPE, text=True) as first:
         assert first.stdout is not None
         for text in first.stdout:
@@ -69,13 +69,13 @@ def test_the_candidate_is_whole_and_marked(finished: Path) -> None:
 
 def test_flower_gives_the_same_trees_as_the_loop_in_process(finished: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from federated.client_app import tree_site
-    from federated.sites.data import SITES_VARIABLE, mine
+    from federated.sites.site import SITES_VARIABLE, site_of_partition
     from federated.trees.rounds import frame_of
     from studies.in_process import train_sites
 
     monkeypatch.setenv(SITES_VARIABLE, str(finished / "sites"))
     plan = load(finished / "plan.toml")
-    held = list(map(mine, range(7)))
+    held = list(map(site_of_partition, range(7)))
     candidate = finished / "candidate"
     for modality, section in plan.trees():
         sites = [tree_site(site, plan) for site in held if site.modality == modality]
@@ -87,9 +87,10 @@ def test_flower_gives_the_same_trees_as_the_loop_in_process(finished: Path, monk
 def test_flower_gives_the_same_weights_as_the_loop_in_process(finished: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     import torch
 
-    from federated.plan import lanes_of
+    from federated.plan import fold_models_of
     from federated.run.folder import RunFolder
-    from federated.sites.data import SITES_VARIABLE, head_rows, mine
+    from federated.sites.data import head_rows
+    from federated.sites.site import SITES_VARIABLE, site_of_partition
     from federated.weights.segmenter_site import ImageSite
     from studies.in_process import train_image_sites
 
@@ -98,9 +99,9 @@ def test_flower_gives_the_same_weights_as_the_loop_in_process(finished: Path, mo
     torch.set_num_threads(1)  # as every simulated site
     plan = load(finished / "plan.toml")
     assert plan.ultrasound is not None
-    held = [site for site in map(mine, range(7)) if site.modality == "ultrasound"]
+    held = [site for site in map(site_of_partition, range(7)) if site.modality == "ultrasound"]
     sites = [ImageSite(site.name, head_rows(site), plan.ultrasound, seed=plan.seed) for site in held]
-    lanes = lanes_of(plan.ultrasound)
+    lanes = fold_models_of(plan.ultrasound)
     arrays = train_image_sites(sites, plan.ultrasound, plan.seed, lanes, lambda *_: None)
     torch.set_num_threads(threads)
     kept = RunFolder(finished).weights("ultrasound")

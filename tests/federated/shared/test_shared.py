@@ -8,9 +8,9 @@ import pytest
 
 pytest.importorskip("torch")
 
-from federated.plan import Cut, Plan, SharedPlan
+from federated.plan import PartitionPlan, Plan, SharedPlan
 from federated.shared.metrics import figures, judged
-from federated.shared.site import SharedSite, initial_lanes, part_of, travels
+from federated.shared.site import SharedSite, initial_fold_models, part_of, travels
 from federated.shared.stages import aligned, stages, start_of
 from federated.shared.tasks import scan_examples, table_examples, trace_examples
 from federated.sites.partition import birth_sites, ctg_sites
@@ -20,7 +20,7 @@ from models.representation.examples import COLUMNS, UNKNOWN
 from studies.families import study
 from studies.in_process import train_shared_sites
 
-CUT = Cut(sites=2, alpha=5.0)
+CUT = PartitionPlan(sites=2, alpha=5.0)
 PLAN = SharedPlan(mode="multi-task", rounds=2, folds=2, table=CUT, trace=CUT, scan=CUT)
 
 
@@ -74,7 +74,7 @@ def test_stages_of_the_modes() -> None:
 
 def test_only_shared_and_owned_parts_travel() -> None:
     (stage,) = stages(PLAN)
-    arrays = initial_lanes(PLAN, 1)
+    arrays = initial_fold_models(PLAN, 1)
     sent = part_of(arrays, "scan")
     parts = {".".join(name.split(".")[1:3]) for name in sent if "trunk" not in name}
     assert parts == {"encoder.scan", "head.growth"}
@@ -86,7 +86,7 @@ def test_only_shared_and_owned_parts_travel() -> None:
 
 
 def test_a_fresh_stage_keeps_encoders_and_drops_trunk_and_heads() -> None:
-    fresh = initial_lanes(PLAN, 1)
+    fresh = initial_fold_models(PLAN, 1)
     learned = {name: values + 1 for name, values in fresh.items()}
     made = start_of(stages(PLAN.model_copy(update={"mode": "separate"}))[0], learned, fresh)
     assert (made["0.trunk.1.weight"] == fresh["0.trunk.1.weight"]).all()
@@ -136,7 +136,7 @@ def test_every_mode_predicts_every_row_by_the_lane_that_left_it_out(
 def test_lanes_do_not_learn_from_what_they_leave_out(sites: list[SharedSite]) -> None:
     site = sites[-1]
     (stage,) = stages(PLAN)
-    arrays = part_of(initial_lanes(PLAN, 1), "scan")
+    arrays = part_of(initial_fold_models(PLAN, 1), "scan")
     replies, _, _ = site.train(arrays, stage, 1, {})
     assert replies[0].weight == len(site.examples)
     assert replies[1].weight == (site.fold != 1).sum()
@@ -150,7 +150,7 @@ def test_lanes_do_not_learn_from_what_they_leave_out(sites: list[SharedSite]) ->
 
 @pytest.mark.slow
 def test_alignment_that_does_not_beat_its_null_changes_nothing(sites: list[SharedSite]) -> None:
-    arrays = initial_lanes(PLAN, 1)
+    arrays = initial_fold_models(PLAN, 1)
     rng = np.random.default_rng(0)
     noise = [[(cell, rng.normal(size=16)) for cell in range(6) for _ in range(12)] for _ in range(3)]
     same, found, words = aligned(arrays, PLAN, {"trace": noise, "scan": noise[::-1]}, 1)

@@ -45,7 +45,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
     need(importlib.util.find_spec("flwr") is not None, "training is not installed")
     home = tmp_path_factory.mktemp("shared")
     (home / "plan.toml").write_text(PLAN)
-    folder = control.prepare(home / "runs", home / "plan.toml")
+    folder, _ = control.prepare(home / "runs", load(home / "plan.toml"))
     subprocess.run(control.command(folder, None, shipped()), check=True, timeout=280)
     return folder
 
@@ -69,7 +69,7 @@ def test_flower_gives_the_same_figures_as_the_loop_in_process(finished: Path, mo
     from federated.shared.data import site_examples
     from federated.shared.metrics import judged
     from federated.shared.site import SharedSite
-    from federated.sites.data import SITES_VARIABLE, mine
+    from federated.sites.site import SITES_VARIABLE, site_of_partition
     from studies.in_process import train_shared_sites
 
     monkeypatch.setenv(SITES_VARIABLE, str(finished / "sites"))
@@ -77,7 +77,7 @@ def test_flower_gives_the_same_figures_as_the_loop_in_process(finished: Path, mo
     assert plan.shared is not None
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
-    held = list(map(mine, range(7)))
+    held = list(map(site_of_partition, range(7)))
     sites = [SharedSite(site.name, site_examples(site, plan), plan.shared, seed=plan.seed) for site in held]
     positions = {site.name: position for position, site in enumerate(held)}
     left_out, _, _ = train_shared_sites(sites, plan.shared, plan.seed, positions)
@@ -102,12 +102,12 @@ def test_a_run_that_ended_before_it_was_judged_is_judged_when_it_goes_on(finishe
 def test_a_site_that_cannot_take_part_ends_the_run_in_one_line(tmp_path: Path) -> None:
     need(importlib.util.find_spec("flwr") is not None, "training is not installed")
     (tmp_path / "plan.toml").write_text(PLAN)
-    folder = control.prepare(tmp_path / "runs", tmp_path / "plan.toml")
+    folder, _ = control.prepare(tmp_path / "runs", load(tmp_path / "plan.toml"))
     line = control.command(folder, None, shipped())
     code = (
         "import federated.sites.simulated as s; real = s._sites\n"
         "s._sites = lambda *a: [s.replace(one, strata=[one.rows, 0, 0]) for one in real(*a)]\n"
-        "import sys; from federated.run.job import main; sys.exit(main(sys.argv[1:]))"
+        "import sys; from federated.job import main; sys.exit(main(sys.argv[1:]))"
     )
     ended = subprocess.run(
         [sys.executable, "-c", code, *line[3:]], capture_output=True, text=True, timeout=280, check=False

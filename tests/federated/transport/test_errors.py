@@ -16,9 +16,8 @@ SECRET = "patient-jane-doe"
 @pytest.fixture(autouse=True)
 def _a_task(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     need(importlib.util.find_spec("flwr") is not None, "training is not installed")
-    from flwr.supercore.task_identity import TaskIdentity
-
-    from federated.sites.data import SITES_VARIABLE
+    from federated.sites.site import SITES_VARIABLE
+    from federated.transport.flower_private import TaskIdentity
 
     for name in ("_task_id", "_run_id", "_node_id"):
         monkeypatch.setattr(TaskIdentity, name, 1)
@@ -78,11 +77,12 @@ def test_the_server_shows_known_words_only() -> None:
 def test_a_job_whose_disk_is_full_ends_in_one_line(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    from federated.plan import shipped_plans
-    from federated.run import control, job
+    from federated import job
+    from federated.plan import load, shipped_plans
+    from federated.run import control
     from federated.run.status import read_status
 
-    folder = control.prepare(tmp_path, shipped_plans()["synthetic"])
+    folder, _ = control.prepare(tmp_path, load(shipped_plans()["synthetic"]))
 
     def full(*_: Any, **__: Any) -> Any:
         raise OSError(errno.ENOSPC, "No space left on device", str(folder / "checkpoints" / "ctg-00003.json.z"))

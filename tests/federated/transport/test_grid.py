@@ -52,7 +52,7 @@ class Wire:
 def _a_task(monkeypatch: pytest.MonkeyPatch) -> None:
     """Flower's messages ask who sends them."""
     if importlib.util.find_spec("flwr") is not None:
-        from flwr.supercore.task_identity import TaskIdentity
+        from federated.transport.flower_private import TaskIdentity
 
         for name in ("_task_id", "_run_id", "_node_id"):
             monkeypatch.setattr(TaskIdentity, name, 1)
@@ -63,12 +63,12 @@ def _asked(
 ) -> tuple[Any, Wire, list[tuple[str, Any]]]:
     from flwr.app import Array, ArrayRecord, RecordDict
 
-    from federated.transport.grid import Federation, Node
+    from federated.transport.grid import ConnectedSite, SiteGroup
 
-    nodes = [Node(k + 1, f"site-{k:03d}", "ctg", 10, 5) for k in range(count)]
+    nodes = [ConnectedSite(k + 1, f"site-{k:03d}", "ctg", 10, 5) for k in range(count)]
     wire = Wire(silent)
     roster = Roster(floor)
-    grid = Federation(wire, roster, 0.2).of(nodes)  # type: ignore[arg-type]
+    grid = SiteGroup(wire, roster, 0.2).of(nodes)  # type: ignore[arg-type]
     content = RecordDict({"model": ArrayRecord({"0": Array(np.zeros(100, np.uint8))})})
     return grid, wire, list(grid.ask(nodes, "query.x", content))
 
@@ -95,7 +95,7 @@ def test_above_the_floor_a_lost_site_leaves_and_is_not_asked_again() -> None:
     assert len(replies) == 18
     assert set(grid.roster.lost) == {"site-003", "site-005"}
     assert grid.roster.lost["site-003"] == "no answer within 0.2 s"
-    again = list(grid.ask(list(grid.nodes.values()), "query.y", RecordDict()))
+    again = list(grid.ask(list(grid.sites.values()), "query.y", RecordDict()))
     assert [name for name, _ in again] == [name for name, _ in replies]
     assert sum(wire.waves[2:]) == 18
     with pytest.raises(SiteFailureError, match="12 of 20 ctg sites are left, 15 needed"):

@@ -1,12 +1,12 @@
-"""The acidaemia ladder over sites: rungs, their mean, calibration, and what a site tells."""
+"""The acidaemia mean_of_threshold_models over sites: rungs, their mean, calibration, and what a site tells."""
 
 import numpy as np
 import pytest
 
 from federated.plan import AcidaemiaPlan, BoostingPlan
-from federated.sites.data import Births
+from federated.sites.births import Births
 from federated.sites.partition import birth_sites
-from federated.trees.rounds import frame_of, ladder
+from federated.trees.rounds import frame_of, mean_of_threshold_models
 from federated.trees.site import TreeSite
 from federated.trees.summaries import auc, feature_range, summarise_target
 from federated.trees.tasks import ACIDAEMIA, acidaemia_rows, task_of
@@ -41,8 +41,8 @@ def sites(births: Births) -> list[TreeSite]:
 
 
 def test_a_lane_a_rung_and_fold(sites: list[TreeSite]) -> None:
-    assert len(sites[0].lanes) == len(PH_THRESHOLDS) * (PLAN.calibration_folds + 1)
-    assert [lane.learner.name for lane in sites[0].lanes[::3]] == list(ACIDAEMIA.learners)
+    assert len(sites[0].fold_models) == len(PH_THRESHOLDS) * (PLAN.calibration_folds + 1)
+    assert [model.learner.name for model in sites[0].fold_models[::3]] == list(ACIDAEMIA.learners)
 
 
 def test_a_record_that_cannot_be_assessed_trains_nothing(sites: list[TreeSite]) -> None:
@@ -60,9 +60,9 @@ def test_the_ladder_is_the_mean_of_its_rungs(sites: list[TreeSite], births: Birt
     assert isinstance(replies[0], TreeReply)
     features = births.features[10:40]
     parts = [margins(booster_from(rung), features, TRACE_FEATURE_NAMES) for rung in rungs]
-    whole = margins(booster_from(ladder(frame, rungs)), features, TRACE_FEATURE_NAMES)
+    whole = margins(booster_from(mean_of_threshold_models(frame, rungs)), features, TRACE_FEATURE_NAMES)
     np.testing.assert_allclose(whole, np.mean(parts, axis=0), atol=1e-5)
-    assert ladder(frame, rungs[:1]) is rungs[0]
+    assert mean_of_threshold_models(frame, rungs[:1]) is rungs[0]
 
 
 def test_training_separates_and_calibrates(sites: list[TreeSite], births: Births) -> None:

@@ -31,7 +31,7 @@ def noisy(tmp_path_factory: pytest.TempPathFactory) -> CtgTable:
 
 def left_out_loss(sites: list[TreeSite]) -> float:
     """Mean log-loss of women that no tree of their lane has seen, before calibration."""
-    parts = [one.left_out("table") for one in sites]
+    parts = [one.out_of_fold("table") for one in sites]
     margin, label = (np.concatenate([part[position] for part in parts]) for position in (0, 1))
     return float(log_losses(margin, label).mean())
 
@@ -40,9 +40,9 @@ def test_on_alike_sites_the_log_loss_is_within_a_tenth_of_the_central_one(noisy:
     plan = PLAN.model_copy(update={"rounds": 15, "sites": 4, "alpha": 1000.0})
     site_of = ctg_sites(noisy, plan, seed=3)
     apart = [site(f"site-{k}", noisy.rows(np.flatnonzero(site_of == k)), plan, seed=5) for k in range(4)]
-    together = [site("all", noisy, plan.without_floors(), seed=5)]
+    together = [site("all", noisy, plan.without_suppression(), seed=5)]
     boost_sites(apart, plan, FRAME)
-    boost_sites(together, plan.without_floors(), FRAME)
+    boost_sites(together, plan.without_suppression(), FRAME)
     federated, central = left_out_loss(apart), left_out_loss(together)
     assert central < 0.9
     assert federated < 1.1 * central

@@ -79,14 +79,14 @@ def test_splits_with_a_small_leaf_are_cut() -> None:
 
 def test_small_leaves_join_the_fullest_neighbour_and_totals_stay() -> None:
     counts, sums = np.array([0, 50.0, 0, 2.0, 30.0]), np.array([0, 5.0, 0, 0.2, 3.0])
-    merge_small_leaves(TREE, counts, sums, 5)
+    counts, sums = merge_small_leaves(TREE, counts, sums, 5)
     assert counts.tolist() == [0, 50, 0, 0, 32]
     assert sums.tolist() == pytest.approx([0, 5, 0, 0, 3.2])
     counts, sums = np.array([0, 50.0, 0, 2.0, 1.0]), np.array([0, 5.0, 0, 0.2, 0.1])
-    merge_small_leaves(TREE, counts, sums, 5)
+    counts, sums = merge_small_leaves(TREE, counts, sums, 5)
     assert counts.tolist() == [0, 53, 0, 0, 0]
     counts, sums = np.array([0, 1.0, 0, 2.0, 1.0]), np.ones(5)
-    merge_small_leaves(TREE, counts, sums, 5)
+    counts, sums = merge_small_leaves(TREE, counts, sums, 5)
     assert not counts.any()
     assert not sums.any()
 
@@ -110,7 +110,7 @@ def test_uploads_tell_no_statistics_and_no_small_leaf(table: CtgTable, strategy:
         if strategy == "refitted-trees":
             assert not np.asarray(tree["split_conditions"])[is_leaf(tree)].any()
     document = with_trees(FRAME, reply.trees, reply.tree_class)
-    _, counts = one.lanes[0].leaves(document)
+    _, counts = one.fold_models[0].leaves(document)
     assert min(float(n[is_leaf(t)].min()) for t, n in zip(reply.trees, counts, strict=True)) >= plan.min_leaf_rows
     assert len(one.rows) == counts[0].sum()
 

@@ -36,7 +36,7 @@ def replies(table: CtgTable) -> list[TreeReply]:
 def stock(replies: list[TreeReply]) -> Document:
     """`FedXgbBagging` over the same replies."""
     need(importlib.util.find_spec("flwr") is not None, "training is not installed")
-    from flwr.serverapp.strategy.strategy_utils import aggregate_bagging
+    from federated.transport.flower_private import aggregate_bagging
 
     model = b""
     for reply in replies:
@@ -81,7 +81,8 @@ def test_every_site_starts_from_the_same_base_score(replies: list[TreeReply]) ->
 def test_a_reply_that_is_not_finite_is_left_out() -> None:
     need(importlib.util.find_spec("flwr") is not None, "training is not installed")
     from flwr.app import Array, ArrayRecord, MetricRecord, RecordDict
-    from flwr.serverapp.strategy.strategy_utils import aggregate_arrayrecords
+
+    from federated.transport.flower_private import aggregate_arrayrecords
 
     current = {"w": np.zeros(2, np.float32)}
     sound = [WeightReply(name, 1.0, {"w": np.full(2, 1.0, np.float32)}) for name in "ab"]

@@ -106,7 +106,7 @@ def test_absorbing_is_the_same_as_predicting(sites: list[TreeSite]) -> None:
     first.absorb(0, merged)
     first.absorb(0, merged)
     expected = 2 * margins(booster_from(merged), design(first.rows.features), DESIGN_NAMES)
-    np.testing.assert_allclose(first.lanes[0].margin, expected, atol=1e-5)
+    np.testing.assert_allclose(first.fold_models[0].margin, expected, atol=1e-5)
 
 
 @pytest.mark.parametrize(
@@ -145,13 +145,13 @@ def test_training_learns_and_calibrates(table: CtgTable, strategy: str) -> None:
     assert new_trees(document)[1].count(1) > 0
 
 
-def test_left_out_women_are_seen_by_no_tree_of_their_lane(sites: list[TreeSite]) -> None:
+def test_out_of_fold_women_are_seen_by_no_tree_of_their_fold_model(sites: list[TreeSite]) -> None:
     first = sites[0]
-    for lane in first.lanes[1:]:
-        out = set(first.rows.group[lane.left_out])
+    for model in first.fold_models[1:]:
+        out = set(first.rows.group[model.out_of_fold])
         assert out
-        assert not out & set(first.rows.group[~lane.left_out])
-        assert lane.training.num_row() == (~lane.left_out).sum()
+        assert not out & set(first.rows.group[~model.out_of_fold])
+        assert model.training.num_row() == (~model.out_of_fold).sum()
 
 
 def test_many_sites_take_turns_in_proposing() -> None:
@@ -172,7 +172,7 @@ def test_training_with_turns_learns(table: CtgTable) -> None:
     assert (chosen == table.state).mean() > 0.75
 
 
-def test_each_lane_ends_where_the_other_lanes_do_best() -> None:
+def test_each_fold_model_ends_where_the_others_do_best() -> None:
     losses = np.ones((5, 3, 2))
     losses[:, 1, 0] = [5, 4, 1, 4, 5]  # measured before each round: best after two
     losses[:, 2, 0] = [9, 7, 5, 3, 1]
@@ -182,7 +182,7 @@ def test_each_lane_ends_where_the_other_lanes_do_best() -> None:
 
 
 @pytest.mark.slow
-def test_the_best_round_is_no_worse_on_what_the_lanes_leave_out(table: CtgTable) -> None:
+def test_the_best_round_is_no_worse_on_out_of_fold_rows(table: CtgTable) -> None:
     plan = PLAN.model_copy(update={"rounds": 15, "boosting": PLAN.boosting.model_copy(update={"learning_rate": 0.9})})
     made = {}
     for best in (False, True):
@@ -190,18 +190,18 @@ def test_the_best_round_is_no_worse_on_what_the_lanes_leave_out(table: CtgTable)
         index = ctg_sites(table, some, seed=3)
         sites = [site(f"site-{k}", table.rows(np.flatnonzero(index == k)), some, seed=5) for k in range(3)]
         trees = boost_sites(sites, some, FRAME)["table"]
-        loss, rows = np.sum([s.left_out_losses() for s in sites], axis=0)[1:].sum(axis=0)
+        loss, rows = np.sum([s.out_of_fold_losses() for s in sites], axis=0)[1:].sum(axis=0)
         made[best] = (loss / rows, len(new_trees(trees)[0]))
-    assert made[True][0] < 1.02 * made[False][0]  # a lane does not choose by what it leaves out itself
+    assert made[True][0] < 1.02 * made[False][0]  # a fold model does not choose by its own out-of-fold rows
     assert made[True][1] < made[False][1]
 
 
 def test_a_site_alone_and_together(sites: list[TreeSite]) -> None:
     for one in sites:
-        for lane in range(len(one.lanes)):
+        for lane in range(len(one.fold_models)):
             one.absorb(lane, merge(FRAME, [site.step(lane, 1) for site in sites]))
         groups, total, squares = one.against_local("table")
         assert groups == len(set(one.rows.group))
         assert squares >= total**2 / groups - 1e-9
-        assert one.left_out_losses().shape == (len(one.lanes), 2)
-        assert one.left_out_losses()[1:, 1].sum() == len(one.rows)
+        assert one.out_of_fold_losses().shape == (len(one.fold_models), 2)
+        assert one.out_of_fold_losses()[1:, 1].sum() == len(one.rows)

@@ -90,7 +90,7 @@ def test_lanes_travel_apart_and_keep_their_residuals(kind: str) -> None:
     )
     trained = {name: values + UPDATE[name.partition(".")[2]] for name, values in received.items()}
     residuals: dict[int, np.ndarray] = {}
-    packed = pack(trained, received, plan(kind), 7, residuals)
+    packed, residuals = pack(trained, received, plan(kind), 7, residuals)
     again = unpack(packed, received, plan(kind))
     assert set(again) == set(received)
     assert set(residuals) == ({0, 2} if kind == "top-k" else set())

@@ -6,15 +6,15 @@ import numpy as np
 import pytest
 
 from federated.plan import UltrasoundPlan
-from federated.weights.averaging import join, lane_of
+from federated.weights.averaging import fold_model_of, join
 from models.datasets import hc18
 from models.evaluation.folds import hashed_folds
 
 pytest.importorskip("torch")
 
-from federated.plan import lanes_of
+from federated.plan import fold_models_of
 from federated.weights.arrays import arrays_of
-from federated.weights.segmenter_site import ALL, ImageSite, initial_lanes, network_of
+from federated.weights.segmenter_site import ALL, ImageSite, initial_fold_models, network_of
 from studies.heads import study as evidence
 
 PLAN = UltrasoundPlan(sites=2, rounds=2, folds=2, batch_size=4)
@@ -34,7 +34,7 @@ def site(records: list[hc18.HeadImage]) -> ImageSite:
 
 def test_lanes_leave_their_fold_out(site: ImageSite, records: list[hc18.HeadImage]) -> None:
     fold = hashed_folds([r.examination for r in site.records], PLAN.folds)
-    assert list(lanes_of(PLAN)) == [0, 1, 2]
+    assert list(fold_models_of(PLAN)) == [0, 1, 2]
     assert len(site.rows(ALL)) == len(site.records)
     for k in range(PLAN.folds):
         assert len(site.rows(k + 1)) == int((fold != k).sum())
@@ -44,14 +44,14 @@ def test_lanes_leave_their_fold_out(site: ImageSite, records: list[hc18.HeadImag
 
 
 def test_training_answers_every_lane_with_its_rows(site: ImageSite) -> None:
-    arrays = initial_lanes(PLAN, 7)
+    arrays = initial_fold_models(PLAN, 7)
     replies, losses = site.train(arrays, 1)
     assert set(replies) == {0, 1, 2}
     assert len(losses) == -(-len(site.records) // 4)
     assert np.isfinite(losses).all()
     assert replies[0].weight == len(site.records)
     assert replies[1].weight + replies[2].weight == len(site.records)
-    start = lane_of(arrays, 0)
+    start = fold_model_of(arrays, 0)
     assert any((replies[0].arrays[name] != start[name]).any() for name in start)
     again, _ = site.train(arrays, 1, [1])
     assert set(again) == {1}
@@ -60,13 +60,13 @@ def test_training_answers_every_lane_with_its_rows(site: ImageSite) -> None:
 
 
 def test_weights_go_through_a_network_and_back() -> None:
-    arrays = lane_of(initial_lanes(PLAN, 7), 2)
+    arrays = fold_model_of(initial_fold_models(PLAN, 7), 2)
     for name, values in arrays_of(network_of(arrays)).items():
         assert values.tobytes() == arrays[name].tobytes()
 
 
 def test_errors_add_over_sites(records: list[hc18.HeadImage], site: ImageSite) -> None:
-    arrays = initial_lanes(PLAN, 7)
+    arrays = initial_fold_models(PLAN, 7)
     counts, sums = site.errors(arrays)
     assert counts.shape == (3, 5, 1000)
     assert (counts.sum(axis=(1, 2)) == len(site.records)).all()

@@ -1,16 +1,16 @@
 """The gate: a candidate may not be worse than the bundle in service by more than the plan allows.
 
-Both bundles are judged by what their own manifests say of rows that their models did not learn from:
-out-of-fold women (CTG) and examinations by the lane that left them out (ultrasound; folds are the same in every
-training). A site is compared with itself where both bundles know it by name.
+Both bundles are judged by the figures in their manifests, which come from out-of-fold rows: women and records (CTG) and
+examinations (ultrasound; the folds are the same in every training). A site is compared with itself where both manifests
+name it.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from federated.candidate.site_calibration import worst
 from federated.plan import GatePlan
-from federated.run.site_calibration import worst
 
 NO_WORSE_Z = 1.0
 TARGETS = {"ctg": ("table", "trace"), "acidaemia": ("ph_le_7_15", "ph_lt_7_05")}
@@ -18,7 +18,7 @@ TARGETS = {"ctg": ("table", "trace"), "acidaemia": ("ph_le_7_15", "ph_lt_7_05")}
 
 @dataclass(frozen=True)
 class Verdict:
-    """One line of the gate."""
+    """One comparison of the gate."""
 
     what: str
     candidate: float
@@ -27,53 +27,55 @@ class Verdict:
     passed: bool
 
     def words(self) -> str:
-        """For terminal and page."""
+        """The comparison as one sentence, for terminal and page."""
         sign = "passed" if self.passed else "FAILED"
         return f"{self.what}: {self.candidate:g} against {self.incumbent:g} (may be worse by {self.allowed:g}) {sign}"
 
 
 def against_own_models(candidate: Mapping[str, Any]) -> list[Verdict]:
-    """One line a site and model: its log-loss beside that of the model it would have trained alone.
+    """For each site and model: its log-loss compared with that of the model that the site would have trained alone.
 
-    It fails where the whole 95 % interval of the difference is on the wrong side.
+    A comparison fails if the whole 95 % interval of the difference is above zero.
     """
     verdicts = []
     for sites in candidate["sites"].values():
         for name, figures in sites.items():
-            for key, found in figures.items():
+            for key, comparison in figures.items():
                 if key.startswith("against_local_"):
                     what = f"log-loss against its own model, {key.removeprefix('against_local_')}, {name}"
-                    low = found["ci95"][0]
-                    verdicts.append(Verdict(what, found["difference"], 0.0, found["difference"] - low, low <= 0))
+                    low = comparison["ci95"][0]
+                    verdicts.append(
+                        Verdict(what, comparison["difference"], 0.0, comparison["difference"] - low, low <= 0)
+                    )
     return verdicts
 
 
 def calibration_at_worst_sites(
     candidate: Mapping[str, Any], incumbent: Mapping[str, Any], gate: GatePlan
 ) -> list[Verdict]:
-    """One line a model: the site where events are furthest from what the probabilities promise, in standard errors.
+    """For each model: the site whose number of events differs most from the expected number, in standard errors.
 
-    It fails beyond the plan's limit, unless the bundle in service is as far off at its own worst site.
+    A comparison fails beyond the plan's limit, unless the bundle in service differs as much at its own worst site.
     """
     verdicts = []
     for modality, targets in TARGETS.items():
         for target in targets:
-            if found := worst(candidate["sites"].get(modality, {}), target):
-                site, z = found
+            if now := worst(candidate["sites"].get(modality, {}), target):
+                site, z = now
                 what = f"calibration of {target} at its worst site ({site}), standard errors from the events expected"
-                known = worst(incumbent["sites"].get(modality, {}), target)
-                before = known[1] if known else 0.0
+                earlier = worst(incumbent["sites"].get(modality, {}), target)
+                before = earlier[1] if earlier else 0.0
                 allowed = round(max(gate.max_site_calibration_z - before, NO_WORSE_Z), 2)
                 verdicts.append(Verdict(what, z, before, allowed, z - before <= allowed))
     return verdicts
 
 
 def judge(candidate: Mapping[str, Any], incumbent: Mapping[str, Any], gate: GatePlan) -> list[Verdict]:
-    """Compare two manifests; an empty list means there was nothing to compare."""
+    """Compare two manifests; an empty list means that there was nothing to compare."""
     verdicts = against_own_models(candidate) if gate.never_worse_than_local else []
     verdicts += calibration_at_worst_sites(candidate, incumbent, gate)
     if candidate.get("synthetic", False) != incumbent.get("synthetic", False):
-        # The figures do not compare; only the step from synthetic data to people is one forward.
+        # The figures are not comparable. Only a change from synthetic data to data of people is accepted.
         if incumbent.get("synthetic", False):
             return verdicts
         return [Verdict("trained on people (1) or on synthetic data (0)", 0, 1, 0, False)]

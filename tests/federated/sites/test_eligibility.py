@@ -2,9 +2,9 @@
 
 import pytest
 
+from federated.candidate.gate import against_own_models, judge
 from federated.plan import GatePlan, load, shipped_plans
-from federated.run.gate import against_own_models, judge
-from federated.sites.fitness import UnfitSiteError, check_site, schema
+from federated.sites.eligibility import IneligibleSiteError, check_site, schema
 from federated.trees.summaries import against_local
 
 
@@ -18,7 +18,7 @@ from federated.trees.summaries import against_local
     ],
 )
 def test_unfit_sites(modality: str, rows: int, classes: int, version: str | None, words: str) -> None:
-    with pytest.raises(UnfitSiteError, match=words):
+    with pytest.raises(IneligibleSiteError, match=words):
         check_site("a", modality, ["ultrasound", "ctg"], rows, classes, version or schema())
 
 

@@ -1,8 +1,8 @@
-"""A retraining in a process of its own: plan, Flower run, candidate bundle, gate.
+"""A retraining in a process of its own: it runs a plan with Flower, builds the candidate bundle and asks the gate.
 
-``python -m federated.run.job RUN_FOLDER --data DATA [--incumbent BUNDLE]``. The run folder holds ``plan.toml``.
-Started again on the same folder it goes on at the last whole round. Exit code 0: candidate ready and
-the gate passed; 3: candidate ready, the gate refused it; 1: failed.
+``python -m federated.job RUN_FOLDER --data DATA [--incumbent BUNDLE]``. The run folder holds ``plan.toml``. Started
+again on the same folder, the job goes on after the last complete round. Exit code 0: the candidate is ready and has
+passed the gate; 3: the candidate is ready, but the gate refused it; 1: the job failed.
 """
 
 import argparse
@@ -24,8 +24,9 @@ os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
 
 from federated.plan import Plan, load
 from federated.run.folder import RunFolder
-from federated.sites.data import SITES_VARIABLE, provenance
-from federated.sites.simulated import cut
+from federated.sites.provenance import provenance
+from federated.sites.simulated import make_sites
+from federated.sites.site import SITES_VARIABLE
 from models.bundle import Bundle
 from models.errors import FetalHealthError
 from models.synthetic import datasets
@@ -33,6 +34,7 @@ from models.synthetic import datasets
 GATE_REFUSED = 3
 
 
+# Results of a training, and the description of its data for the manifest.
 Trained = tuple[dict[str, Any], list[dict[str, Any]]]
 
 
@@ -48,21 +50,21 @@ def run(folder: RunFolder, plan: Plan, data: Path | None, incumbent: Bundle | No
     folder : RunFolder
     plan : Plan
     data : Path or None
-        Data sets, which are cut into simulated sites.
+        Folder of the data sets, which are divided among simulated sites.
     incumbent : Bundle or None
         The bundle in service.
     on : Path or None
-        A federation's folder: the run is between its hospitals then, and `data` is not used.
+        Folder of a federation. If it is given, the run is between its hospitals and `data` is not used.
     """
     if not plan.shared:
-        from federated.run.candidate import require_whole
+        from federated.candidate.build import require_complete
 
-        require_whole(plan, incumbent)
+        require_complete(plan, incumbent)
     results, entries = _simulated(folder, plan, data, incumbent) if on is None else _between_hospitals(folder, plan, on)
     if plan.shared:
         return _study(folder, results["shared"])
-    from federated.run.candidate import build
-    from federated.run.gate import judge
+    from federated.candidate.build import build
+    from federated.candidate.gate import judge
 
     if folder.candidate.exists():
         candidate = Bundle(folder.candidate)
@@ -86,7 +88,7 @@ def _simulated(folder: RunFolder, plan: Plan, data: Path | None, incumbent: Bund
             datasets.write(data, seed=plan.seed)
     if data is None:
         raise FetalHealthError("no data folder given: use --data or set FETAL_HEALTH_DATA")
-    sites = cut(plan, data, folder.sites, incumbent.folder if incumbent else None)
+    sites = make_sites(plan, data, folder.sites, incumbent.folder if incumbent else None)
     folder.event("started", plan=plan.name, sites=len(sites), pid=os.getpid())
     simulate(folder, len(sites))
     return json.loads((folder.path / "results.json").read_text(encoding="utf-8")), provenance(sites)
@@ -106,17 +108,17 @@ def _between_hospitals(folder: RunFolder, plan: Plan, on: Path) -> Trained:
 
 
 def _lineage(folder: RunFolder, plan: Plan, on: Path | None) -> dict[str, Any]:
-    """From what a candidate was made."""
+    """How a candidate was made: run, plan and code by hash, rounds, federation. "bundle" is the agreement's hash."""
     from federated.coordinator.folder import FederationFolder
-    from federated.trust.agreement import bundle_hash, code_hash
+    from federated.trust.agreement import agreement_hash, code_hash
 
     rounds = {event["modality"]: event["round"] for event in folder.events() if event["kind"] == "round"}
-    made = {"run": folder.path.name, "bundle": bundle_hash(plan), "code": code_hash(), "rounds": rounds}
-    return {**made, "federation": FederationFolder(on).name} if on else made
+    lineage = {"run": folder.path.name, "bundle": agreement_hash(plan), "code": code_hash(), "rounds": rounds}
+    return {**lineage, "federation": FederationFolder(on).name} if on else lineage
 
 
 def _study(folder: RunFolder, results: dict[str, Any]) -> int:
-    """A shared representation changes no bundle: its figures and weights stay in the run folder."""
+    """Finish a run of a shared representation: it changes no bundle; figures and weights stay in the run folder."""
     for note in results["notes"].values():
         folder.event("note", words=note)
     for task, figures in results["figures"].items():
@@ -126,7 +128,7 @@ def _study(folder: RunFolder, results: dict[str, Any]) -> int:
 
 
 def simulate(folder: RunFolder, sites: int) -> None:
-    """Flower's simulation in this process, one core a site, as many sites at a time as there are cores.
+    """Run Flower's simulation in this process: one core for each site, as many sites at a time as there are cores.
 
     Raises
     ------
@@ -143,9 +145,9 @@ def simulate(folder: RunFolder, sites: int) -> None:
     os.environ[RUN_VARIABLE] = str(folder.path)
     os.environ[SITES_VARIABLE] = str(folder.sites)
     cores = os.cpu_count() or 1
-    # One thread a site: small models gain little from more, and results do not depend on the machine.
+    # One thread for each site: small models gain little from more, and results do not depend on the machine.
     os.environ["OMP_NUM_THREADS"] = "1"
-    # Threads that sleep while they wait: on a busy machine spinning ones starve each other.
+    # Threads sleep while they wait: on a busy machine, spinning threads slow each other down.
     os.environ["OMP_WAIT_POLICY"] = "PASSIVE"
     from flwr.simulation import run_simulation
 
@@ -172,7 +174,7 @@ def _stop(signum: int, frame: FrameType | None) -> None:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Entry point of the process."""
+    """Run the job of a folder; return the exit code."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", type=Path)
     parser.add_argument("--data", type=Path)

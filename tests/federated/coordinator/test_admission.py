@@ -16,7 +16,7 @@ from federated.trust.identity import PrivateKey, new_key, public_pem, signed
 from tests.conftest import need
 
 if importlib.util.find_spec("flwr") is not None:
-    from federated.coordinator.doors import OutsideDoor, Reception, RefusedError
+    from federated.coordinator.admission import Admission, PublicPort, RefusedError
 
 
 @pytest.fixture(autouse=True)
@@ -51,7 +51,10 @@ def joined(federation: FederationFolder, tmp_path: Path, name: str = "anne") -> 
     kit.create(federation, name, tmp_path)
     key = new_key()
     hospital = federation.hospital(name)
-    federation.keep(replace(hospital, state="joined", node_key=public_pem(key.public_key()), node=7, joined="today"))
+    federation.save_hospital(
+        replace(hospital, state="joined", node_key=public_pem(key.public_key()), node=7, joined="today"),
+        "hospital.joined",
+    )
     return key
 
 
@@ -86,8 +89,8 @@ class Places:
         return True
 
 
-def reception(federation: FederationFolder) -> "Reception":
-    return Reception(federation, Places())
+def reception(federation: FederationFolder) -> "Admission":
+    return Admission(federation, Places())
 
 
 @pytest.mark.parametrize(
@@ -115,7 +118,7 @@ def test_a_kit_is_good_for_one_use_and_a_revoked_one_for_none(federation: Federa
     from dataclasses import replace
 
     statement, _ = said(federation, tmp_path)
-    federation.keep(replace(federation.hospital("anne"), state="joined", joined="2026-11-01"))
+    federation.save_hospital(replace(federation.hospital("anne"), state="joined", joined="2026-11-01"))
     with pytest.raises(RefusedError, match=r"kit of anne was used on 2026-11-01: if that was not you, tell"):
         reception(federation).enrol(statement)
     federation.revoke("anne")
@@ -152,7 +155,7 @@ def test_a_second_node_of_one_hospital_is_refused_while_the_first_is_there(
 
 def test_an_arriving_node_gets_the_place_of_the_one_that_crashed(federation: FederationFolder, tmp_path: Path) -> None:
     places = Places()
-    key, desk = joined(federation, tmp_path), Reception(federation, places)
+    key, desk = joined(federation, tmp_path), Admission(federation, places)
     desk.hello(hello(key, arriving=True))
     desk.hello(hello(key))
     desk.hello(hello(key, leaving=True))
@@ -223,8 +226,9 @@ def _through(federation: FederationFolder, path: str, key: bytes) -> int:
     """Status that a request through the outside door gets from an application which answers everything."""
     import asyncio
 
-    from flwr.supercore.constant import FLEET_HTTP_PUBLIC_KEY_HEADER
     from starlette.responses import PlainTextResponse
+
+    from federated.transport.flower_private import FLEET_HTTP_PUBLIC_KEY_HEADER
 
     statuses: list[int] = []
 
@@ -241,5 +245,5 @@ def _through(federation: FederationFolder, path: str, key: bytes) -> int:
         "path": path,
         "headers": [(FLEET_HTTP_PUBLIC_KEY_HEADER.lower().encode(), key)],
     }
-    asyncio.run(OutsideDoor(inner, federation)(scope, None, send))
+    asyncio.run(PublicPort(inner, federation)(scope, None, send))
     return statuses[0]

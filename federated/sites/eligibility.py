@@ -1,4 +1,4 @@
-"""Whether sites can take part, asked before anything is trained: what is wrong, where, what to do."""
+"""Whether sites can take part in a plan. Checked before training; a refusal names site, reason and remedy."""
 
 import json
 from collections.abc import Iterable
@@ -10,34 +10,36 @@ from models.ctg.trace_features import TRACE_FEATURE_NAMES
 from models.errors import FetalHealthError
 from models.representation.examples import SCAN_NAMES
 
-# Sites that learn to tell classes apart must hold more than one.
+# Sites of these modalities train classifiers, so that they need rows of more than one class.
 CLASSIFIED = {"ctg", "acidaemia"}
 
 
-class UnfitSiteError(FetalHealthError):
+class IneligibleSiteError(FetalHealthError):
     """A site cannot take part in this plan."""
 
 
 def schema() -> str:
-    """Fingerprint of what sites and server must agree on: columns, and the fields of a plan."""
-    agreed = [DESIGN_NAMES, TRACE_FEATURE_NAMES, SCAN_NAMES, Plan.model_json_schema()]
-    return sha256(json.dumps(agreed, sort_keys=True).encode()).hexdigest()[:12]
+    """Hash of what must be the same at sites and server: the columns, and the fields of a plan."""
+    common = [DESIGN_NAMES, TRACE_FEATURE_NAMES, SCAN_NAMES, Plan.model_json_schema()]
+    return sha256(json.dumps(common, sort_keys=True).encode()).hexdigest()[:12]
 
 
-def check_held(held: Iterable[str], plan: Plan) -> None:
-    """Refuse a plan that wants what no site holds.
+def check_modalities(present: Iterable[str], plan: Plan) -> None:
+    """Refuse a plan that trains on a modality that no site has.
 
     Raises
     ------
-    UnfitSiteError
-        Naming the modality.
+    IneligibleSiteError
+        The message names the modality.
     """
-    if missing := sorted(set(plan.modalities()) - set(held)):
-        raise UnfitSiteError(f"no site holds {', '.join(missing)}, which the plan trains: ask one, or drop the section")
+    if missing := sorted(set(plan.modalities()) - set(present)):
+        raise IneligibleSiteError(
+            f"no site holds {', '.join(missing)}, which the plan trains: ask one, or drop the section"
+        )
 
 
 def check_site(name: str, modality: str, wanted: Iterable[str], rows: int, classes: int, version: str) -> None:
-    """Refuse a site that cannot take part.
+    """Refuse a site that cannot take part in a plan.
 
     Parameters
     ----------
@@ -45,14 +47,14 @@ def check_site(name: str, modality: str, wanted: Iterable[str], rows: int, class
     wanted : iterable of str
         Modalities of the plan.
     rows, classes : int
-        How many rows the site holds, and of how many classes.
+        Number of the site's rows, and of the classes among them.
     version : str
         The site's `schema`.
 
     Raises
     ------
-    UnfitSiteError
-        Another version, another modality, no rows, or rows of one class where classes are learned.
+    IneligibleSiteError
+        The site has another version, another modality, no rows, or rows of one class only although classes are learned.
     """
     if version != schema():
         reason = f"its version is {version}, here it is {schema()}: install the same version everywhere"
@@ -64,4 +66,4 @@ def check_site(name: str, modality: str, wanted: Iterable[str], rows: int, class
         reason = "all of its rows are of one class: give it others, or leave it out (its model could not be judged)"
     else:
         return
-    raise UnfitSiteError(f"site {name}: {reason}")
+    raise IneligibleSiteError(f"site {name}: {reason}")

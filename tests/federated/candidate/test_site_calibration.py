@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
+from federated.candidate.gate import calibration_at_worst_sites, judge
+from federated.candidate.site_calibration import site_calibration, worst
 from federated.plan import GatePlan
-from federated.run.gate import calibration_at_worst_sites, judge
-from federated.run.site_calibration import site_calibration, worst
 from federated.trees.summaries import PROBABILITY_BINS
 
 

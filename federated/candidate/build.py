@@ -1,4 +1,4 @@
-"""From the results of a run to a candidate bundle: files, manifest, model card, per-site metrics."""
+"""From the results of a run to a candidate bundle: files, manifest, model card, and metrics of each site."""
 
 import json
 from collections.abc import Iterable, Mapping
@@ -8,12 +8,12 @@ from typing import Any
 
 import numpy as np
 
+from federated.candidate.site_calibration import site_calibration
 from federated.plan import Plan
 from federated.run.folder import RunFolder
-from federated.run.site_calibration import site_calibration
-from federated.server_app import final_trees
-from federated.trees.summaries import DECISIONS, against_local, auc, best_decision, macro_f1, specificity_cut
-from federated.weights.averaging import lane_of
+from federated.trees.saved import final_trees
+from federated.trees.summaries import DECISIONS, against_local, auc, best_decision, macro_f1, specificity_threshold
+from federated.weights.averaging import fold_model_of
 from federated.weights.segmenter_site import ALL, network_of
 from models.bundle import (
     ACIDAEMIA_FILES,
@@ -49,19 +49,19 @@ def build(
     incumbent: Bundle | None,
     lineage: Mapping[str, Any],
 ) -> Bundle:
-    """Write the candidate; a modality that was not trained is taken over from the bundle in service.
+    """Write the candidate; a model that was not trained is taken over from the bundle in service.
 
     Parameters
     ----------
     run : RunFolder
     plan : Plan
     data : list of dict
-        Where each modality's rows came from.
+        Where the rows of each modality came from.
     results : mapping
-        What the federation told.
+        Results of the training, as in ``results.json``.
     incumbent : Bundle or None
     lineage : mapping
-        From what the bundle was made: run, plan and code by hash, rounds, sites.
+        How the bundle was made: run, plan and code by hash, rounds, federation.
     """
     contents: dict[str, bytes] = {}
     manifest: dict[str, Any] = {
@@ -104,13 +104,13 @@ def build(
     return save(run.candidate, contents, manifest)
 
 
-def require_whole(plan: Plan, incumbent: Bundle | None) -> None:
-    """Refuse a plan, before it is trained, whose candidate would lack a part that every bundle has.
+def require_complete(plan: Plan, incumbent: Bundle | None) -> None:
+    """Refuse a plan, before training, whose candidate would lack a model that every bundle has.
 
     Raises
     ------
     InputError
-        Naming the part.
+        The message names the missing section.
     """
     for modality in ("ctg", "ultrasound"):
         if getattr(plan, modality) is None and (incumbent is None or modality not in incumbent.manifest["metrics"]):
@@ -129,20 +129,21 @@ def model_hash(contents: Mapping[str, bytes]) -> str:
 
 
 def _training_of(incumbent: Bundle, modality: str) -> dict[str, Any]:
-    """How a part that is taken over was trained; a bundle made before this was noted may know it by its plan."""
-    known = incumbent.manifest.get("training", {}).get(modality)
+    """How a model that is taken over was trained; for older bundles, which do not record it, what their plan says."""
+    recorded = incumbent.manifest.get("training", {}).get(modality)
     own = incumbent.manifest["plan"].get(modality)
-    return dict(known or ({"plan": incumbent.manifest["plan"]["name"], **own} if own else {"plan": "not recorded"}))
+    return dict(recorded or ({"plan": incumbent.manifest["plan"]["name"], **own} if own else {"plan": "not recorded"}))
 
 
 def _json(value: Any) -> bytes:
     return (json.dumps(value, indent=1, sort_keys=True) + "\n").encode()
 
 
-Made = tuple[dict[str, bytes], dict[str, Any], dict[str, Any]]
+# Files, overall metrics, and metrics of each site.
+Part = tuple[dict[str, bytes], dict[str, Any], dict[str, Any]]
 
 
-def _ctg(run: RunFolder, plan: Plan, results: Mapping[str, Any]) -> Made:
+def _ctg(run: RunFolder, plan: Plan, results: Mapping[str, Any]) -> Part:
     assert plan.ctg is not None
     sites = results["sites"]
     trees = final_trees(run, "ctg", plan.ctg)
@@ -158,16 +159,16 @@ def _ctg(run: RunFolder, plan: Plan, results: Mapping[str, Any]) -> Made:
     settings["reference"] = results["reference"]
     settings["features"] = list(FEATURE_NAMES)
     files["ctg.json"] = _json(settings)
-    cuts: dict[View, tuple[float, float]] = {view: _cuts(sites, view) for view in VIEWS}
+    thresholds: dict[View, tuple[float, float]] = {view: _thresholds(sites, view) for view in VIEWS}
     calibration = results["calibration"]["table"]
-    fusion = FusionSettings(calibration["events"] / calibration["rows"], _logit_sd(sites, "table"), cuts)
+    fusion = FusionSettings(calibration["events"] / calibration["rows"], _logit_sd(sites, "table"), thresholds)
     files["fusion.json"] = _json(fusion.as_dict())
     metrics = {
-        "basis": "out of fold at the sites: women no tree of the lane saw; calibration and rule fitted on the same",
+        "basis": "out-of-fold women at the sites; calibration and rule were fitted on the same women",
         "rows": calibration["rows"],
         "events": calibration["events"],
         "women": calibration["women"],
-        "cuts": {view: list(cuts[view]) for view in VIEWS},
+        "cuts": {view: list(thresholds[view]) for view in VIEWS},  # a key of the manifest
         **{f"macro_f1_{view}": _f1(counts[view][:, rule[view]].sum(axis=0)) for view in VIEWS},
     }
     per_site = {
@@ -182,7 +183,7 @@ def _ctg(run: RunFolder, plan: Plan, results: Mapping[str, Any]) -> Made:
     return files, metrics, per_site
 
 
-def _acidaemia(run: RunFolder, plan: Plan, results: Mapping[str, Any]) -> Made:
+def _acidaemia(run: RunFolder, plan: Plan, results: Mapping[str, Any]) -> Part:
     assert plan.acidaemia is not None
     sites = results["sites"]
     trees = final_trees(run, "acidaemia", plan.acidaemia)
@@ -191,7 +192,7 @@ def _acidaemia(run: RunFolder, plan: Plan, results: Mapping[str, Any]) -> Made:
     mild = results["calibration"][MILD.name]
     settings = {
         "calibration": {name: results["calibration"][name] for name in names},
-        "cuts": {name: _cuts(sites, name) for name in names},
+        "cuts": {name: _thresholds(sites, name) for name in names},
         "prior": mild["events"] / mild["rows"],
         "logit_sd": _logit_sd(sites, MILD.name),
         "training_range": _range(sites),
@@ -203,7 +204,7 @@ def _acidaemia(run: RunFolder, plan: Plan, results: Mapping[str, Any]) -> Made:
         settings["fusion"] = fusion["settings"]
     files[ACIDAEMIA_SETTINGS] = _json(settings)
     metrics = {
-        "basis": "out of fold at the sites: records no tree of the lane saw; calibration fitted on the same",
+        "basis": "out-of-fold records at the sites; the calibration was fitted on the same records",
         "records": mild["rows"],
         **{f"events_{name}": results["calibration"][name]["events"] for name in names},
         **{
@@ -224,25 +225,25 @@ def _acidaemia(run: RunFolder, plan: Plan, results: Mapping[str, Any]) -> Made:
 
 
 def _local(site: Mapping[str, Any], targets: Iterable[str]) -> dict[str, Any]:
-    """The site's federated model beside its own, by target, where that was asked for and enough women are there."""
-    asked = {target: against_local(site[f"{target}-local"]) for target in targets if f"{target}-local" in site}
-    return {f"against_local_{target}": found for target, found in asked.items() if found is not None}
+    """Comparison of the federated model with the site's own, by target, where the plan asks for it and rows suffice."""
+    comparisons = {target: against_local(site[f"{target}-local"]) for target in targets if f"{target}-local" in site}
+    return {f"against_local_{target}": figures for target, figures in comparisons.items() if figures is not None}
 
 
 def _calibrated(site: Mapping[str, Any], targets: Iterable[str], groups: int) -> dict[str, Any]:
-    """Events at the site against those expected there, by target."""
-    made = {t: site_calibration(site[f"{t}-negatives"], site[f"{t}-positives"], groups) for t in targets}
-    return {f"calibration_{target}": found for target, found in made.items() if found is not None}
+    """Events at the site compared with those expected there, by target."""
+    calibrations = {t: site_calibration(site[f"{t}-negatives"], site[f"{t}-positives"], groups) for t in targets}
+    return {f"calibration_{target}": figures for target, figures in calibrations.items() if figures is not None}
 
 
 def _total(sites: Mapping[str, Any], key: str) -> Any:
     return np.sum([site[key] for site in sites.values()], axis=0)
 
 
-def _cuts(sites: Mapping[str, Any], target: str) -> tuple[float, float]:
-    """Raised and high: 80 % and 95 % out-of-fold specificity."""
+def _thresholds(sites: Mapping[str, Any], target: str) -> tuple[float, float]:
+    """Thresholds "raised" and "high": 80 % and 95 % specificity on out-of-fold rows."""
     negatives = _total(sites, f"{target}-negatives")
-    return specificity_cut(negatives, 0.80), specificity_cut(negatives, 0.95)
+    return specificity_threshold(negatives, 0.80), specificity_threshold(negatives, 0.95)
 
 
 def _logit_sd(sites: Mapping[str, Any], target: str) -> float:
@@ -260,10 +261,10 @@ def _f1(confusion: Any) -> float:
     return round(macro_f1(confusion), 4)
 
 
-def _ultrasound(run: RunFolder, plan: Plan, results: Mapping[str, Any]) -> Made:
-    kept = run.weights("ultrasound")
-    assert kept is not None
-    network = network_of(lane_of(kept[1], ALL))
+def _ultrasound(run: RunFolder, plan: Plan, results: Mapping[str, Any]) -> Part:
+    checkpoint = run.weights("ultrasound")
+    assert checkpoint is not None
+    network = network_of(fold_model_of(checkpoint[1], ALL))
     sites = results["sites"]
     counts = np.sum([site["counts"] for site in sites.values()], axis=0).reshape(empty_counts().shape)
     total = {
@@ -273,7 +274,7 @@ def _ultrasound(run: RunFolder, plan: Plan, results: Mapping[str, Any]) -> Made:
     settings = {"intervals": intervals.as_dict(), "calibration_images": [int(n) for n in counts[0].sum(axis=1)]}
     files = {SEGMENTER: to_onnx(network), WEIGHTS: to_safetensors(network), "ultrasound.json": _json(settings)}
     metrics = {
-        "basis": "every examination by the lane that left it out; what ships learned from all of them",
+        "basis": "out-of-fold examinations at the sites; the model in the bundle learned from all of them",
         "images": int(total["images"]),
         "mae_mm": round(total["absolute-mm"] / total["images"], 3),
         "bias_mm": round(total["signed-mm"] / total["images"], 3),

@@ -1,6 +1,7 @@
-"""The SuperLink's two doors: hospitals reach Flower's fleet interface and a few questions of ours, and nothing else.
+"""The SuperLink's two ports, and which hospitals are admitted.
 
-The control and runtime interfaces, through which code and runs are started, answer on the inside door only.
+On the public port, hospitals reach Flower's fleet interface and three requests of our own (enrol, hello, approve), and
+nothing else. The control and runtime interfaces, which start code and runs, answer on the internal port only.
 """
 
 import json
@@ -10,8 +11,6 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, Protocol
 
-from flwr.common.constant import HEARTBEAT_DEFAULT_INTERVAL
-from flwr.supercore.constant import FLEET_HTTP_PUBLIC_KEY_HEADER
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import JSONResponse
@@ -19,6 +18,7 @@ from starlette.routing import Route
 
 from federated.coordinator.folder import FederationFolder, Hospital, now
 from federated.coordinator.superlink import SuperLink
+from federated.transport.flower_private import FLEET_HTTP_PUBLIC_KEY_HEADER, HEARTBEAT_DEFAULT_INTERVAL
 from federated.trust.agreement import code_hash, library_versions
 from federated.trust.identity import load_public, opened, public_pem
 from models.errors import FetalHealthError
@@ -26,32 +26,32 @@ from models.errors import FetalHealthError
 Scope = MutableMapping[str, Any]
 Asgi = Callable[[Scope, Any, Any], Awaitable[None]]
 FLEET = "/v1/fleet/"
-OUTSIDE = (FLEET, "/v1/hospital/")
-# Flower signs and checks times; a clock that is off by more would look like a forged message.
+PUBLIC = (FLEET, "/v1/hospital/")
+# Flower signs and checks times; with a clock that differs by more, a message would look forged.
 CLOCK_TOLERANCE_S = 60.0
-# A node says hello every few seconds, also while it trains; one that was silent for longer has stopped.
+# A node says hello every few seconds, also while it trains. Without a hello for this long, it has stopped.
 SESSION_S = 12.0
 
 
 class RefusedError(FetalHealthError):
-    """A hospital is not let in; the message says why and what to do."""
+    """A hospital is not admitted; the message says why and what to do."""
 
 
 class OccupiedError(RefusedError):
-    """Another node with the same identity is there."""
+    """Another node with the same identity is connected."""
 
 
-class OutsideDoor:
-    """ASGI: lets hospitals through to the fleet and hospital interfaces; refuses everything else."""
+class PublicPort:
+    """ASGI application that admits hospitals to the fleet and hospital interfaces and refuses everything else."""
 
     def __init__(self, app: Asgi, federation: FederationFolder) -> None:
         self.app = app
         self.federation = federation
 
     async def __call__(self, scope: Scope, receive: Any, send: Any) -> None:
-        """Pass on or refuse."""
+        """Pass the request on, or refuse it."""
         if scope["type"] == "http":
-            if not scope["path"].startswith(OUTSIDE):
+            if not scope["path"].startswith(PUBLIC):
                 return await JSONResponse({"error": "not here"}, 404)(scope, receive, send)
             if scope["path"].startswith(FLEET) and not self.federation.knows(_key(scope)):
                 words = "this key is not, or no longer, that of a hospital here"
@@ -60,43 +60,43 @@ class OutsideDoor:
 
 
 def _key(scope: Scope) -> str:
-    """The public key (PEM) that a request is signed by; Flower checks the signature."""
-    said = dict(scope["headers"]).get(FLEET_HTTP_PUBLIC_KEY_HEADER.lower().encode(), b"")
+    """The public key (PEM) of the key that signed a request; Flower checks the signature."""
+    encoded = dict(scope["headers"]).get(FLEET_HTTP_PUBLIC_KEY_HEADER.lower().encode(), b"")
     try:
-        return b64decode(said, validate=True).decode()
+        return b64decode(encoded, validate=True).decode()
     except ValueError:
         return ""
 
 
-class Places(Protocol):
-    """Which nodes Flower's SuperLink takes to be there."""
+class NodeRegistry(Protocol):
+    """Flower's record of the nodes that are connected."""
 
     def deactivate_node(self, node_id: int) -> bool:
-        """It is gone."""
+        """Record that a node has gone."""
 
     def acknowledge_node_heartbeat(self, node_id: int, heartbeat_interval: float) -> bool:
-        """It is there."""
+        """Record that a node is connected."""
 
 
-class Reception:
-    """Who is let in: enrolment with a kit, hello, approval.
+class Admission:
+    """Answers the three requests of hospitals: enrolment with a kit, hello, approval.
 
     Parameters
     ----------
     federation : FederationFolder
-    places : Places
-        Flower's. A node that comes back gets its place before its absence was noticed; one that says hello keeps it,
-        also where Flower's own heartbeat is late because the server was away.
+    nodes : NodeRegistry
+        Flower's. A node that comes back is registered anew before its absence was noticed. A node that says hello stays
+        registered, even if Flower's own heartbeat is late because the server was away.
     """
 
-    def __init__(self, federation: FederationFolder, places: Places) -> None:
+    def __init__(self, federation: FederationFolder, nodes: NodeRegistry) -> None:
         self.federation = federation
-        self.places = places
+        self.nodes = nodes
         self.sessions: dict[str, tuple[str, datetime]] = {}
 
     def enrol(self, statement: dict[str, str]) -> dict[str, Any]:
-        """Register the key that a hospital has made, once a kit."""
-        hospital, said = self._enrolling(statement)
+        """Register the key that a hospital has made; each kit serves once."""
+        hospital, stated = self._enrolling(statement)
         if hospital.state == "revoked":
             raise RefusedError(f"{hospital.name} was revoked; ask the federation's operator for a new kit")
         if hospital.state == "joined":
@@ -107,7 +107,7 @@ class Reception:
             )
         if datetime.fromisoformat(hospital.kit_expires) < datetime.now(UTC):
             raise RefusedError(f"the kit of {hospital.name} expired on {hospital.kit_expires}; ask for a new one")
-        key = public_pem(load_public(str(said["node_key"])))
+        key = public_pem(load_public(str(stated["node_key"])))
         for other in self.federation.hospitals():
             if other.node_key == key:
                 raise RefusedError(f"that key is already the key of {other.name}: two sites may not share one identity")
@@ -116,16 +116,16 @@ class Reception:
             superlink.unregister(hospital.node)
         node = superlink.register(hospital.name, key.encode())
         joined = replace(hospital, state="joined", node_key=key, node=node, joined=now())
-        self.federation.keep(joined, "hospital.joined", kit=hospital.kit)
+        self.federation.save_hospital(joined, "hospital.joined", kit=hospital.kit)
         return {"hospital": hospital.name}
 
     def _enrolling(self, statement: dict[str, str]) -> tuple[Hospital, dict[str, Any]]:
         hospital = self._named(statement)
-        said = opened(statement, load_public(hospital.enrolment_key))
-        if said["kit"] != hospital.kit:
+        stated = opened(statement, load_public(hospital.enrolment_key))
+        if stated["kit"] != hospital.kit:
             raise RefusedError(f"a newer kit was made for {hospital.name}; use that one")
-        self._agree(said)
-        return hospital, said
+        self._check(stated)
+        return hospital, stated
 
     def _named(self, statement: dict[str, str]) -> Hospital:
         try:
@@ -133,18 +133,20 @@ class Reception:
         except (KeyError, TypeError, ValueError):
             raise RefusedError("that is no statement of a hospital") from None
 
-    def _agree(self, said: dict[str, Any]) -> None:
-        off = (datetime.fromisoformat(str(said["time"])) - datetime.now(UTC)).total_seconds()
-        if abs(off) > CLOCK_TOLERANCE_S:
+    def _check(self, stated: dict[str, Any]) -> None:
+        """Refuse a clock that differs too much, and other versions of the shared libraries."""
+        ahead_s = (datetime.fromisoformat(str(stated["time"])) - datetime.now(UTC)).total_seconds()
+        if abs(ahead_s) > CLOCK_TOLERANCE_S:
             raise RefusedError(
-                f"the clock of {said['hospital']} is {abs(off):.0f} s {'ahead' if off > 0 else 'behind'}: "
+                f"the clock of {stated['hospital']} is {abs(ahead_s):.0f} s {'ahead' if ahead_s > 0 else 'behind'}: "
                 "set it by a time server (NTP) and try again"
             )
         for name, here in library_versions().items():
-            there = said["libraries"].get(name)
+            there = stated["libraries"].get(name)
             if there != here:
                 raise RefusedError(
-                    f"{said['hospital']} has {name} {there}, the federation runs {here}: install the same release there"
+                    f"{stated['hospital']} has {name} {there}, the federation runs {here}: "
+                    "install the same release there"
                 )
 
     def _joined(self, statement: dict[str, str]) -> tuple[Hospital, dict[str, Any]]:
@@ -155,39 +157,45 @@ class Reception:
         return hospital, opened(statement, load_public(hospital.node_key))
 
     def hello(self, statement: dict[str, str]) -> dict[str, Any]:
-        """What a node is asked to approve; refuses a second node with the same identity."""
-        hospital, said = self._joined(statement)
-        self._agree(said)
+        """Note that a node is connected; answer with the offers to its hospital.
+
+        Raises
+        ------
+        OccupiedError
+            Another node with the same identity is connected.
+        """
+        hospital, stated = self._joined(statement)
+        self._check(stated)
         session, last = self.sessions.get(hospital.name, ("", datetime.min.replace(tzinfo=UTC)))
-        if said["session"] != session and (datetime.now(UTC) - last).total_seconds() < SESSION_S:
+        if stated["session"] != session and (datetime.now(UTC) - last).total_seconds() < SESSION_S:
             self.federation.journal.write("hospital.twice", hospital=hospital.name)
             raise OccupiedError(
                 f"{hospital.name} is already connected from another machine or folder: two sites may not share one "
                 "identity; stop one, or ask for a kit of its own"
             )
-        if said["arriving"]:
-            self.places.deactivate_node(hospital.node)
-        if said["leaving"]:
+        if stated["arriving"]:
+            self.nodes.deactivate_node(hospital.node)
+        if stated["leaving"]:
             self.sessions.pop(hospital.name, None)
         else:
-            if not said["arriving"]:
-                self.places.acknowledge_node_heartbeat(hospital.node, HEARTBEAT_DEFAULT_INTERVAL)
-            self.sessions[hospital.name] = (said["session"], datetime.now(UTC))
-        self.federation.saw(hospital.name, {name: said[name] for name in ("modality", "rows", "code")})
-        offers = [{"bundle": offer.bundle, "plan": offer.plan} for offer in self.federation.offers(hospital.name)]
+            if not stated["arriving"]:
+                self.nodes.acknowledge_node_heartbeat(hospital.node, HEARTBEAT_DEFAULT_INTERVAL)
+            self.sessions[hospital.name] = (stated["session"], datetime.now(UTC))
+        self.federation.record_hello(hospital.name, {name: stated[name] for name in ("modality", "rows", "code")})
+        offers = [{"bundle": offer.agreement, "plan": offer.plan} for offer in self.federation.offers(hospital.name)]
         return {"offers": offers, "code": code_hash()}
 
     def approve(self, statement: dict[str, str]) -> dict[str, Any]:
-        """Keep a signed approval."""
-        hospital, said = self._joined(statement)
-        bundle = str(said["bundle"])
-        if bundle not in {offer.bundle for offer in self.federation.offers(hospital.name)}:
-            raise RefusedError(f"plan {bundle[:12]} is not on offer to {hospital.name}")
-        self.federation.approve(hospital.name, bundle, statement)
-        return {"approved": bundle}
+        """Store a hospital's signed approval of an agreement."""
+        hospital, stated = self._joined(statement)
+        agreement = str(stated["bundle"])  # the message keeps the key of earlier releases
+        if agreement not in {offer.agreement for offer in self.federation.offers(hospital.name)}:
+            raise RefusedError(f"plan {agreement[:12]} is not on offer to {hospital.name}")
+        self.federation.save_approval(hospital.name, agreement, statement)
+        return {"approved": agreement}
 
     def routes(self) -> list[Route]:
-        """The three questions, each a POST request with a signed statement."""
+        """Routes of the three requests, each a POST with a signed statement."""
 
         def answer(question: Callable[[dict[str, str]], dict[str, Any]]) -> Route:
             async def handle(request: Request) -> JSONResponse:

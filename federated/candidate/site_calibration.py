@@ -1,23 +1,23 @@
-"""Whether a model's probabilities hold at a site: events there against events that it expected there."""
+"""Calibration of a model at one site: the number of events there, compared with the number that the model expects."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-from federated.privacy.small_cells import floored
+from federated.privacy.small_cells import suppress_small
 from federated.trees.summaries import PROBABILITY_BINS
 
 
 def site_calibration(negatives: Sequence[int], positives: Sequence[int], groups: int) -> dict[str, float | int] | None:
-    """Observed and expected events of the left-out rows, and how many standard errors apart they are.
+    """Observed and expected events among out-of-fold rows, and their difference in standard errors.
 
     Parameters
     ----------
     negatives, positives : sequence of int
         Histograms of the calibrated probability over [0, 1], without and with the event.
     groups : int
-        Women or records: rows of one woman count together (design effect rows / groups).
+        Number of women or records: rows of one woman are not independent (design effect rows / groups).
 
     Returns
     -------
@@ -26,7 +26,7 @@ def site_calibration(negatives: Sequence[int], positives: Sequence[int], groups:
     """
     counts = np.asarray(negatives) + np.asarray(positives)
     rows = int(counts.sum())
-    if floored(rows) == 0:
+    if suppress_small(rows) == 0:
         return None
     probability = (np.arange(PROBABILITY_BINS) + 0.5) / PROBABILITY_BINS
     expected = float(counts @ probability)
@@ -40,11 +40,11 @@ def site_calibration(negatives: Sequence[int], positives: Sequence[int], groups:
 
 
 def worst(sites: Mapping[str, Mapping[str, Any]], target: str) -> tuple[str, float] | None:
-    """The site where a target's events are furthest from what was expected, and how far; None where none tells."""
-    told = {
+    """The site where a target's events differ most from the expected ones, and |z|; None if no site reports it."""
+    deviations = {
         name: abs(figures[key]["z"]) for name, figures in sites.items() if (key := f"calibration_{target}") in figures
     }
-    if not told:
+    if not deviations:
         return None
-    name = max(told, key=lambda one: told[one])
-    return name, told[name]
+    name = max(deviations, key=lambda site: deviations[site])
+    return name, deviations[name]
