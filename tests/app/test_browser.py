@@ -210,3 +210,28 @@ def test_night_theme_and_print(page: Any) -> None:
     assert not page.locator("header.top").is_visible()
     assert page.locator(".notice").is_visible()
     page.emulate_media(media="screen")
+
+
+@pytest.mark.parametrize("width", [400, 768, 1280])
+@pytest.mark.parametrize("number", [1, 2, 5])
+def test_a_result_page_is_never_wider_than_the_screen(page: Any, width: int, number: int) -> None:
+    page.set_viewport_size({"width": width, "height": 900})
+    page.goto(f"/assessments/{number}")
+    page.wait_for_load_state("networkidle")
+    assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+    page.set_viewport_size({"width": 1400, "height": 900})
+
+
+def test_a_printed_result_keeps_every_number(page: Any) -> None:
+    page.set_viewport_size({"width": 700, "height": 900})  # A4 between its margins
+    page.emulate_media(media="print")
+    page.goto("/assessments/1")
+    page.wait_for_load_state("networkidle")
+    wide = page.evaluate(
+        """() => [...document.querySelectorAll(".assessment th, .assessment td, .assessment p, .assessment li")]
+            .filter((e) => e.getClientRects().length && e.getBoundingClientRect().right > innerWidth + 1)
+            .map((e) => e.textContent.trim().slice(0, 60))"""
+    )
+    page.emulate_media(media="screen")
+    page.set_viewport_size({"width": 1400, "height": 900})
+    assert wide == []
