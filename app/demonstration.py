@@ -12,7 +12,7 @@ from app.accounts.store import Role
 from app.assessments.schemas import AssessmentRequest, Uploads
 from app.assessments.service import Assessor
 from app.bundles.service import BundleRegistry
-from app.database import now
+from app.orm import now
 from app.patients.schemas import PatientRequest
 from app.patients.service import register
 from app.patients.store import Woman

@@ -21,7 +21,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.schema import DefaultClause
 
-from app.database import Base
+from app.orm import Base
 from app.schema import HALF_COPY
 from models.errors import FetalHealthError
 

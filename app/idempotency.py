@@ -3,15 +3,17 @@
 from collections.abc import Callable
 from datetime import datetime
 from hashlib import sha256
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from fastapi import Header
 from sqlalchemy import ForeignKey, String, UniqueConstraint, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from app.accounts.guards import User
-from app.database import Base, now
 from app.errors import Problem
+from app.orm import Base, now
+
+if TYPE_CHECKING:
+    from app.accounts.guards import User
 
 Key = Annotated[str | None, Header(alias="Idempotency-Key", max_length=120)]
 
@@ -30,7 +32,7 @@ class IdempotencyKey(Base):
     at: Mapped[datetime]
 
 
-def once(session: Session, user: User, key: str | None, content: str, make: Callable[[], str]) -> tuple[str, bool]:
+def once(session: Session, user: "User", key: str | None, content: str, make: Callable[[], str]) -> tuple[str, bool]:
     """Create a resource once a key: a repeat gives the first one, another content under the key is refused."""
     if key is None:
         return make(), True

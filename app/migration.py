@@ -18,8 +18,8 @@ from sqlalchemy import Connection, Engine, text
 from sqlalchemy.exc import DBAPIError
 
 from app import schema
-from app.database import set_pragmas
 from app.half_migrated import repair
+from app.orm import set_pragmas
 from models.errors import FetalHealthError
 
 ADVISORY_LOCK = 0x6665_7461_6C  # any number that only we use in the database

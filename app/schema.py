@@ -6,7 +6,7 @@ from pathlib import Path
 from sqlalchemy import Connection, Engine, inspect, text
 
 import app.tables  # noqa: F401  (fills the metadata)
-from app.database import Base
+from app.orm import Base
 from models.errors import FetalHealthError
 
 SCRIPTS = Path(str(files("migrations")))

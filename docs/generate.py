@@ -4,6 +4,7 @@ The pages are committed, so that they can be read without a build. A test writes
 """
 
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import click
@@ -67,6 +68,7 @@ def _cell(text: str) -> str:
 
 def rest() -> str:
     """Markdown of the routes of the REST API and of the probes."""
+    from app.database import make_engine, migrate
     from app.main import create_app
     from app.settings import Settings
 
@@ -86,7 +88,11 @@ def rest() -> str:
         "| route | meaning |",
         "|---|---|",
     ]
-    paths = create_app(Settings(database_url="sqlite://")).openapi()["paths"]
+    with TemporaryDirectory() as home:
+        settings = Settings(home=Path(home))
+        settings.database_url = None  # never the installation of whoever builds the pages
+        migrate(make_engine(settings.database))
+        paths = create_app(settings).openapi()["paths"]
     for path, operations in sorted(paths.items()):
         if path.startswith("/api/v1/"):
             for method in METHODS:

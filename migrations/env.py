@@ -3,7 +3,7 @@
 from alembic import context
 
 import app.tables  # noqa: F401  (fills the metadata)
-from app.database import Base
+from app.orm import Base
 
 connection = context.config.attributes["connection"]
 context.configure(

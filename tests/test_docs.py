@@ -107,7 +107,7 @@ def check_command(command: Any, program: str, words: list[str]) -> None:
 def test_named_modules_exist(page: Path) -> None:
     for name in re.findall(r"python -m ([a-z_.]+[a-z_])", page.read_text(encoding="utf-8")):
         path = ROOT / name.replace(".", "/")
-        assert path.with_suffix(".py").exists() or (path / "__main__.py").exists(), name
+        assert any(file.exists() for file in (path.with_suffix(".py"), path / "__main__.py")), name
 
 
 @every_page

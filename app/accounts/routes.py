@@ -10,8 +10,9 @@ from app.accounts import service
 from app.accounts.guards import COOKIE, Administrator, AnyUser, Database, Public
 from app.accounts.store import Account, ApiToken, Role
 from app.audit.store import record
-from app.database import now, unit_of_work
+from app.database import unit_of_work
 from app.errors import NotFoundError, Problem
+from app.orm import now
 from app.pages import render
 from models.errors import InputError
 

@@ -10,7 +10,7 @@ from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
 from app.accounts.store import Account, ApiToken, Role, SignedIn, by_name
-from app.database import now
+from app.orm import now
 from app.settings import Settings
 from models.errors import InputError
 

@@ -4,7 +4,7 @@ from sqlalchemy.orm import Session
 
 from app.accounts.guards import User
 from app.assessments.store import Assessment, Note, Review, superseded_by
-from app.database import now
+from app.orm import now
 from models.errors import FetalHealthError, InputError
 
 VERDICTS = ("agree", "disagree", "cannot tell")

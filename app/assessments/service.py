@@ -17,9 +17,9 @@ from app.assessments.schemas import AssessmentRequest, CtgRequest, OutlineReques
 from app.assessments.store import Assessment
 from app.assessments.traces import reusable
 from app.audit.store import record
-from app.database import now
 from app.monitoring.service import raise_notices
 from app.monitoring.store import born
+from app.orm import now
 from app.patients.service import age_at, fetus_of
 from app.patients.store import Examination, Fetus, StoredFile
 from models.bundle import Bundle

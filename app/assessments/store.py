@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import JSON, Float, ForeignKey, String, Text, case, select
 from sqlalchemy.orm import Mapped, Session, mapped_column, relationship, selectinload
 
-from app.database import Base
+from app.orm import Base
 from app.patients.store import Examination, Fetus, Pregnancy, Woman
 
 STATES = ("high", "raised", "cannot assess", "low")

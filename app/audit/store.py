@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import JSON, ForeignKey, Select, String, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from app.database import Base, now
+from app.orm import Base, now
 
 FOLD_WITHIN = timedelta(minutes=15)
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from sqlalchemy.orm import Session
 
 from app.bundles.store import BundleRow, Deployment, history, latest
-from app.database import now
+from app.orm import now
 from models.bundle import MANIFEST, Bundle, shipped
 from models.errors import BundleError, FetalHealthError
 

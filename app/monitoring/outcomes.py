@@ -5,8 +5,8 @@ from datetime import datetime, timedelta
 from sqlalchemy.orm import Session
 
 from app.accounts.guards import User
-from app.database import now
 from app.monitoring.store import Outcome
+from app.orm import now
 from app.patients.schemas import MAX_AGE_DAYS
 from app.patients.store import Fetus
 from models.errors import InputError, RangeError

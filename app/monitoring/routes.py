@@ -11,11 +11,11 @@ from starlette.responses import RedirectResponse, Response
 from app.accounts.guards import Clinician, Database, Operator, User
 from app.assessments.routes import find
 from app.audit.store import record
-from app.database import now
 from app.errors import NotFoundError, Problem
 from app.evidence.drawing import reliability_svg
 from app.monitoring import outcomes, service
 from app.monitoring.store import Notice, open_notices
+from app.orm import now
 from app.pages import render
 from app.patients.store import Fetus, woman_by_pseudonym
 from models.evaluation.held_out import Bin

@@ -12,10 +12,10 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from app.assessments.store import Assessment
-from app.database import now
 from app.monitoring import alarms
 from app.monitoring.drift import LEAST, inputs
 from app.monitoring.store import Notice, Outcome, known_notice
+from app.orm import now
 from app.patients.store import Fetus, Pregnancy, Woman
 from models.bundle import Bundle
 from models.ctg.acidaemia import MILD, low_ph

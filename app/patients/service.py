@@ -4,7 +4,7 @@ from datetime import date, datetime, timedelta
 
 from sqlalchemy.orm import Session
 
-from app.database import now
+from app.orm import now
 from app.patients.schemas import MAX_AGE_DAYS, PatientRequest, parse_age
 from app.patients.store import Fetus, Pregnancy, Woman, woman_by_pseudonym
 from models.errors import FetalHealthError, InputError, RangeError

@@ -9,9 +9,9 @@ from starlette.responses import RedirectResponse, Response
 from app.accounts.guards import Database, Operator
 from app.audit.store import record
 from app.bundles.store import BundleRow, bundles, history, latest
-from app.database import now
 from app.errors import NotFoundError
 from app.monitoring.store import open_notices
+from app.orm import now
 from app.pages import render
 from app.retraining import hospitals, schedule, service
 from app.retraining.store import schedules

@@ -9,7 +9,8 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session, sessionmaker
 
 from app.audit.store import record
-from app.database import now, unit_of_work
+from app.database import unit_of_work
+from app.orm import now
 from app.retraining import service
 from app.retraining.store import Schedule, schedules
 from app.settings import Settings

@@ -5,7 +5,7 @@ from datetime import datetime
 from sqlalchemy import JSON, String, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from app.database import Base
+from app.orm import Base
 
 
 class Schedule(Base):

@@ -3,7 +3,7 @@
 import sqlalchemy as sa
 from alembic import op
 
-from app.database import UtcDateTime
+from app.orm import UtcDateTime
 
 revision = "0003"
 down_revision = "0002"

@@ -9,7 +9,8 @@ from fastapi.testclient import TestClient
 
 from app.accounts.service import MAX_ATTEMPTS, digest
 from app.accounts.store import Account, ApiToken, SignedIn
-from app.database import now, unit_of_work
+from app.database import unit_of_work
+from app.orm import now
 from app.security import HEADERS
 from tests.app.conftest import PASSWORD, browser
 

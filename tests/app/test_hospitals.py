@@ -39,8 +39,11 @@ def folder(tmp_path: Path) -> FederationFolder:
     for name in ("anne", "luke", "mary"):
         kit.create(made, name, tmp_path / "kits")
         if name != "mary":
-            made.keep(replace(made.hospital(name), state="joined", node_key="x", node=1, joined="2026-11-01"))
-    made.saw("anne", {"modality": "ctg", "rows": 248, "code": "c"})
+            made.save_hospital(
+                replace(made.hospital(name), state="joined", node_key="x", node=1, joined="2026-11-01"),
+                "hospital.joined",
+            )
+    made.record_hello("anne", {"modality": "ctg", "rows": 248, "code": "c"})
     return made
 
 

@@ -21,8 +21,9 @@ from sqlalchemy.exc import IntegrityError
 
 import app.cli
 from app import migration, schema
-from app.database import Base, make_engine, migrate
+from app.database import make_engine, migrate
 from app.main import create_app
+from app.orm import Base
 from app.settings import Settings
 from models.errors import FetalHealthError
 from tests.app.filled import ROWS, common, contents, fill, state

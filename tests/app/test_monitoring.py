@@ -8,10 +8,11 @@ import pytest
 from fastapi.testclient import TestClient
 
 from app.assessments.store import Assessment
-from app.database import now, unit_of_work
+from app.database import unit_of_work
 from app.monitoring import alarms, service
 from app.monitoring.drift import LEAST
 from app.monitoring.store import Notice, Outcome
+from app.orm import now
 from app.patients.store import Examination, Fetus, Pregnancy, Woman
 from models.bundle import Bundle
 from models.ctg.acidaemia import MILD

@@ -9,7 +9,8 @@ from fastapi.testclient import TestClient
 from sqlalchemy import inspect
 
 from app.bundles.service import BundleRegistry
-from app.database import Base, make_engine, migrate, unit_of_work
+from app.database import make_engine, migrate, unit_of_work
+from app.orm import Base
 from app.settings import Settings
 from federated.plan import load, shipped_plans
 from federated.run import control

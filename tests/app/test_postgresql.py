@@ -8,8 +8,9 @@ from fastapi.testclient import TestClient
 
 from app.accounts.service import create_account, create_token
 from app.accounts.store import Role
-from app.database import Base, make_engine, migrate, session_factory, unit_of_work
+from app.database import make_engine, migrate, session_factory, unit_of_work
 from app.main import create_app
+from app.orm import Base
 from app.settings import Settings
 from tests.app.conftest import PASSWORD
 from tests.examples import HEALTHY
