@@ -23,7 +23,7 @@ router = APIRouter(prefix="/api/v1")
 
 
 def answer(assessment: store.Assessment) -> AssessmentAnswer:
-    """A stored assessment as the API gives it."""
+    """A stored assessment as the API returns it."""
     return AssessmentAnswer(
         id=assessment.id,
         url=f"/assessments/{assessment.id}",
@@ -88,7 +88,7 @@ def list_assessments(
     state: Annotated[str, Query(max_length=20)] = "",
     patient: Annotated[str, Query(max_length=80)] = "",
 ) -> list[AssessmentAnswer]:
-    """The worklist, in its order."""
+    """The worklist, in the order of its page."""
     rows = store.worklist(session, state=state, search=patient)
     record(session, user, "worklist.read", fold=True, state=state, search=patient, shown=[row.id for row in rows])
     return [answer(row) for row in rows]
@@ -96,7 +96,7 @@ def list_assessments(
 
 @router.get("/assessments/{identifier}", tags=["assessments"])
 def get_assessment(identifier: int, user: Clinician, session: Database) -> AssessmentAnswer:
-    """One assessment."""
+    """One assessment with its whole result."""
     assessment = find(session, identifier)
     record(session, user, "assessment.read", subject=assessment.woman.pseudonym, fold=True, assessment=identifier)
     return answer(assessment)
@@ -123,7 +123,7 @@ def repeat_assessment(request: Request, identifier: int, user: Clinician, sessio
 def correct_outline(
     request: Request, identifier: int, body: OutlineRequest, user: Clinician, session: Database
 ) -> AssessmentAnswer:
-    """Assess again with a drawn outline of the head; the model's is kept beside it."""
+    """Assess again with a drawn outline of the head; the outline of the model stays stored."""
     assessment = find(session, identifier)
     return answer(assessor(request, session, user).correct(assessment, outline_of(body, user), body.reason))
 
@@ -132,6 +132,6 @@ def correct_outline(
 def correct_scale(
     request: Request, identifier: int, body: ScaleRequest, user: Clinician, session: Database
 ) -> AssessmentAnswer:
-    """Assess again with the scale of an image stated."""
+    """Assess again with a stated scale of an image."""
     assessment = find(session, identifier)
     return answer(assessor(request, session, user).correct(assessment, scale_of(body, assessment.scan), body.reason))

@@ -20,7 +20,7 @@ def audit(
     subject: Annotated[str, Query(max_length=80)] = "",
     name: Annotated[str, Query(max_length=80)] = "",
 ) -> Response:
-    """Newest rows, by woman and user; reading it is audited too."""
+    """The newest rows by woman and user; reading them is audited as well."""
     record(session, user, "audit.read", subject=subject, fold=True, filter=name)
     session.flush()
     rows = list(session.scalars(search(subject, name).limit(300)))

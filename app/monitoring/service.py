@@ -1,4 +1,4 @@
-"""What has come in at a site since a bundle serves there: inputs, answers, outcomes; and what passes a threshold.
+"""Inputs, results and outcomes at a hospital since a bundle serves there, and the alarms that follow.
 
 Synthetic women and replaced assessments do not count.
 """
@@ -37,13 +37,13 @@ def monitored_hospitals(session: Session) -> list[tuple[str, str, int]]:
 
 
 def report(session: Session, site: str, bundle: Bundle) -> dict[str, Any]:
-    """Everything about one site and bundle, and the alarms that follow."""
+    """All figures of one hospital and bundle, and the alarms that follow."""
     bundle_id = bundle.identifier
     rows = _rows(session, site, bundle_id)
     drifts = inputs(rows, bundle)
     rates = _rates(rows)
     outcomes = _outcomes(session, site, bundle_id)
-    found = [*alarms.of_rates(rates), *alarms.of_drift(drifts), *alarms.of_outcomes(outcomes)]
+    raised = [*alarms.of_rates(rates), *alarms.of_drift(drifts), *alarms.of_outcomes(outcomes)]
     return {
         "site": site,
         "bundle": bundle_id,
@@ -52,7 +52,7 @@ def report(session: Session, site: str, bundle: Bundle) -> dict[str, Any]:
         "rates": rates,
         "drift": [asdict(drift) for drift in sorted(drifts, key=lambda d: -d.psi / max(d.psi_noise, PSI_ALARM))],
         "outcomes": outcomes,
-        "alarms": [asdict(alarm) for alarm in found],
+        "alarms": [asdict(alarm) for alarm in raised],
     }
 
 
@@ -69,7 +69,7 @@ def raise_notices(session: Session, site: str, bundle: Bundle) -> dict[str, Any]
 def _rows(session: Session, site: str, bundle_id: str) -> list[dict[str, Any]]:
     replaced = select(Assessment.supersedes_id).where(Assessment.supersedes_id.is_not(None))
     query = (
-        # Parts of the result alone: a whole one holds its trace's events too.
+        # Only parts of the result are read, because a whole one also holds the events of its trace.
         select(
             Assessment.state,
             Assessment.ctg_id,
@@ -114,7 +114,7 @@ def _rates(rows: list[dict[str, Any]]) -> dict[str, Any]:
 
 
 def _outcomes(session: Session, site: str, bundle_id: str) -> dict[str, Any]:
-    """Scores beside what happened: the last assessment of each fetus that speaks of the cord pH."""
+    """Scores compared with outcomes; the last assessment of each fetus that predicts the cord pH counts."""
     last = select(func.max(Outcome.id)).group_by(Outcome.fetus_id)
     query = (
         select(Assessment.fetus_id, Assessment.score, Outcome.ph)
@@ -130,13 +130,13 @@ def _outcomes(session: Session, site: str, bundle_id: str) -> dict[str, Any]:
     by_fetus = {fetus: (float(score or 0.0) / 100.0, ph) for fetus, score, ph in session.execute(query)}
     probability = np.array([score for score, _ in by_fetus.values()])
     event = low_ph(np.array([ph for _, ph in by_fetus.values()]), MILD.threshold).astype(bool)
-    made: dict[str, Any] = {"births": len(event), "events": int(event.sum()), "event": MILD.event}
+    outcomes: dict[str, Any] = {"births": len(event), "events": int(event.sum()), "event": MILD.event}
     if len(event) == 0:
-        return made
+        return outcomes
     spread = float((probability * (1 - probability)).sum() ** 0.5)
     expected = float(probability.sum())
-    return made | {
+    return outcomes | {
         "expected": expected,
         "expected_interval": [max(expected - 1.96 * spread, 0.0), min(expected + 1.96 * spread, len(event))],
-        "reliability": [asdict(one) for one in reliability(event, probability, min(10, max(1, len(event) // 5)))],
+        "reliability": [asdict(group) for group in reliability(event, probability, min(10, max(1, len(event) // 5)))],
     }

@@ -54,7 +54,7 @@ def list_patients(
 
 @router.get("/patients/{pseudonym}", tags=["patients"])
 def get_patient(pseudonym: str, user: Clinician, session: Database) -> PatientAnswer:
-    """One woman."""
+    """One woman with the numbers of her assessments."""
     woman = woman_by_pseudonym(session, pseudonym)
     if woman is None:
         raise NotFoundError(f"patient {pseudonym}")

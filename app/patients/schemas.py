@@ -1,4 +1,4 @@
-"""What a caller says of a patient."""
+"""What a caller states about a patient, and gestational ages as text."""
 
 import re
 from datetime import date
@@ -43,9 +43,9 @@ def parse_age(text: str) -> int:
     Raises
     ------
     InputError
-        Not of that form.
+        The text has another form.
     RangeError
-        Negative, or beyond 44 weeks.
+        The age is negative, or above 44 weeks.
     """
     match = re.fullmatch(r"\s*(-?\d{1,3})(?:\s*\+\s*([0-6]))?\s*", text)
     if match is None:

@@ -98,8 +98,9 @@ def test_the_page_shows_what_adds_up_and_what_would_change_it(api: TestClient) -
     made = api.post("/api/v1/assessments", data=fields("P-1"), files=[("ctg", ("t.csv", LABOUR))]).json()
     page = api.get(f"/assessments/{made['id']}", headers={"Accept": "text/html"}).text
     for words in (
-        "What would change it", "starting point", "together", "Without the scan", "If the weight were on the 50th",
-        "placental resistance by Doppler: raised", "at 90 %", "where 20 of 100 have it", "What became of it",
+        "What would change the score", "starting point", "together", "Without the scan",
+        "If the weight were on the 50th",
+        "placental resistance by Doppler: raised", "at 90 %", "where 20 of 100 have it", "Outcome</h2>",
     ):  # fmt: skip
         assert words in page
 

@@ -116,14 +116,14 @@ def test_the_page_of_a_run_says_whom_it_waits_for_and_who_left(client: TestClien
     (path / "pid").write_text(str(os.getpid()))
     browser(client, "operator")
     page = client.get(f"/federation/runs/{path.name}").text
-    assert "Between the hospitals of north" in page
-    assert "Waits for the approval of luke (plan and code abc123, code def456)" in page
+    assert "This run trains at the hospitals of north" in page
+    assert "Waiting for the approval of luke (plan and code abc123, code def456)" in page
     run.event("interrupted", why="x")
     run.event("lost", site="luke", why="no answer within 8 s")
     page = client.get(f"/federation/runs/{path.name}").text
-    assert "its server went away 1 time," in page
+    assert "Its server stopped 1 time;" in page
     assert "luke left the run: no answer within 8 s." in page
-    assert "Waits for" not in page
+    assert "Waiting for" not in page
 
 
 def test_schedules_are_made_and_removed(client: TestClient) -> None:
@@ -138,7 +138,7 @@ def test_schedules_are_made_and_removed(client: TestClient) -> None:
         assert client.post("/federation/schedules", data={**good, **wrong}).status_code == 422
     assert client.post("/federation/schedules/1/remove", data=form).status_code == 303
     assert client.post("/federation/schedules/1/remove", data=form).status_code == 422
-    assert "No retraining starts by itself" in client.get("/federation").text
+    assert "No retraining is scheduled" in client.get("/federation").text
 
 
 def due(settings: Settings, plan: str) -> None:

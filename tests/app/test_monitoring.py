@@ -108,7 +108,7 @@ def test_outcomes_that_break_the_promise_raise_a_notice(
     assert found["report"]["outcomes"]["expected"] == pytest.approx(20.0)
     page = client.get("/monitoring", headers={"Authorization": f"Bearer {tokens['operator']}", "Accept": "text/html"})
     assert "Live calibration" in page.text
-    assert "the scores promised 20.0" in page.text
+    assert "the scores predicted 20.0" in page.text
     answer = cli("monitor")
     assert answer.exit_code == 4
     assert "100 with an outcome" in answer.output
@@ -208,7 +208,15 @@ def test_the_evidence_page_and_its_numbers(api: TestClient, bundle: Bundle) -> N
     assert both["ece"] < both["ece_limit"]
     assert both["births"] > 400
     page = api.get("/evidence", headers={"Accept": "text/html"}).text
-    for words in ("On whom", "Limits", "CTU-UHB", "Net benefit", "abstain in", 'class="plot"', "Out-of-fold figures"):
+    for words in (
+        "Data</h2>",
+        "Limits",
+        "CTU-UHB",
+        "Net benefit",
+        "no decision in",
+        'class="plot"',
+        "Out-of-fold figures",
+    ):
         assert words in page
     assert "`" not in page
 
