@@ -41,7 +41,7 @@ class Visit:
 
 @dataclass(frozen=True)
 class Case:
-    """A synthetic woman today."""
+    """A synthetic woman with her age of gestation today and her visits."""
 
     pseudonym: str
     parity: int

@@ -10,7 +10,7 @@ from fastapi import Request
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.responses import HTMLResponse
 
-from app.patients.schemas import format_age
+from app.patients.ages import format_age
 
 BANNER = "Research prototype. Not a medical device. Not for patient care."
 

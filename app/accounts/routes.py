@@ -7,12 +7,13 @@ from sqlalchemy import select
 from starlette.responses import RedirectResponse, Response
 
 from app.accounts import service
-from app.accounts.guards import COOKIE, Administrator, AnyUser, Database, Public
+from app.accounts.guards import COOKIE, Administrator, AnyUser, Public
 from app.accounts.store import Account, ApiToken, Role
 from app.audit.store import record
 from app.database import now, unit_of_work
 from app.errors import NotFoundError, Problem
 from app.pages import render
+from app.sessions import Database
 from models.errors import InputError
 
 router = APIRouter(include_in_schema=False)

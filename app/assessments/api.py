@@ -9,7 +9,7 @@ from pydantic import BaseModel
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import JSONResponse, Response
 
-from app.accounts.guards import Clinician, Database
+from app.accounts.guards import Clinician
 from app.assessments import store
 from app.assessments.forms import FIELDS, FILE_FIELDS, read_request
 from app.assessments.routes import assessor, find
@@ -18,6 +18,7 @@ from app.assessments.service import Assessor, outline_of, scale_of
 from app.audit.store import record
 from app.database import unit_of_work
 from app.idempotency import Key, once
+from app.sessions import Database
 
 router = APIRouter(prefix="/api/v1")
 

@@ -93,8 +93,8 @@ def lead_time_svg(points: Sequence[dict[str, Any]], thresholds: tuple[float, flo
     thresholds : (float, float)
         Thresholds of raised and high, drawn as lines.
     """
-    known = [point for point in points if point["probability"] is not None]
-    top = max([0.5, *[float(point["probability"]) for point in known]])
+    assessable = [point for point in points if point["probability"] is not None]
+    top = max([0.5, *[float(point["probability"]) for point in assessable]])
     longest = max(int(point["hidden_min"]) for point in points)
 
     def x(hidden: float) -> float:
@@ -115,9 +115,9 @@ def lead_time_svg(points: Sequence[dict[str, Any]], thresholds: tuple[float, flo
         hidden = int(point["hidden_min"])
         label = "end" if hidden == 0 else f"-{hidden}"
         parts.append(f'<text class="axis" x="{x(hidden):.1f}" y="116" text-anchor="middle">{label}</text>')
-    line = " ".join(f"{x(p['hidden_min']):.1f},{y(p['probability']):.1f}" for p in known)
+    line = " ".join(f"{x(p['hidden_min']):.1f},{y(p['probability']):.1f}" for p in assessable)
     parts.append(f'<polyline class="course" fill="none" points="{line}"/>')
-    for point in known:
+    for point in assessable:
         words = escape(f"{point['hidden_min']} min before the end: {100 * point['probability']:.0f} %")
         spot = f'cx="{x(point["hidden_min"]):.1f}" cy="{y(point["probability"]):.1f}" r="3.5"'
         parts.append(f'<circle class="visit" {spot}><title>{words}</title></circle>')

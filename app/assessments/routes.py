@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import JSONResponse, RedirectResponse, Response
 
-from app.accounts.guards import Clinician, Database, User
+from app.accounts.guards import Clinician, User
 from app.assessments import review as review_
 from app.assessments import store
 from app.assessments.forms import read_request
@@ -22,6 +22,7 @@ from app.database import unit_of_work
 from app.errors import NotFoundError, Problem
 from app.pages import render
 from app.patients.schemas import DatingMethod
+from app.sessions import Database
 from models.ctg.strip import thin
 from models.errors import FetalHealthError
 from models.growth.weight import WEIGHT

@@ -107,7 +107,7 @@ def standard_of(size: dict[str, Any]) -> Standard:
 
 
 def context(session: Session, assessment: Assessment) -> dict[str, Any]:
-    """Everything the template needs."""
+    """Values of the template of the result page."""
     result = assessment.result
     trace = None
     try:

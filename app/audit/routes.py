@@ -5,9 +5,10 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
-from app.accounts.guards import Administrator, Database
+from app.accounts.guards import Administrator
 from app.audit.store import record, search
 from app.pages import render
+from app.sessions import Database
 
 router = APIRouter(include_in_schema=False)
 

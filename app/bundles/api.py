@@ -7,11 +7,12 @@ from fastapi import APIRouter, Request
 from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy.orm import Session
 
-from app.accounts.guards import Database, Operator
+from app.accounts.guards import Operator
 from app.audit.store import record
 from app.bundles.store import BundleRow, bundles, latest
 from app.errors import NotFoundError
 from app.retraining import service as retraining
+from app.sessions import Database
 
 router = APIRouter(prefix="/api/v1")
 

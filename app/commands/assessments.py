@@ -149,7 +149,7 @@ def measure(
     bundle: Annotated[Path | None, typer.Option(help="Folder of a bundle; default: the shipped one.")] = None,
 ) -> None:
     """Measure the fetal head in an image; with an age, judge its size. Exit code 3: cannot assess."""
-    from app.patients.schemas import parse_age
+    from app.patients.ages import parse_age
     from models.bundle import Bundle, shipped
     from models.fusion.growth import growth_part
     from models.fusion.inputs import ScanImage, ScanInput

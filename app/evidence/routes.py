@@ -5,9 +5,10 @@ from typing import Any
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
-from app.accounts.guards import AnyUser, Database
+from app.accounts.guards import AnyUser
 from app.evidence.service import drawings, evidence
 from app.pages import render
+from app.sessions import Database
 
 router = APIRouter()
 

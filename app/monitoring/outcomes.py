@@ -7,7 +7,7 @@ from sqlalchemy.orm import Session
 from app.accounts.guards import User
 from app.database import now
 from app.monitoring.store import Outcome
-from app.patients.schemas import MAX_AGE_DAYS
+from app.patients.ages import MAX_AGE_DAYS
 from app.patients.store import Fetus
 from models.errors import InputError, RangeError
 from models.growth.dating import TERM_DAYS

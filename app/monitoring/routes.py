@@ -8,7 +8,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 from sqlalchemy.orm import Session
 from starlette.responses import RedirectResponse, Response
 
-from app.accounts.guards import Clinician, Database, Operator, User
+from app.accounts.guards import Clinician, Operator, User
 from app.assessments.routes import find
 from app.audit.store import record
 from app.database import now
@@ -18,6 +18,7 @@ from app.monitoring import outcomes, service
 from app.monitoring.store import Notice, open_notices
 from app.pages import render
 from app.patients.store import Fetus, woman_by_pseudonym
+from app.sessions import Database
 from models.evaluation.held_out import Bin
 
 router = APIRouter()

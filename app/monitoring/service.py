@@ -33,19 +33,19 @@ def monitored_hospitals(session: Session) -> list[tuple[str, str, int]]:
         .group_by(Assessment.site, Assessment.bundle)
         .order_by(last.desc())
     )
-    return [(site, bundle, int(number)) for site, bundle, number in session.execute(query)]
+    return [(hospital, bundle, int(number)) for hospital, bundle, number in session.execute(query)]
 
 
-def report(session: Session, site: str, bundle: Bundle) -> dict[str, Any]:
+def report(session: Session, hospital: str, bundle: Bundle) -> dict[str, Any]:
     """All figures of one hospital and bundle, and the alarms that follow."""
     bundle_id = bundle.identifier
-    rows = _rows(session, site, bundle_id)
+    rows = _rows(session, hospital, bundle_id)
     drifts = inputs(rows, bundle)
     rates = _rates(rows)
-    outcomes = _outcomes(session, site, bundle_id)
+    outcomes = _outcomes(session, hospital, bundle_id)
     raised = [*alarms.of_rates(rates), *alarms.of_drift(drifts), *alarms.of_outcomes(outcomes)]
     return {
-        "site": site,
+        "site": hospital,
         "bundle": bundle_id,
         "assessments": len(rows),
         "least": LEAST,
@@ -56,17 +56,17 @@ def report(session: Session, site: str, bundle: Bundle) -> dict[str, Any]:
     }
 
 
-def raise_notices(session: Session, site: str, bundle: Bundle) -> dict[str, Any]:
+def raise_notices(session: Session, hospital: str, bundle: Bundle) -> dict[str, Any]:
     """The report; a notice is raised for every alarm that has none yet."""
-    monitored = report(session, site, bundle)
+    monitored = report(session, hospital, bundle)
     for alarm in monitored["alarms"]:
-        if known_notice(session, site, bundle.identifier, alarm["what"]) is None:
-            session.add(Notice(site=site, bundle=bundle.identifier, raised_at=now(), **alarm))
+        if known_notice(session, hospital, bundle.identifier, alarm["what"]) is None:
+            session.add(Notice(site=hospital, bundle=bundle.identifier, raised_at=now(), **alarm))
     session.flush()
     return monitored
 
 
-def _rows(session: Session, site: str, bundle_id: str) -> list[dict[str, Any]]:
+def _rows(session: Session, hospital: str, bundle_id: str) -> list[dict[str, Any]]:
     replaced = select(Assessment.supersedes_id).where(Assessment.supersedes_id.is_not(None))
     query = (
         # Only parts of the result are read, because a whole one also holds the events of its trace.
@@ -85,7 +85,7 @@ def _rows(session: Session, site: str, bundle_id: str) -> list[dict[str, Any]]:
         .join(Assessment.fetus)
         .join(Fetus.pregnancy)
         .join(Pregnancy.woman)
-        .where(Assessment.site == site, Assessment.bundle == bundle_id, Woman.synthetic.is_(False))
+        .where(Assessment.site == hospital, Assessment.bundle == bundle_id, Woman.synthetic.is_(False))
         .where(Assessment.id.not_in(replaced))
         .order_by(Assessment.id.desc())
         .limit(LAST)
@@ -113,7 +113,7 @@ def _rates(rows: list[dict[str, Any]]) -> dict[str, Any]:
     }
 
 
-def _outcomes(session: Session, site: str, bundle_id: str) -> dict[str, Any]:
+def _outcomes(session: Session, hospital: str, bundle_id: str) -> dict[str, Any]:
     """Scores compared with outcomes; the last assessment of each fetus that predicts the cord pH counts."""
     last = select(func.max(Outcome.id)).group_by(Outcome.fetus_id)
     query = (
@@ -123,7 +123,7 @@ def _outcomes(session: Session, site: str, bundle_id: str) -> dict[str, Any]:
         .join(Fetus.pregnancy)
         .join(Pregnancy.woman)
         .where(Outcome.id.in_(last), Woman.synthetic.is_(False))
-        .where(Assessment.site == site, Assessment.bundle == bundle_id, Assessment.score.is_not(None))
+        .where(Assessment.site == hospital, Assessment.bundle == bundle_id, Assessment.score.is_not(None))
         .where(Assessment.result[("distress", "event")].as_string() == MILD.event)
         .order_by(Assessment.id)
     )

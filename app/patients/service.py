@@ -5,7 +5,8 @@ from datetime import date, datetime, timedelta
 from sqlalchemy.orm import Session
 
 from app.database import now
-from app.patients.schemas import MAX_AGE_DAYS, PatientRequest, parse_age
+from app.patients.ages import MAX_AGE_DAYS, parse_age
+from app.patients.schemas import PatientRequest
 from app.patients.store import Fetus, Pregnancy, Woman, woman_by_pseudonym
 from models.errors import FetalHealthError, InputError, RangeError
 from models.growth.dating import TERM_DAYS, by_crown_rump_length, by_last_menstrual_period

@@ -5,10 +5,11 @@ from functools import partial
 from fastapi import APIRouter, Request
 from pydantic import BaseModel, ConfigDict, Field
 
-from app.accounts.guards import Database, Operator
+from app.accounts.guards import Operator
 from app.audit.store import record
 from app.idempotency import Key, once
 from app.retraining import service as retraining
+from app.sessions import Database
 from federated.run import control
 from federated.run.status import RunStatus, read_status
 

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Form, Request
 from starlette.responses import RedirectResponse, Response
 
-from app.accounts.guards import Database, Operator
+from app.accounts.guards import Operator
 from app.audit.store import record
 from app.bundles.store import BundleRow, bundles, history, latest
 from app.database import now
@@ -15,6 +15,7 @@ from app.monitoring.store import open_notices
 from app.pages import render
 from app.retraining import hospitals, schedule, service
 from app.retraining.store import schedules
+from app.sessions import Database
 from federated.plan import GatePlan, shipped_plans
 from federated.run import control
 from federated.run.gate import judge
@@ -96,7 +97,7 @@ def add_schedule(
     site: Annotated[list[str] | None, Form()] = None,
     minimum_sites: Annotated[str, Form(max_length=4)] = "",
 ) -> Response:
-    """Schedule a plan."""
+    """Start a plan at a fixed interval of days."""
     first = first_at if first_at.tzinfo else first_at.replace(tzinfo=UTC)
     settings, minimum = request.app.state.settings, _minimum(minimum_sites)
     added = schedule.add(session, settings, plan, every_days, first, user.name, site or [], minimum)
@@ -194,6 +195,6 @@ def roll_back(
     request: Request, user: Operator, session: Database, reason: Annotated[str, Form(max_length=300)] = ""
 ) -> Response:
     """Put the previous bundle back in service."""
-    made = request.app.state.bundle.roll_back(session, user.name, reason)
-    record(session, user, "bundle.roll-back", bundle=made.bundle_id, reason=reason)
+    deployment = request.app.state.bundle.roll_back(session, user.name, reason)
+    record(session, user, "bundle.roll-back", bundle=deployment.bundle_id, reason=reason)
     return RedirectResponse("/federation", 303)

@@ -89,6 +89,13 @@ def test_a_units_prior_is_kept_with_the_assessment(
     assert client.post(f"/api/v1/assessments/{made['id']}/repeat", headers=bearer).json()["same"]
 
 
+def test_the_earlier_name_of_the_hospital_setting_is_still_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FETAL_HEALTH_SITE", "ward-7")
+    assert Settings().hospital == "ward-7"
+    monkeypatch.setenv("FETAL_HEALTH_HOSPITAL", "north")
+    assert Settings().hospital == "north"
+
+
 def test_a_prior_that_is_none_is_refused_at_the_start(home: Path) -> None:
     with pytest.raises(FetalHealthError, match="prior 'seldom'"):
         Settings(home=home, prior="seldom")
