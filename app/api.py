@@ -1,4 +1,4 @@
-"""REST API under ``/api/v1``: the routes of every room, and their OpenAPI description."""
+"""REST API under ``/api/v1``: the routes of every part of the application, and their OpenAPI description."""
 
 from typing import Any
 
@@ -12,8 +12,8 @@ from app.patients import api as patients
 from app.retraining import api as retraining
 
 router = APIRouter()
-for room in (patients, assessments, bundles, retraining):
-    router.include_router(room.router)
+for part in (patients, assessments, bundles, retraining):
+    router.include_router(part.router)
 
 
 @router.get("/api/v1/openapi.json", include_in_schema=False)

@@ -25,12 +25,12 @@ def _sqlite(settings: Settings) -> Path:
 
 
 def backup(settings: Settings, archive: Path) -> None:
-    """Write the archive.
+    """Write database and bundles into an archive.
 
     Raises
     ------
     FetalHealthError
-        Nothing to back up, or the archive exists.
+        There is no database, or the archive exists already.
     """
     database = _sqlite(settings)
     if not database.exists():
@@ -55,12 +55,12 @@ def backup(settings: Settings, archive: Path) -> None:
 
 
 def restore(settings: Settings, archive: Path) -> None:
-    """Put an archive back into an empty home.
+    """Restore an archive into an empty home.
 
     Raises
     ------
     FetalHealthError
-        There is a database already, or the archive is none of ours.
+        There is a database already, or the archive is not a backup of this application.
     """
     database = _sqlite(settings)
     if database.exists():

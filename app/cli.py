@@ -44,7 +44,7 @@ def main() -> None:
 
 @app.command()
 def migrate(revision: str = "head") -> None:
-    """Bring the database schema to a revision."""
+    """Migrate the database schema to a revision."""
     from app.database import make_engine
     from app.database import migrate as run
     from app.settings import settings
@@ -58,7 +58,9 @@ def migrate(revision: str = "head") -> None:
 def serve(
     host: str | None = None,
     port: int | None = None,
-    prepare: Annotated[bool, typer.Option(help="Migrate, first administrator, demonstration patients.")] = False,
+    prepare: Annotated[
+        bool, typer.Option(help="First migrate, create an administrator and demonstration patients.")
+    ] = False,
 ) -> None:
     """Serve the application."""
     import uvicorn
@@ -83,7 +85,7 @@ def serve(
 
 
 def _share_memory() -> None:
-    """Let threads share two heaps (glibc): one a thread costs 200 MB under ten clients and gains nothing."""
+    """Let all threads share two heaps (glibc); one heap per thread costs 200 MB with ten clients and gains nothing."""
     arena_max = -8  # M_ARENA_MAX of malloc.h
     with contextlib.suppress(OSError, AttributeError):
         ctypes.CDLL("libc.so.6").mallopt(arena_max, 2)
@@ -93,7 +95,7 @@ def _share_memory() -> None:
 def doctor(
     deep: Annotated[bool, typer.Option(help="Load the models too, not only compare their hashes.")] = False,
 ) -> None:
-    """Check whether everything an installation needs is in order."""
+    """Run the self-check: is everything that the installation needs in order?"""
     from app.self_check import self_check
 
     lines = self_check(deep=deep)
@@ -105,7 +107,7 @@ def doctor(
 
 @app.command()
 def backup(archive: Path) -> None:
-    """Write database and bundles into an archive; the application may run."""
+    """Write database and bundles into an archive; the application may be running."""
     from app.backup import backup as run
     from app.settings import settings
 
@@ -115,7 +117,7 @@ def backup(archive: Path) -> None:
 
 @app.command()
 def restore(archive: Path) -> None:
-    """Put an archive back into an empty home."""
+    """Restore an archive into an empty home."""
     from app.backup import restore as run
     from app.settings import settings
 

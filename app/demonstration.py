@@ -1,4 +1,4 @@
-"""Four synthetic women, so that a first look shows something: traces, phantoms of a head, typed measures, visits."""
+"""Four synthetic women for a first look: traces, phantoms of a head, typed measures and several visits."""
 
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -30,7 +30,7 @@ PIXEL_SIZE_MM = 0.2
 
 @dataclass(frozen=True)
 class Visit:
-    """One visit: how many days ago, and what was examined; a head becomes the picture of a phantom."""
+    """One visit: how many days ago, and what was examined; a head size becomes the picture of a phantom."""
 
     days_ago: int = 0
     ctg: bytes | None = None
@@ -41,7 +41,7 @@ class Visit:
 
 @dataclass(frozen=True)
 class Case:
-    """A synthetic woman today."""
+    """A synthetic woman with her age of gestation today and her visits."""
 
     pseudonym: str
     parity: int
@@ -50,7 +50,7 @@ class Case:
 
 
 def cases() -> tuple[Case, ...]:
-    """One for each state of the evidence."""
+    """One case for each state: raised, low, cannot assess, and growth over two visits."""
     settled = as_csv(trace(minutes=40, accelerations=9, variability_bpm=14, seed=3).recording)
     troubled = as_csv(
         beats(minutes=80, baseline_bpm=152, accelerations=0, decelerations=True, loss=0.08, seed=4).recording
@@ -75,7 +75,7 @@ def cases() -> tuple[Case, ...]:
 
 
 def demonstrate(session: Session, registry: BundleRegistry) -> None:
-    """Make them; nothing if any woman is there, or no bundle can be used."""
+    """Store the synthetic women; do nothing where the database holds a woman or no bundle can be used."""
     if session.scalar(select(func.count(Woman.id))):
         return
     try:

@@ -1,4 +1,4 @@
-"""One error shape: RFC 9457 problem details for the API, the same words as a page for people."""
+"""One form of error: RFC 9457 problem details for the API, and the same text as a page for people."""
 
 from http import HTTPStatus
 
@@ -18,26 +18,26 @@ class Problem(HTTPException):
 
 
 class NotFoundError(Problem):
-    """There is no such thing, or it is not for this user."""
+    """The resource does not exist, or this user may not see it."""
 
     def __init__(self, what: str) -> None:
         super().__init__(404, f"{what} was not found")
 
 
 class SignInNeededError(Problem):
-    """No live session and no valid token."""
+    """The request has neither a live session nor a valid token."""
 
     def __init__(self) -> None:
         super().__init__(401, "Sign in, or send a valid API token.", headers={"WWW-Authenticate": "Bearer"})
 
 
 def wants_json(request: Request) -> bool:
-    """True for the API, the probes, and whoever does not ask for HTML."""
+    """True for the API, the probes and every client that does not ask for HTML."""
     return request.url.path.startswith("/api/") or "text/html" not in request.headers.get("accept", "")
 
 
 def problem(request: Request, status: int, detail: str, headers: dict[str, str] | None = None) -> Response:
-    """The answer for one error."""
+    """The response for one error, as JSON or as a page."""
     title = HTTPStatus(status).phrase
     if wants_json(request):
         body = {"type": "about:blank", "title": title, "status": status, "detail": detail, "instance": request.url.path}
@@ -48,7 +48,7 @@ def problem(request: Request, status: int, detail: str, headers: dict[str, str] 
 
 
 def install(app: FastAPI) -> None:
-    """Register the handlers."""
+    """Register the handlers of all expected errors, and one for the unexpected."""
 
     @app.exception_handler(HTTPException)
     def _http(request: Request, error: HTTPException) -> Response:
@@ -68,7 +68,7 @@ def install(app: FastAPI) -> None:
 
     @app.exception_handler(BundleError)
     def _bundle(request: Request, error: BundleError) -> Response:
-        return problem(request, 503, f"No model can be used: {error}")
+        return problem(request, 503, f"No bundle can be used: {error}")
 
     @app.exception_handler(FetalHealthError)
     def _other(request: Request, error: FetalHealthError) -> Response:
@@ -76,4 +76,4 @@ def install(app: FastAPI) -> None:
 
     @app.exception_handler(Exception)
     def _unexpected(request: Request, error: Exception) -> Response:
-        return problem(request, 500, "Something went wrong here; nothing was stored. The log has the details.")
+        return problem(request, 500, "An unexpected error occurred; nothing was stored. The log has the details.")

@@ -1,4 +1,4 @@
-"""The installation that a command works on: its database, brought up to date, and its bundles."""
+"""The installation that a command works on: its database, migrated to the newest schema, and its bundles."""
 
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING

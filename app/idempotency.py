@@ -1,4 +1,4 @@
-"""Idempotency keys: a repeated request gives the resource that the first one made."""
+"""Idempotency keys: a repeated request returns the resource that the first request created."""
 
 from collections.abc import Callable
 from datetime import datetime
@@ -33,16 +33,19 @@ class IdempotencyKey(Base):
 
 
 def once(session: Session, user: "User", key: str | None, content: str, make: Callable[[], str]) -> tuple[str, bool]:
-    """Create a resource once a key: a repeat gives the first one, another content under the key is refused."""
+    """Create a resource once for each key.
+
+    A repeat returns the first resource and False. Another content under the same key is refused.
+    """
     if key is None:
         return make(), True
     digest = sha256(content.encode()).hexdigest()
     query = select(IdempotencyKey).where(IdempotencyKey.account_id == user.id, IdempotencyKey.key == key)
-    known = session.scalar(query)
-    if known is not None:
-        if known.request_hash != digest:
+    earlier = session.scalar(query)
+    if earlier is not None:
+        if earlier.request_hash != digest:
             raise Problem(422, "this Idempotency-Key was used for another request")
-        return known.resource, False
+        return earlier.resource, False
     resource = make()
     session.add(IdempotencyKey(account_id=user.id, key=key, request_hash=digest, resource=resource, at=now()))
     session.flush()

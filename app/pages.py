@@ -10,7 +10,7 @@ from fastapi import Request
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.responses import HTMLResponse
 
-from app.patients.schemas import format_age
+from app.patients.ages import format_age
 
 BANNER = "Research prototype. Not a medical device. Not for patient care."
 
@@ -18,19 +18,19 @@ BANNER = "Research prototype. Not a medical device. Not for patient care."
 @lru_cache(maxsize=1)
 def environment() -> Environment:
     """The templates of the installed package."""
-    made = Environment(
+    templates = Environment(
         loader=FileSystemLoader(str(files("templates"))), autoescape=True, undefined=StrictUndefined, trim_blocks=True
     )
-    made.filters["age"] = format_age
-    made.filters["share"] = share
-    made.filters["moment"] = lambda value: value.strftime("%d %b %Y %H:%M UTC") if value else "-"
-    made.globals["banner"] = BANNER
-    made.globals["asset"] = asset
-    return made
+    templates.filters["age"] = format_age
+    templates.filters["share"] = share
+    templates.filters["moment"] = lambda value: value.strftime("%d %b %Y %H:%M UTC") if value else "-"
+    templates.globals["banner"] = BANNER
+    templates.globals["asset"] = asset
+    return templates
 
 
 def share(probability: float | None) -> str:
-    """Two decimals without the leading zero; never a plain 0 or 1."""
+    """A probability with two decimals and no leading zero; never a plain 0 or 1."""
     if probability is None:
         return "-"
     if probability < 0.005:
@@ -47,7 +47,7 @@ def asset(path: str) -> str:
 
 
 def render(request: Request, name: str, context: dict[str, Any] | None = None, status: int = 200) -> HTMLResponse:
-    """A page."""
+    """Render one page for the user of the request."""
     user = getattr(request.state, "user", None)
     values = {"user": user, "csrf_token": user.csrf_token if user else "", "path": request.url.path, **(context or {})}
     return HTMLResponse(environment().get_template(name).render(values), status)

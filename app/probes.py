@@ -36,20 +36,20 @@ class Measure:
         self.app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """ASGI."""
+        """Handle one ASGI connection."""
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
         started, status = time.perf_counter(), 500
 
-        async def watched(message: Message) -> None:
+        async def noted(message: Message) -> None:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
             await send(message)
 
         try:
-            await self.app(scope, receive, watched)
+            await self.app(scope, receive, noted)
         finally:
             metrics = scope["app"].state.metrics
             route = getattr(scope.get("route"), "path", "none")
@@ -59,13 +59,13 @@ class Measure:
 
 @router.get("/health/live", dependencies=[Public])
 def live() -> dict[str, str]:
-    """The process answers."""
+    """Say that the process responds."""
     return {"status": "alive"}
 
 
 @router.get("/health/ready", dependencies=[Public])
 def ready(request: Request) -> Response:
-    """Database and bundle are usable."""
+    """Say whether database and bundle can be used."""
     try:
         with unit_of_work(request.app.state.sessions) as session:
             session.execute(text("SELECT 1"))
@@ -77,7 +77,7 @@ def ready(request: Request) -> Response:
 
 @router.get("/metrics", dependencies=[Public])
 def metrics(request: Request) -> Response:
-    """Prometheus text."""
+    """The metrics as Prometheus text."""
     return Response(generate_latest(request.app.state.metrics.registry), media_type=CONTENT_TYPE_LATEST)
 
 

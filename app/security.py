@@ -1,4 +1,4 @@
-"""Security headers and the cap on request bodies, as plain ASGI middleware."""
+"""Security headers and the limit on request bodies, as plain ASGI middleware."""
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -21,13 +21,13 @@ HEADERS = {
 
 
 class SecurityHeaders:
-    """Adds the headers; everything but static files is never cached."""
+    """Adds the headers; only static files may be cached."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """ASGI."""
+        """Handle one ASGI connection."""
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
@@ -45,14 +45,14 @@ class SecurityHeaders:
 
 
 class BodyLimit:
-    """Cuts a request off while it streams once it passes the cap."""
+    """Stops reading a request body as soon as it exceeds the limit."""
 
     def __init__(self, app: ASGIApp, max_bytes: int) -> None:
         self.app = app
         self.max_bytes = max_bytes
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """ASGI."""
+        """Handle one ASGI connection."""
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return

@@ -1,4 +1,4 @@
-"""``fetal-health doctor``: what is in order, what is not, and what to do."""
+"""The self-check of `fetal-health doctor`: what is in order, what is not, and how to correct it."""
 
 import importlib.util
 import socket
@@ -31,8 +31,10 @@ def self_check(*, deep: bool = False) -> list[Line]:
     assets = all((vendor / name).exists() for name in ("htmx.min.js", "uPlot.iife.min.js", "pico.min.css"))
     lines.append((assets, "browser assets" + ("" if assets else ": run `make assets`")))
     for module in ("torch", "flwr"):
-        there = importlib.util.find_spec(module) is not None
-        lines.append((True, f"{module}: {'installed' if there else 'not installed, so no retraining here'}"))
+        installed = importlib.util.find_spec(module) is not None
+        lines.append(
+            (True, f"{module}: {'installed' if installed else 'not installed, so this installation cannot retrain'}")
+        )
     try:
         bundle = Bundle(shipped())
         if deep:
@@ -43,7 +45,7 @@ def self_check(*, deep: bool = False) -> list[Line]:
     lines += _database(deep)
     data = chosen.data
     if data is None:
-        lines.append((True, "FETAL_HEALTH_DATA is not set: only synthetic retraining"))
+        lines.append((True, "FETAL_HEALTH_DATA is not set: only retraining on synthetic data"))
     else:
         lines.append((data.is_dir(), f"data folder {data}"))
     with socket.socket() as probe:
@@ -55,7 +57,7 @@ def self_check(*, deep: bool = False) -> list[Line]:
 def _database(deep: bool) -> list[Line]:
     chosen = settings()
     if chosen.database_url is None and not chosen.home.exists():
-        return [(True, f"no database yet: `fetal-health serve --prepare` makes one in {chosen.home}")]
+        return [(True, f"no database yet: `fetal-health serve --prepare` creates one in {chosen.home}")]
     try:
         from app.database import session_factory
 
@@ -73,5 +75,5 @@ def _database(deep: bool) -> list[Line]:
         return [(False, f"bundle in service: {error}")]
     except FetalHealthError as error:
         return [(False, str(error))]
-    except Exception as error:  # whatever a driver raises: the doctor names it and goes on
+    except Exception as error:  # whatever a driver raises: the self-check names it and goes on
         return [(False, f"database: {str(error).splitlines()[0]}")]

@@ -1,7 +1,7 @@
 """The guard of every route: who may call it, with a CSRF check for what a browser's session changes."""
 
 import secrets
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from typing import Annotated, Any
 
@@ -39,16 +39,6 @@ class User:
     def may(self, role: Role) -> bool:
         """True when the user has the role or is an administrator."""
         return self.role in (role, Role.ADMINISTRATOR)
-
-
-def database(request: Request) -> Iterator[Session]:
-    """One transaction a request, committed when the handler is done."""
-    with unit_of_work(request.app.state.sessions) as session:
-        yield session
-
-
-# Closed, and so committed, before the answer is sent: an answer never speaks of what was not stored.
-Database = Annotated[Session, Depends(database, scope="function")]
 
 
 def _user(account: Account, csrf_token: str = "") -> User:

@@ -7,26 +7,27 @@ from sqlalchemy import select
 from starlette.responses import RedirectResponse, Response
 
 from app.accounts import service
-from app.accounts.guards import COOKIE, Administrator, AnyUser, Database, Public
+from app.accounts.guards import COOKIE, Administrator, AnyUser, Public
 from app.accounts.store import Account, ApiToken, Role
 from app.audit.store import record
 from app.database import unit_of_work
 from app.errors import NotFoundError, Problem
 from app.orm import now
 from app.pages import render
+from app.sessions import Database
 from models.errors import InputError
 
 router = APIRouter(include_in_schema=False)
 
 
 def _local(path: str) -> str:
-    """Only a path on this server may follow a sign-in."""
+    """The path, if it lies on this server; otherwise the start page."""
     return path if path.startswith("/") and not path.startswith(("//", "/\\")) else "/"
 
 
 @router.get("/sign-in", dependencies=[Public])
 def sign_in_page(request: Request, next: Annotated[str, Query(max_length=400)] = "/") -> Response:
-    """The form."""
+    """The sign-in form."""
     return render(request, "sign_in.html", {"next": _local(next), "error": None})
 
 
@@ -49,7 +50,7 @@ def sign_in(
             account = session.get_one(Account, opened.account_id)
             record(session, account, "sign-in")
             if target == "/" and account.role == Role.OPERATOR:
-                target = "/federation"  # the worklist is not theirs
+                target = "/federation"  # operators may not see the worklist
         except service.SignInRefusedError as error:
             refusal = str(error)
             record(session, None, "sign-in.refused", name=name[:80])
@@ -80,7 +81,7 @@ def sign_out(request: Request, user: AnyUser, session: Database) -> Response:
 
 @router.get("/account")
 def account(request: Request, user: AnyUser, session: Database) -> Response:
-    """Own tokens and password."""
+    """The user's own tokens and password."""
     return render(request, "account.html", {"tokens": _tokens(session, user.id), "secret": None})
 
 
@@ -93,7 +94,7 @@ def _tokens(session: Database, account_id: int | None) -> list[ApiToken]:
 def create_token(
     request: Request, user: AnyUser, session: Database, label: Annotated[str, Form(max_length=80)]
 ) -> Response:
-    """Make a token and show it once."""
+    """Create a token and show it once."""
     owner = session.get_one(Account, user.id)
     secret = service.create_token(session, owner, label)
     record(session, user, "token.create", label=label)
@@ -145,8 +146,8 @@ def add_user(
     role: Annotated[Role, Form()],
 ) -> Response:
     """Add an account."""
-    made = service.create_account(session, name, password, role)
-    record(session, user, "user.add", added=made.name, role=role.value)
+    added = service.create_account(session, name, password, role)
+    record(session, user, "user.add", added=added.name, role=role.value)
     return RedirectResponse("/users", 303)
 
 

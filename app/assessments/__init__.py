@@ -1,1 +1,1 @@
-"""Assessments: made, shown, reviewed, signed."""
+"""Assessments: making, showing, reviewing and signing them."""

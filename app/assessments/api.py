@@ -9,7 +9,7 @@ from pydantic import BaseModel
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import JSONResponse, Response
 
-from app.accounts.guards import Clinician, Database
+from app.accounts.guards import Clinician
 from app.assessments import store
 from app.assessments.forms import FIELDS, FILE_FIELDS, read_request
 from app.assessments.routes import assessor, find
@@ -18,12 +18,13 @@ from app.assessments.service import Assessor, outline_of, scale_of
 from app.audit.store import record
 from app.database import unit_of_work
 from app.idempotency import Key, once
+from app.sessions import Database
 
 router = APIRouter(prefix="/api/v1")
 
 
 def answer(assessment: store.Assessment) -> AssessmentAnswer:
-    """A stored assessment as the API gives it."""
+    """A stored assessment as the API returns it."""
     return AssessmentAnswer(
         id=assessment.id,
         url=f"/assessments/{assessment.id}",
@@ -88,7 +89,7 @@ def list_assessments(
     state: Annotated[str, Query(max_length=20)] = "",
     patient: Annotated[str, Query(max_length=80)] = "",
 ) -> list[AssessmentAnswer]:
-    """The worklist, in its order."""
+    """The worklist, in the order of its page."""
     rows = store.worklist(session, state=state, search=patient)
     record(session, user, "worklist.read", fold=True, state=state, search=patient, shown=[row.id for row in rows])
     return [answer(row) for row in rows]
@@ -96,7 +97,7 @@ def list_assessments(
 
 @router.get("/assessments/{identifier}", tags=["assessments"])
 def get_assessment(identifier: int, user: Clinician, session: Database) -> AssessmentAnswer:
-    """One assessment."""
+    """One assessment with its whole result."""
     assessment = find(session, identifier)
     record(session, user, "assessment.read", subject=assessment.woman.pseudonym, fold=True, assessment=identifier)
     return answer(assessment)
@@ -123,7 +124,7 @@ def repeat_assessment(request: Request, identifier: int, user: Clinician, sessio
 def correct_outline(
     request: Request, identifier: int, body: OutlineRequest, user: Clinician, session: Database
 ) -> AssessmentAnswer:
-    """Assess again with a drawn outline of the head; the model's is kept beside it."""
+    """Assess again with a drawn outline of the head; the outline of the model stays stored."""
     assessment = find(session, identifier)
     return answer(assessor(request, session, user).correct(assessment, outline_of(body, user), body.reason))
 
@@ -132,6 +133,6 @@ def correct_outline(
 def correct_scale(
     request: Request, identifier: int, body: ScaleRequest, user: Clinician, session: Database
 ) -> AssessmentAnswer:
-    """Assess again with the scale of an image stated."""
+    """Assess again with a stated scale of an image."""
     assessment = find(session, identifier)
     return answer(assessor(request, session, user).correct(assessment, scale_of(body, assessment.scan), body.reason))

@@ -1,4 +1,4 @@
-"""Growth chart and lead-time curve as SVG with presentation attributes only: they show without scripts and print.
+"""Growth chart and lead-time curve as SVG that shows without scripts and prints.
 
 Colours come from classes in ``app.css``, so both themes and black-and-white print work. The trace is drawn by
 `models.ctg.strip`.
@@ -6,8 +6,12 @@ Colours come from classes in ``app.css``, so both themes and black-and-white pri
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from html import escape
 from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from models.growth.measures import EFW, LABELS
 from models.growth.standard import Standard
@@ -22,6 +26,12 @@ class VisitPoint:
     current: bool
 
 
+@lru_cache(maxsize=32)
+def _curves(standard: Standard) -> dict[str, NDArray[np.float64]]:
+    """Centiles of a chart; the standards are constants, and computing one takes 10 ms."""
+    return standard.curves()
+
+
 def growth_svg(standard: Standard, points: Sequence[VisitPoint]) -> str:
     """A growth chart with every visit.
 
@@ -31,7 +41,7 @@ def growth_svg(standard: Standard, points: Sequence[VisitPoint]) -> str:
         Its 3rd, 10th, 50th, 90th and 97th centiles are drawn.
     points : sequence of VisitPoint
     """
-    curves = standard.curves()
+    curves = _curves(standard)
     weeks = curves["weeks"]
     unit = "g" if standard.measure == EFW else "mm"
     first, last = standard.first_week, standard.last_week
@@ -73,18 +83,18 @@ def growth_svg(standard: Standard, points: Sequence[VisitPoint]) -> str:
     return "".join(parts)
 
 
-def lead_time_svg(points: Sequence[dict[str, Any]], cuts: tuple[float, float]) -> str:
+def lead_time_svg(points: Sequence[dict[str, Any]], thresholds: tuple[float, float]) -> str:
     """The probability of distress with the last minutes hidden, from an hour before the end to the end.
 
     Parameters
     ----------
     points : sequence of dict
         ``hidden_min`` and ``probability`` (None where it cannot be assessed).
-    cuts : (float, float)
-        Raised and high, drawn as lines.
+    thresholds : (float, float)
+        Thresholds of raised and high, drawn as lines.
     """
-    known = [point for point in points if point["probability"] is not None]
-    top = max([0.5, *[float(point["probability"]) for point in known]])
+    assessable = [point for point in points if point["probability"] is not None]
+    top = max([0.5, *[float(point["probability"]) for point in assessable]])
     longest = max(int(point["hidden_min"]) for point in points)
 
     def x(hidden: float) -> float:
@@ -95,20 +105,20 @@ def lead_time_svg(points: Sequence[dict[str, Any]], cuts: tuple[float, float]) -
 
     label = "Probability of distress with the last minutes hidden"
     parts = [f'<svg class="lead" viewBox="0 0 400 124" role="img" aria-label="{label}">']
-    for cut, name in zip(cuts, ("raised", "high"), strict=True):
-        if cut <= top:
-            parts.append(f'<line class="cut" x1="40" x2="340" y1="{y(cut):.1f}" y2="{y(cut):.1f}"/>')
-            parts.append(f'<text class="axis" x="344" y="{y(cut) + 4:.1f}">{name}</text>')
+    for threshold, name in zip(thresholds, ("raised", "high"), strict=True):
+        if threshold <= top:
+            parts.append(f'<line class="cut" x1="40" x2="340" y1="{y(threshold):.1f}" y2="{y(threshold):.1f}"/>')
+            parts.append(f'<text class="axis" x="344" y="{y(threshold) + 4:.1f}">{name}</text>')
     for share in (0.0, top):
         parts.append(f'<text class="axis" x="34" y="{y(share) + 4:.1f}" text-anchor="end">{100 * share:.0f}</text>')
     for point in points:
         hidden = int(point["hidden_min"])
         label = "end" if hidden == 0 else f"-{hidden}"
         parts.append(f'<text class="axis" x="{x(hidden):.1f}" y="116" text-anchor="middle">{label}</text>')
-    line = " ".join(f"{x(p['hidden_min']):.1f},{y(p['probability']):.1f}" for p in known)
+    line = " ".join(f"{x(p['hidden_min']):.1f},{y(p['probability']):.1f}" for p in assessable)
     parts.append(f'<polyline class="course" fill="none" points="{line}"/>')
-    for point in known:
-        words = escape(f"{point['hidden_min']} min before the end: {100 * point['probability']:.0f} of 100")
+    for point in assessable:
+        words = escape(f"{point['hidden_min']} min before the end: {100 * point['probability']:.0f} %")
         spot = f'cx="{x(point["hidden_min"]):.1f}" cy="{y(point["probability"]):.1f}" r="3.5"'
         parts.append(f'<circle class="visit" {spot}><title>{words}</title></circle>')
     return "".join(parts) + "</svg>"

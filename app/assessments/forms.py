@@ -70,8 +70,8 @@ async def read_files(form: FormData, field: str) -> Mapping[str, bytes]:
 
 
 def _nested(form: FormData) -> dict[str, Any]:
-    known = {*FIELDS, *FILE_FIELDS, "csrf_token"}
-    unknown = sorted(set(form) - known)
+    allowed = {*FIELDS, *FILE_FIELDS, "csrf_token"}
+    unknown = sorted(set(form) - allowed)
     if unknown:
         raise InputError(f"unknown field {unknown[0]!r}; known are {', '.join([*FIELDS, *FILE_FIELDS])}")
     values: dict[str, Any] = {}

@@ -21,7 +21,7 @@ _cores = threading.BoundedSemaphore(max(2, os.cpu_count() or 1))
 
 
 @dataclass(frozen=True)
-class Known:
+class Earlier:
     """What was computed before from the same files with the same bundle.
 
     Attributes
@@ -36,7 +36,7 @@ class Known:
     heads: Heads | None = None
 
 
-NOTHING = Known()
+NOTHING_EARLIER = Earlier()
 
 
 def infer(
@@ -45,7 +45,7 @@ def infer(
     ctg: Examination | None,
     scan: Examination | None,
     circumstances: Circumstances,
-    known: Known = NOTHING,
+    earlier: Earlier = NOTHING_EARLIER,
     *,
     afresh: bool = False,
 ) -> dict[str, Any]:
@@ -53,16 +53,16 @@ def infer(
 
     Parameters
     ----------
-    known : Known
+    earlier : Earlier
         What need not be computed again.
     afresh : bool
         Compute everything, also what was computed a moment ago.
     """
     with _cores:
-        ctg_input, judged = known.ctg or _judged(bundle, ctg, circumstances, afresh)
+        ctg_input, judged = earlier.ctg or _judged(bundle, ctg, circumstances, afresh)
         scan_input = None
         if scan is not None:
-            heads = known.heads if known.heads is not None else heads_of(bundle, scan, afresh=afresh)
+            heads = earlier.heads if earlier.heads is not None else heads_of(bundle, scan, afresh=afresh)
             scan_input = scan_input_of(session, scan, heads)
         if ctg is not None and scan is not None and scan_input is not None:
             days = (ctg.performed_at.date() - scan.performed_at.date()).days

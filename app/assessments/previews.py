@@ -72,7 +72,7 @@ def preview_images(files: Mapping[str, bytes], bundle: Bundle) -> dict[str, Any]
         images = [image for name, content in files.items() for image in image_formats.read(name, content)]
         for number, image in enumerate(images, start=1):
             head = head_of(bundle, image)
-            scale = f"{image.pixel_size_mm:.4g} mm a pixel" if image.pixel_size_mm else "no scale in the file"
+            scale = f"{image.pixel_size_mm:.4g} mm per pixel" if image.pixel_size_mm else "no scale in the file"
             finding = head.refusal or "a fetal head was found"
             lines.append(f"Image {number}: {image.width} x {image.height} pixels, {scale}, {finding}.")
     except FetalHealthError as error:

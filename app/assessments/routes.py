@@ -1,4 +1,4 @@
-"""Pages of assessments: worklist, new, result, and what a clinician does with it."""
+"""Pages of assessments: worklist, new assessment, result, review, correction and signature."""
 
 from typing import Annotated, Any
 
@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import JSONResponse, RedirectResponse, Response
 
-from app.accounts.guards import Clinician, Database, User
+from app.accounts.guards import Clinician, User
 from app.assessments import review as review_
 from app.assessments import store
 from app.assessments.forms import read_request
@@ -22,6 +22,7 @@ from app.database import unit_of_work
 from app.errors import NotFoundError, Problem
 from app.pages import render
 from app.patients.schemas import DatingMethod
+from app.sessions import Database
 from models.ctg.strip import thin
 from models.errors import FetalHealthError
 from models.growth.weight import WEIGHT
@@ -69,7 +70,7 @@ def worklist(
 
 @router.get("/assessments/new")
 def new(request: Request, user: Clinician, patient: Annotated[str, Query(max_length=80)] = "") -> Response:
-    """The form."""
+    """The form for a new assessment."""
     return render(request, "new_assessment.html", {"patient": patient, "error": None, "form": {}, **CHOICES})
 
 
@@ -150,7 +151,7 @@ def review(
     reason: Annotated[str, Form(max_length=80)] = "",
     text: Annotated[str, Form(max_length=4000)] = "",
 ) -> Response:
-    """Agree, disagree with a reason, or cannot tell."""
+    """Record that a clinician agrees, disagrees with a reason, or cannot tell."""
     assessment = find(session, identifier)
     review_.review(session, assessment, verdict, reason, text, user)
     return _changed(session, user, assessment, "assessment.review", verdict=verdict)
@@ -158,7 +159,7 @@ def review(
 
 @router.post("/assessments/{identifier}/sign")
 def sign(identifier: int, user: Clinician, session: Database) -> Response:
-    """Sign off."""
+    """Sign an assessment."""
     assessment = find(session, identifier)
     review_.sign(session, assessment, user)
     return _changed(session, user, assessment, "assessment.sign")
@@ -190,7 +191,7 @@ def correct(
     head_circumference_mm: Annotated[str, Form(max_length=12)],
     reason: Annotated[str, Form(max_length=400)] = "",
 ) -> Response:
-    """Replace the model's measurement by a typed one; both are kept."""
+    """Replace the measurement of the model by a typed one; both stay stored."""
     try:
         typed = float(head_circumference_mm.replace(",", "."))
     except ValueError:
@@ -202,7 +203,7 @@ def correct(
 def correct_outline(
     request: Request, identifier: int, user: Clinician, session: Database, form: Annotated[OutlineForm, Form()]
 ) -> Response:
-    """Replace the model's outline by a drawn one; both are kept."""
+    """Replace the outline of the model by a drawn one; both stay stored."""
     return _corrected(request, user, session, identifier, outline_of(form, user), form.reason)
 
 

@@ -29,7 +29,7 @@ class TraceRequest(BaseModel):
 
 
 class StatedRequest(BaseModel):
-    """What a guideline asks and a trace does not tell; null is unknown."""
+    """Clinical observations that guidelines use and a trace does not show; null is unknown."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -71,7 +71,9 @@ class ScanRequest(BaseModel):
         None, description="x0, y0, x1, y1 in pixels and the length in mm of a line of known length."
     )
     frame: int | None = Field(None, ge=1, description="Only this frame of a DICOM clip.")
-    head_circumference_mm: Millimetres = Field(None, description="Typed; overrides the model's, both are kept.")
+    head_circumference_mm: Millimetres = Field(
+        None, description="Typed; replaces the measurement of the model. Both are stored."
+    )
     biparietal_diameter_mm: Millimetres = None
     occipitofrontal_diameter_mm: Millimetres = None
     abdominal_circumference_mm: Millimetres = None
@@ -96,7 +98,7 @@ class ScanRequest(BaseModel):
 
     @property
     def stated(self) -> list[str]:
-        """What was said that means nothing without an image or a typed measure."""
+        """Names of the given fields that have no meaning without an image or a typed measure."""
         about = {"performed_at", "gestational_age", "weight_standard", *RANGES}
         return [name for name in type(self).model_fields if name not in about and getattr(self, name) is not None]
 
@@ -116,7 +118,7 @@ class OutlineRequest(BaseModel):
 
 
 class OutlineForm(OutlineRequest):
-    """The same from a page, which sends its CSRF token along."""
+    """The outline as a page sends it, together with its CSRF token."""
 
     model_config = ConfigDict(extra="ignore")
 

@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from app.accounts.guards import User
-from app.assessments.inference import NOTHING, Known, infer
+from app.assessments.inference import NOTHING_EARLIER, Earlier, infer
 from app.assessments.repeat import run_again
 from app.assessments.review import require_open
 from app.assessments.scans import date_by, entered, heads_of, parameters_of, stored_heads
@@ -68,14 +68,14 @@ class Assessor:
         fetus = fetus_of(self.session, request.patient, request.fetus)
         born_at = born(self.session, fetus)
         ctg = _ctg_examination(fetus, born_at, ctg_request, uploads) if ctg_request is not None else None
-        scan, known = None, NOTHING
+        scan, earlier = None, NOTHING_EARLIER
         if scan_request is not None:
             scan = _scan_examination(fetus, born_at, scan_request, uploads)
             if scan_request.dates_pregnancy:
                 self.session.add(scan)
-                known = Known(heads=heads_of(self.bundle, scan))
-                date_by(self.session, self.bundle, scan, known.heads or ())
-        assessment = self._store(fetus, ctg, scan, known)
+                earlier = Earlier(heads=heads_of(self.bundle, scan))
+                date_by(self.session, self.bundle, scan, earlier.heads or ())
+        assessment = self._store(fetus, ctg, scan, earlier)
         self._audit("assessment.create", assessment, state=assessment.state)
         return assessment
 
@@ -102,7 +102,7 @@ class Assessor:
             raise FetalHealthError("this assessment has no scan to correct")
         if not reason.strip():
             raise InputError("say why the measurement is replaced")
-        known = Known(
+        earlier = Earlier(
             ctg=reusable(assessment, self.bundle, self.circumstances), heads=stored_heads(assessment, self.bundle)
         )
         fetus, ctg = assessment.fetus, assessment.ctg
@@ -116,7 +116,7 @@ class Assessor:
             parameters={**old.parameters, **changes},
             files=files,
         )
-        corrected = self._store(fetus, ctg, scan, known)
+        corrected = self._store(fetus, ctg, scan, earlier)
         corrected.supersedes_id, corrected.correction_reason = assessment.id, reason.strip()[:400]
         self.session.flush()
         self._audit("assessment.correct", corrected, replaces=assessment.id, changed=sorted(changes))
@@ -136,11 +136,11 @@ class Assessor:
         self._audit("assessment.repeat", assessment, same=not lines)
         return lines
 
-    def _store(self, fetus: Fetus, ctg: Examination | None, scan: Examination | None, known: Known) -> Assessment:
+    def _store(self, fetus: Fetus, ctg: Examination | None, scan: Examination | None, earlier: Earlier) -> Assessment:
         examinations = [examination for examination in (ctg, scan) if examination is not None]
         self.session.add_all(examinations)
         circumstances = replace(self.circumstances, fetuses=max(len(fetus.pregnancy.fetuses), 1))
-        result = infer(self.session, self.bundle, ctg, scan, circumstances, known)
+        result = infer(self.session, self.bundle, ctg, scan, circumstances, earlier)
         self.session.flush()
         assessment = Assessment(
             fetus_id=fetus.id,

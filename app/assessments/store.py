@@ -46,8 +46,10 @@ class Assessment(Base):
     @property
     def dated(self) -> Examination | None:
         """The examination whose gestational age stands for the assessment: the first with a known one."""
-        known = [e for e in (self.ctg, self.scan) if e is not None]
-        return next((e for e in known if e.gestational_age_days is not None), known[0] if known else None)
+        examinations = [e for e in (self.ctg, self.scan) if e is not None]
+        return next(
+            (e for e in examinations if e.gestational_age_days is not None), examinations[0] if examinations else None
+        )
 
     @property
     def woman(self) -> Woman:

@@ -19,13 +19,13 @@ from models.growth.measures import EFW, LABELS
 from models.growth.standard import Standard
 from models.growth.weight import WEIGHT
 
-# Smaller bars are in the sum, and not drawn.
+# Smaller contributions count in the sum but are not drawn.
 SHOWN_LOG_ODDS = 0.005
 SHAPES = {"high": "▲", "raised": "◆", "low": "●", "cannot assess": "▨"}
 
 
 def summary(ctg: dict[str, Any]) -> str:
-    """The trace in one sentence, before the picture."""
+    """The trace in one sentence, shown before the picture."""
     if ctg.get("baseline_bpm") is None:
         return f"Signal loss {ctg.get('signal_loss', 1):.0%}."
     variability = ctg.get("variability_bpm")
@@ -97,7 +97,7 @@ def charts(
 
 
 def sizes_of(growth: dict[str, Any] | None) -> list[dict[str, Any]]:
-    """Sizes for age of a stored result; none in one stored before there were several."""
+    """Sizes for age of a stored result; none where an early version stored it."""
     return growth.get("sizes", []) if growth else []
 
 
@@ -107,14 +107,14 @@ def standard_of(size: dict[str, Any]) -> Standard:
 
 
 def context(session: Session, assessment: Assessment) -> dict[str, Any]:
-    """Everything the template needs."""
+    """Values of the template of the result page."""
     result = assessment.result
     trace = None
     try:
         recording, marks = recording_of(assessment.ctg), marks_of(assessment)
         if recording is not None and marks is not None:
             trace = strip_svg(recording, marks)
-    except InputError:  # stored before a reader became stricter; the numbers stay
+    except InputError:  # an earlier version read this file; its numbers stay
         pass
     return {
         "assessment": assessment,
@@ -137,7 +137,7 @@ def context(session: Session, assessment: Assessment) -> dict[str, Any]:
 
 
 def _start(result: dict[str, Any]) -> list[dict[str, Any]]:
-    """Where the sum of the reasons starts; nothing in a result stored before that was kept."""
+    """Where the sum of the contributions starts; empty where an early version stored the result."""
     return [result["start"]] if result.get("start") else []
 
 

@@ -1,1 +1,1 @@
-"""Who saw or changed what."""
+"""The audit: who read or changed what."""

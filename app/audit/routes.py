@@ -5,9 +5,10 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
-from app.accounts.guards import Administrator, Database
+from app.accounts.guards import Administrator
 from app.audit.store import record, search
 from app.pages import render
+from app.sessions import Database
 
 router = APIRouter(include_in_schema=False)
 
@@ -20,7 +21,7 @@ def audit(
     subject: Annotated[str, Query(max_length=80)] = "",
     name: Annotated[str, Query(max_length=80)] = "",
 ) -> Response:
-    """Newest rows, by woman and user; reading it is audited too."""
+    """The newest rows by woman and user; reading them is audited as well."""
     record(session, user, "audit.read", subject=subject, fold=True, filter=name)
     session.flush()
     rows = list(session.scalars(search(subject, name).limit(300)))

@@ -1,4 +1,4 @@
-"""The audit table: one row a request, committed with what it records."""
+"""The audit table: one row for each request, committed together with what it records."""
 
 from datetime import datetime, timedelta
 from typing import Any
@@ -47,8 +47,8 @@ def record(session: Session, user: Any, action: str, *, subject: str = "", fold:
     user_id = user.id or None if user is not None else None  # 0: no account, as of the demonstration
     if fold:
         last = session.scalar(select(AuditRow).where(AuditRow.user_name == name).order_by(AuditRow.id.desc()).limit(1))
-        same = last is not None and (last.action, last.subject, last.detail) == (action, subject, detail)
-        if last is not None and same and moment - last.last_at < FOLD_WITHIN:
+        unchanged = last is not None and (last.action, last.subject, last.detail) == (action, subject, detail)
+        if last is not None and unchanged and moment - last.last_at < FOLD_WITHIN:
             last.times += 1
             last.last_at = moment
             return

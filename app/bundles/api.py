@@ -7,17 +7,18 @@ from fastapi import APIRouter, Request
 from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy.orm import Session
 
-from app.accounts.guards import Database, Operator
+from app.accounts.guards import Operator
 from app.audit.store import record
 from app.bundles.store import BundleRow, bundles, latest
 from app.errors import NotFoundError
-from app.retraining import service as jobs
+from app.retraining import service as retraining
+from app.sessions import Database
 
 router = APIRouter(prefix="/api/v1")
 
 
 class BundleAnswer(BaseModel):
-    """A bundle."""
+    """A bundle and whether it is in service."""
 
     identifier: str
     name: str
@@ -29,7 +30,7 @@ class BundleAnswer(BaseModel):
 
 
 class ReasonRequest(BaseModel):
-    """Why."""
+    """The reason for a promotion or a rollback."""
 
     model_config = ConfigDict(extra="forbid")
     reason: str = Field(min_length=1, max_length=300)
@@ -51,7 +52,7 @@ def _bundle(session: Session, row: BundleRow, manifest: dict[str, Any] | None = 
 @router.get("/bundles", tags=["bundles"])
 def list_bundles(request: Request, user: Operator, session: Database) -> list[BundleAnswer]:
     """All bundles, newest first; candidates of finished runs are among them."""
-    jobs.collect(session, request.app.state.settings)
+    retraining.collect(session, request.app.state.settings)
     return [_bundle(session, row) for row in bundles(session)]
 
 
@@ -69,14 +70,14 @@ def promote_bundle(
     request: Request, identifier: str, body: ReasonRequest, user: Operator, session: Database
 ) -> BundleAnswer:
     """Put a bundle in service."""
-    made = request.app.state.bundle.promote(session, identifier, user.name, body.reason)
+    deployment = request.app.state.bundle.promote(session, identifier, user.name, body.reason)
     record(session, user, "bundle.promote", bundle=identifier, reason=body.reason)
-    return _bundle(session, session.get_one(BundleRow, made.bundle_id))
+    return _bundle(session, session.get_one(BundleRow, deployment.bundle_id))
 
 
 @router.post("/bundles/roll-back", tags=["bundles"])
 def roll_back_bundle(request: Request, body: ReasonRequest, user: Operator, session: Database) -> BundleAnswer:
-    """Back to the bundle that served before."""
-    made = request.app.state.bundle.roll_back(session, user.name, body.reason)
-    record(session, user, "bundle.roll-back", bundle=made.bundle_id, reason=body.reason)
-    return _bundle(session, session.get_one(BundleRow, made.bundle_id))
+    """Put the previous bundle back in service."""
+    deployment = request.app.state.bundle.roll_back(session, user.name, body.reason)
+    record(session, user, "bundle.roll-back", bundle=deployment.bundle_id, reason=body.reason)
+    return _bundle(session, session.get_one(BundleRow, deployment.bundle_id))

@@ -16,7 +16,7 @@ from models.errors import BundleError, FetalHealthError
 class BundleRegistry:
     """The bundles of one installation, each in ``bundles/IDENTIFIER`` of its home.
 
-    The bundle in service is looked up at every use, so a promotion is taken up without a restart, and kept
+    The bundle in service is looked up at every use, so a promotion takes effect without a restart. It stays
     loaded between uses.
 
     Parameters
@@ -30,7 +30,7 @@ class BundleRegistry:
         self._loaded: Bundle | None = None
 
     def folder(self, identifier: str) -> Path:
-        """Where a registered bundle is."""
+        """The folder of a registered bundle."""
         return self.home / "bundles" / identifier
 
     def open(self, identifier: str) -> Bundle:
@@ -98,7 +98,7 @@ class BundleRegistry:
         if current is not None and current.bundle_id == identifier:
             raise FetalHealthError(f"bundle {identifier} is in service already")
         if not reason.strip():
-            raise FetalHealthError("say why: a promotion needs a reason")
+            raise FetalHealthError("a promotion needs a reason")
         bundle = self.open(identifier)
         if not force:
             if row.gate == "refused":
@@ -131,7 +131,7 @@ class BundleRegistry:
         Raises
         ------
         BundleError
-            None is in service, or it cannot be loaded: nothing is assessed then.
+            None is in service, or it cannot be loaded. Nothing is assessed then.
         """
         deployment = latest(session)
         if deployment is None:

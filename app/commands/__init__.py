@@ -1,1 +1,1 @@
-"""Commands of `fetal-health`, one file a subject. Nothing heavy is imported before a command runs."""
+"""Commands of `fetal-health`, one file for each subject. Slow imports happen only when a command runs."""

@@ -8,7 +8,7 @@ import typer
 from app.home import session_of_home
 from models.errors import InputError
 
-user_app = typer.Typer(no_args_is_help=True, help="Accounts.")
+user_app = typer.Typer(no_args_is_help=True, help="Manage accounts.")
 
 
 @user_app.command("add")

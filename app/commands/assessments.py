@@ -1,4 +1,4 @@
-"""Commands on assessments: assess files, measure an image, analyse a trace, repeat and watch what is stored."""
+"""Commands on assessments: assess files, measure an image, analyse a trace, repeat and monitor what is stored."""
 
 import json
 from pathlib import Path
@@ -14,7 +14,7 @@ Stage = Annotated[str, typer.Option(help="labour, antepartum or unknown")]
 
 
 def assess(
-    request: Annotated[Path | None, typer.Option(help="JSON as the REST API takes it; options add to it.")] = None,
+    request: Annotated[Path | None, typer.Option(help="JSON in the format of the REST API; options add to it.")] = None,
     ctg: Annotated[list[Path] | None, typer.Option(help="CTG file; a WFDB record needs .hea and .dat.")] = None,
     image: Annotated[list[Path] | None, typer.Option(help="PNG, JPEG or DICOM of the head; may repeat.")] = None,
     features: Annotated[Path | None, typer.Option(help="JSON file with named CTG features.")] = None,
@@ -26,10 +26,12 @@ def assess(
     abdominal_circumference_mm: float | None = None,
     femur_length_mm: float | None = None,
     gestational_age: Annotated[str | None, typer.Option(help="At the scan, weeks+days.")] = None,
-    prior: Annotated[str | None, typer.Option(help="training, population or a share; default: the setting.")] = None,
+    prior: Annotated[
+        str | None, typer.Option(help="training, population or a prevalence; default: the setting.")
+    ] = None,
     bundle: Annotated[Path | None, typer.Option(help="Folder of a bundle; default: the shipped one.")] = None,
 ) -> None:
-    """Assess files and print JSON, the same as browser and REST API give; nothing is stored."""
+    """Assess files and print the same JSON that the REST API returns; nothing is stored."""
     from dataclasses import replace
 
     from app.assessments.forms import validated
@@ -67,12 +69,12 @@ def assess(
     circumstances = settings().circumstances
     if prior is not None:
         circumstances = replace(circumstances, prior=Prior.parse(prior))
-    made = run(scratch(), Bundle(bundle or shipped()), validated(body), files, circumstances)
-    typer.echo(json.dumps(made, indent=1))
+    result = run(scratch(), Bundle(bundle or shipped()), validated(body), files, circumstances)
+    typer.echo(json.dumps(result, indent=1))
 
 
 def repeat(identifier: Annotated[int, typer.Argument(help="Number of the assessment.")]) -> None:
-    """Make a stored assessment again from its stored inputs; exit code 1 where a digit differs."""
+    """Compute a stored assessment again from its files; exit code 1 where a digit differs."""
     from app.accounts.guards import User
     from app.accounts.store import Role
     from app.assessments.service import Assessor
@@ -96,7 +98,7 @@ def repeat(identifier: Annotated[int, typer.Argument(help="Number of the assessm
 
 
 def monitor(as_json: Annotated[bool, typer.Option("--json", help="Everything as JSON.")] = False) -> None:
-    """Look at drift, refusals and live calibration of every site and bundle; exit code 4 while notices are open."""
+    """Check drift, refusals and live calibration of every hospital and bundle; exit code 4 while notices are open."""
     from app.bundles.service import BundleRegistry
     from app.database import make_engine, session_factory, unit_of_work
     from app.monitoring import service
@@ -124,7 +126,7 @@ def monitor(as_json: Annotated[bool, typer.Option("--json", help="Everything as 
 
 
 def _files(paths: list[Path] | None, *, signals: bool = False) -> dict[str, bytes]:
-    """Content by name; beside a WFDB header its signal file."""
+    """Content by name; a WFDB header brings the signal file in its folder along."""
     files: dict[str, bytes] = {}
     for path in paths or []:
         name = path.name if path.name not in files else f"{path.name} ({len(files) + 1})"
@@ -147,7 +149,7 @@ def measure(
     bundle: Annotated[Path | None, typer.Option(help="Folder of a bundle; default: the shipped one.")] = None,
 ) -> None:
     """Measure the fetal head in an image; with an age, judge its size. Exit code 3: cannot assess."""
-    from app.patients.schemas import parse_age
+    from app.patients.ages import parse_age
     from models.bundle import Bundle, shipped
     from models.fusion.growth import growth_part
     from models.fusion.inputs import ScanImage, ScanInput
@@ -160,7 +162,7 @@ def measure(
         raise InputError(f"{overlay}: the overlay is written as .png")
     scale = Scale(mm_per_pixel, _numbers(calliper, 5, "--calliper") if calliper else None)
     chosen = Bundle(bundle or shipped())
-    pictures = [one for path in image for one in image_formats.read(path.name, _bytes(path), scale, frame)]
+    pictures = [picture for path in image for picture in image_formats.read(path.name, _bytes(path), scale, frame)]
     images = tuple(ScanImage(picture, chosen.segmenter.head(picture.pixels)) for picture in pictures)
     age = Age(parse_age(ga), "as given") if ga else None
     growth = growth_part(chosen, ScanInput(images=images, age=age))
@@ -193,7 +195,7 @@ def analyse(
     stage: Stage = "unknown",
     as_json: Annotated[bool, typer.Option("--json", help="All measurements as JSON.")] = False,
 ) -> None:
-    """Measure a CTG: quality, baseline, events, variability, guidelines; and draw it on paper."""
+    """Measure a CTG (quality, baseline, events, variability, guidelines) and draw its strip."""
     from models.ctg.analysis import analyse as analyse_trace
     from models.ctg.strip import Paper, strip_pdf, strip_svg
     from models.ctg.summary import lines, trace_detail
@@ -214,7 +216,7 @@ def analyse(
 
 
 def _recording(paths: list[Path], sampling_rate_hz: float | None, channel: int | None, stage: str) -> tuple[Any, str]:
-    """The recording, its signal file taken from beside a WFDB header, and its stage."""
+    """The recording and its stage; a WFDB header brings its signal file along."""
     from models.ctg import formats
 
     if stage not in {"labour", "antepartum", "unknown"}:

@@ -10,12 +10,12 @@ from app.home import registry_of_home, session_of_home
 from models.errors import InputError
 
 models_app = typer.Typer(no_args_is_help=True, help="Bundles: list, show, promote, roll back.")
-Reason = Annotated[str, typer.Option(help="Why; kept in the audit.")]
+Reason = Annotated[str, typer.Option(help="Reason, stored in the audit.")]
 
 
 @models_app.command("list")
 def models_list() -> None:
-    """All bundles; the one in service is marked."""
+    """List all bundles; the one in service is marked."""
     from app.bundles.store import bundles, latest
 
     with session_of_home() as session:
@@ -28,7 +28,7 @@ def models_list() -> None:
 
 @models_app.command("show")
 def models_show(identifier: str) -> None:
-    """The model card of a bundle."""
+    """Show the model card of a bundle."""
     from app.bundles.store import BundleRow
     from models.bundle import CARD
 
@@ -47,7 +47,7 @@ def models_promote(
     reason: Reason,
     force: Annotated[bool, typer.Option(help="Promote although the gate refused it.")] = False,
 ) -> None:
-    """Put a bundle in service; a running application takes it up without a restart."""
+    """Put a bundle in service; a running application uses it without a restart."""
     from app.audit.store import record
 
     registry = registry_of_home()
@@ -71,10 +71,10 @@ def _gate(candidate: Path) -> str:
 
 @models_app.command("rollback")
 def models_rollback(reason: Reason) -> None:
-    """Put the bundle back in service that served before."""
+    """Put the previous bundle back in service."""
     from app.audit.store import record
 
     with session_of_home() as session:
-        made = registry_of_home().roll_back(session, "command line", reason)
-        record(session, None, "bundle.roll-back", name="command line", bundle=made.bundle_id, reason=reason)
-        typer.echo(f"in service: {made.bundle_id}")
+        deployment = registry_of_home().roll_back(session, "command line", reason)
+        record(session, None, "bundle.roll-back", name="command line", bundle=deployment.bundle_id, reason=reason)
+        typer.echo(f"in service: {deployment.bundle_id}")

@@ -1,4 +1,4 @@
-"""Commands on data sets: fetch, check, generate synthetic ones, and score the bundle in service on them."""
+"""Commands on data sets: fetch, check, generate synthetic ones, and evaluate the bundle in service on them."""
 
 import json
 from pathlib import Path
@@ -9,14 +9,14 @@ import typer
 from app.home import registry_of_home, session_of_home
 from models.errors import InputError
 
-data_app = typer.Typer(no_args_is_help=True, help="Data sets: fetch, check, make synthetic ones.")
+data_app = typer.Typer(no_args_is_help=True, help="Data sets: fetch, check, generate synthetic ones.")
 
 
 @data_app.command("fetch")
 def data_fetch(
     folder: Path, name: Annotated[str, typer.Option(help="uci, ctu-uhb or hc18; default all.")] = ""
 ) -> None:
-    """Download data sets from their official homes (needs internet)."""
+    """Download data sets from their official sources (needs internet)."""
     from models.datasets.download import fetch
 
     for line in fetch(folder, name):
@@ -25,7 +25,7 @@ def data_fetch(
 
 @data_app.command("check")
 def data_check(folder: Path) -> None:
-    """Say which data sets are below a folder and whether they can be read."""
+    """List the data sets in a folder and say whether they can be read."""
     from models.datasets.download import check
 
     lines = check(folder)
@@ -37,7 +37,7 @@ def data_check(folder: Path) -> None:
 
 @data_app.command("synthesise")
 def data_synthesise(folder: Path, seed: int = 0) -> None:
-    """Write synthetic data sets in the official layouts (evidence of nothing)."""
+    """Write synthetic data sets in the official layouts (they are no evidence)."""
     from models.synthetic.datasets import write
 
     if folder.exists() and any(folder.iterdir()):
@@ -50,7 +50,7 @@ def evaluate(
     data: Annotated[Path, typer.Argument(help="Folder with data sets in their official layouts.")],
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
 ) -> None:
-    """Score the bundle in service (without a database: the shipped one) on a folder of data sets."""
+    """Evaluate the bundle in service (or the shipped one, where there is no database) on a folder of data sets."""
     from app.settings import settings
     from models.bundle import Bundle, shipped
     from models.evaluation.report import evaluate as run

@@ -33,30 +33,29 @@ def _scale(first: float, last: float, start: float, end: float) -> Scale:
 
 
 def reliability_svg(bins: Sequence[Bin], label: str) -> str:
-    """Observed against predicted, a dot a bin with its interval; the diagonal is perfect."""
+    """Observed against predicted shares: one dot with its interval for each group; the diagonal is perfect."""
     x, y = _scale(0, 100, LEFT, RIGHT), _scale(0, 100, BOTTOM, TOP)
     ticks = (0, 20, 40, 60, 80, 100)
-    parts = _frame(label, x, y, ticks, ticks, ("predicted, of 100", "observed, of 100 (95 %)"))
+    parts = _frame(label, x, y, ticks, ticks, ("predicted, %", "observed, % (95 % interval)"))
     parts.append(f'<line class="cut" x1="{x(0)}" x2="{x(100)}" y1="{y(0)}" y2="{y(100)}"/>')
-    for one in bins:
-        at = x(100 * one.predicted)
-        title = (
-            f"predicted {100 * one.predicted:.0f}, observed {100 * one.observed:.0f} of 100: {one.events} of {one.rows}"
-        )
-        low, high, middle = (f"{y(100 * value):.1f}" for value in (one.low, one.high, one.observed))
+    for group in bins:
+        at = x(100 * group.predicted)
+        title = f"predicted {100 * group.predicted:.0f} %, observed {100 * group.observed:.0f} %"
+        title += f" ({group.events} of {group.rows})"
+        low, high, middle = (f"{y(100 * value):.1f}" for value in (group.low, group.high, group.observed))
         parts.append(f'<line class="course" x1="{at:.1f}" x2="{at:.1f}" y1="{low}" y2="{high}"/>')
         parts.append(f'<circle class="visit" cx="{at:.1f}" cy="{middle}" r="4"><title>{title}</title></circle>')
     return "".join(parts) + "</svg>"
 
 
 def decisions_svg(curve: Decisions, label: str) -> str:
-    """Net benefit of acting above a threshold, with its band, beside acting always and never."""
+    """Net benefit of acting above a threshold, with its band, beside always and never acting."""
     top = max([*curve.high, 0.01])
     step = next(s for s in (0.01, 0.02, 0.05, 0.1, 0.2) if top / s <= 6)
-    floor = -step
-    x, y = _scale(2, 20, LEFT, RIGHT), _scale(floor, step * -(-top // step), BOTTOM, TOP)
-    ys = [round(floor + step * k, 3) for k in range(round((step * -(-top // step) - floor) / step) + 1)]
-    parts = _frame(label, x, y, (2, 5, 10, 15, 20), ys, ("threshold, of 100", "net benefit (95 %)"))
+    lowest = -step
+    x, y = _scale(2, 20, LEFT, RIGHT), _scale(lowest, step * -(-top // step), BOTTOM, TOP)
+    ys = [round(lowest + step * k, 3) for k in range(round((step * -(-top // step) - lowest) / step) + 1)]
+    parts = _frame(label, x, y, (2, 5, 10, 15, 20), ys, ("threshold, %", "net benefit (95 % band)"))
 
     def points(values: Sequence[float]) -> list[str]:
         return [f"{x(100 * at):.1f},{y(value):.1f}" for at, value in zip(curve.thresholds, values, strict=True)]

@@ -1,4 +1,4 @@
-"""The evidence of one bundle, from what it carries."""
+"""The evidence that a bundle contains."""
 
 from dataclasses import asdict
 from functools import lru_cache
@@ -14,7 +14,7 @@ from models.fusion.held_out_births import Pattern
 from models.fusion.prior import POPULATION_PRIOR
 
 PATTERNS: dict[Pattern, str] = {
-    "both": "Both examinations (the size at birth stands for the scan)",
+    "both": "Both examinations (the size at birth replaces the scan)",
     "ctg only": "CTG only",
     "ultrasound only": "Ultrasound only (the size at birth)",
 }
@@ -22,24 +22,27 @@ PATTERNS: dict[Pattern, str] = {
 
 @lru_cache(maxsize=2)  # of the bundle that the registry keeps loaded: the bands take a second
 def evidence(bundle: Bundle) -> dict[str, Any]:
-    """Figures, bins and curves by what was known; without held-out pairs, what the manifest says."""
+    """Figures, calibration groups and curves for each combination of examinations.
+
+    A bundle without held-out births gives only what its manifest says.
+    """
     manifest = bundle.manifest
     patterns = []
     model = bundle.acidaemia
     if model is not None:
         for pattern, words in PATTERNS.items():
-            held = model.fusion.held_out.get(pattern)
-            if held is None:
+            births = model.fusion.held_out.get(pattern)
+            if births is None:
                 continue
-            event, probability = rows_of(held)
-            quantiles = Quantiles.from_counts(held.negatives, held.positives)
+            event, probability = rows_of(births)
+            quantiles = Quantiles.from_counts(births.negatives, births.positives)
             none, some = quantiles.contains(probability)
             patterns.append(
                 {
                     "pattern": pattern,
                     "words": words,
                     "figures": figures(event, probability),
-                    "reliability": [asdict(one) for one in reliability(event, probability)],
+                    "reliability": [asdict(group) for group in reliability(event, probability)],
                     "decisions": asdict(decisions(event, probability)),
                     "abstains": float((none == some).mean()),
                     "quantiles": quantiles.as_dict(),
@@ -67,13 +70,15 @@ def _plain(text: str) -> list[str]:
     return [line.strip("- ").replace("\n  ", " ").replace("*", "").replace("`", "") for line in text.split("\n- ")]
 
 
-def drawings(found: dict[str, Any]) -> list[dict[str, Any]]:
+def drawings(shown: dict[str, Any]) -> list[dict[str, Any]]:
     """Each pattern with its two pictures."""
     return [
         {
-            **one,
-            "reliability_svg": reliability_svg([Bin(**b) for b in one["reliability"]], f"Reliability: {one['words']}"),
-            "decisions_svg": decisions_svg(Decisions(**one["decisions"]), f"Decision curve: {one['words']}"),
+            **pattern,
+            "reliability_svg": reliability_svg(
+                [Bin(**b) for b in pattern["reliability"]], f"Reliability: {pattern['words']}"
+            ),
+            "decisions_svg": decisions_svg(Decisions(**pattern["decisions"]), f"Decision curve: {pattern['words']}"),
         }
-        for one in found["patterns"]
+        for pattern in shown["patterns"]
     ]

@@ -1,1 +1,1 @@
-"""Drift, missing and refused parts, outcomes and live calibration, by site and bundle; notices to operators."""
+"""Drift, missing and refused examinations, outcomes and live calibration by hospital and bundle; notices."""

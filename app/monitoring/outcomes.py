@@ -1,4 +1,4 @@
-"""Entering what became of a fetus."""
+"""Entering the outcome of a birth."""
 
 from datetime import datetime, timedelta
 
@@ -7,7 +7,7 @@ from sqlalchemy.orm import Session
 from app.accounts.guards import User
 from app.monitoring.store import Outcome
 from app.orm import now
-from app.patients.schemas import MAX_AGE_DAYS
+from app.patients.ages import MAX_AGE_DAYS
 from app.patients.store import Fetus
 from models.errors import InputError, RangeError
 from models.growth.dating import TERM_DAYS
@@ -16,17 +16,17 @@ PH = (6.5, 7.7)
 
 
 def enter(session: Session, fetus: Fetus, ph: float, born_at: datetime, user: User) -> Outcome:
-    """Keep an umbilical-artery pH and the moment of birth; a correction is entered again, and both are kept.
+    """Store an umbilical artery pH and the moment of birth; a correction is a new entry, and both stay.
 
     Raises
     ------
     RangeError
-        No cord has that pH, or nobody is born then.
+        The pH or the moment of birth is impossible.
     InputError
         An examination of this fetus lies after that moment.
     """
     if not PH[0] <= ph <= PH[1]:
-        raise RangeError(f"umbilical-artery pH {ph:g} is outside {PH[0]} to {PH[1]}")
+        raise RangeError(f"umbilical artery pH {ph:g} is outside {PH[0]} to {PH[1]}")
     if born_at > now() + timedelta(minutes=5):
         raise RangeError(f"the birth ({born_at:%Y-%m-%d %H:%M} UTC) lies in the future")
     due = fetus.pregnancy.due_date
@@ -34,7 +34,7 @@ def enter(session: Session, fetus: Fetus, ph: float, born_at: datetime, user: Us
         days = TERM_DAYS - (due - born_at.date()).days
         if not 0 < days <= MAX_AGE_DAYS:
             raise RangeError(f"the birth of {born_at.date()} lies outside this pregnancy (due {due})")
-    later = [one for one in fetus.examinations if one.performed_at > born_at]
+    later = [examination for examination in fetus.examinations if examination.performed_at > born_at]
     if later:
         raise InputError(f"a {later[0].kind} of {later[0].performed_at:%Y-%m-%d %H:%M} UTC lies after that birth")
     row = Outcome(fetus_id=fetus.id, ph=ph, born_at=born_at, at=now(), by=user.name)

@@ -1,4 +1,4 @@
-"""What has come in at a site since a bundle serves there: inputs, answers, outcomes; and what passes a threshold.
+"""Inputs, results and outcomes at a hospital since a bundle serves there, and the alarms that follow.
 
 Synthetic women and replaced assessments do not count.
 """
@@ -33,43 +33,43 @@ def monitored_hospitals(session: Session) -> list[tuple[str, str, int]]:
         .group_by(Assessment.site, Assessment.bundle)
         .order_by(last.desc())
     )
-    return [(site, bundle, int(number)) for site, bundle, number in session.execute(query)]
+    return [(hospital, bundle, int(number)) for hospital, bundle, number in session.execute(query)]
 
 
-def report(session: Session, site: str, bundle: Bundle) -> dict[str, Any]:
-    """Everything about one site and bundle, and the alarms that follow."""
+def report(session: Session, hospital: str, bundle: Bundle) -> dict[str, Any]:
+    """All figures of one hospital and bundle, and the alarms that follow."""
     bundle_id = bundle.identifier
-    rows = _rows(session, site, bundle_id)
+    rows = _rows(session, hospital, bundle_id)
     drifts = inputs(rows, bundle)
     rates = _rates(rows)
-    outcomes = _outcomes(session, site, bundle_id)
-    found = [*alarms.of_rates(rates), *alarms.of_drift(drifts), *alarms.of_outcomes(outcomes)]
+    outcomes = _outcomes(session, hospital, bundle_id)
+    raised = [*alarms.of_rates(rates), *alarms.of_drift(drifts), *alarms.of_outcomes(outcomes)]
     return {
-        "site": site,
+        "site": hospital,
         "bundle": bundle_id,
         "assessments": len(rows),
         "least": LEAST,
         "rates": rates,
         "drift": [asdict(drift) for drift in sorted(drifts, key=lambda d: -d.psi / max(d.psi_noise, PSI_ALARM))],
         "outcomes": outcomes,
-        "alarms": [asdict(alarm) for alarm in found],
+        "alarms": [asdict(alarm) for alarm in raised],
     }
 
 
-def raise_notices(session: Session, site: str, bundle: Bundle) -> dict[str, Any]:
+def raise_notices(session: Session, hospital: str, bundle: Bundle) -> dict[str, Any]:
     """The report; a notice is raised for every alarm that has none yet."""
-    monitored = report(session, site, bundle)
+    monitored = report(session, hospital, bundle)
     for alarm in monitored["alarms"]:
-        if known_notice(session, site, bundle.identifier, alarm["what"]) is None:
-            session.add(Notice(site=site, bundle=bundle.identifier, raised_at=now(), **alarm))
+        if known_notice(session, hospital, bundle.identifier, alarm["what"]) is None:
+            session.add(Notice(site=hospital, bundle=bundle.identifier, raised_at=now(), **alarm))
     session.flush()
     return monitored
 
 
-def _rows(session: Session, site: str, bundle_id: str) -> list[dict[str, Any]]:
+def _rows(session: Session, hospital: str, bundle_id: str) -> list[dict[str, Any]]:
     replaced = select(Assessment.supersedes_id).where(Assessment.supersedes_id.is_not(None))
     query = (
-        # Parts of the result alone: a whole one holds its trace's events too.
+        # Only parts of the result are read, because a whole one also holds the events of its trace.
         select(
             Assessment.state,
             Assessment.ctg_id,
@@ -85,7 +85,7 @@ def _rows(session: Session, site: str, bundle_id: str) -> list[dict[str, Any]]:
         .join(Assessment.fetus)
         .join(Fetus.pregnancy)
         .join(Pregnancy.woman)
-        .where(Assessment.site == site, Assessment.bundle == bundle_id, Woman.synthetic.is_(False))
+        .where(Assessment.site == hospital, Assessment.bundle == bundle_id, Woman.synthetic.is_(False))
         .where(Assessment.id.not_in(replaced))
         .order_by(Assessment.id.desc())
         .limit(LAST)
@@ -113,8 +113,8 @@ def _rates(rows: list[dict[str, Any]]) -> dict[str, Any]:
     }
 
 
-def _outcomes(session: Session, site: str, bundle_id: str) -> dict[str, Any]:
-    """Scores beside what happened: the last assessment of each fetus that speaks of the cord pH."""
+def _outcomes(session: Session, hospital: str, bundle_id: str) -> dict[str, Any]:
+    """Scores compared with outcomes; the last assessment of each fetus that predicts the cord pH counts."""
     last = select(func.max(Outcome.id)).group_by(Outcome.fetus_id)
     query = (
         select(Assessment.fetus_id, Assessment.score, Outcome.ph)
@@ -123,20 +123,20 @@ def _outcomes(session: Session, site: str, bundle_id: str) -> dict[str, Any]:
         .join(Fetus.pregnancy)
         .join(Pregnancy.woman)
         .where(Outcome.id.in_(last), Woman.synthetic.is_(False))
-        .where(Assessment.site == site, Assessment.bundle == bundle_id, Assessment.score.is_not(None))
+        .where(Assessment.site == hospital, Assessment.bundle == bundle_id, Assessment.score.is_not(None))
         .where(Assessment.result[("distress", "event")].as_string() == MILD.event)
         .order_by(Assessment.id)
     )
     by_fetus = {fetus: (float(score or 0.0) / 100.0, ph) for fetus, score, ph in session.execute(query)}
     probability = np.array([score for score, _ in by_fetus.values()])
     event = low_ph(np.array([ph for _, ph in by_fetus.values()]), MILD.threshold).astype(bool)
-    made: dict[str, Any] = {"births": len(event), "events": int(event.sum()), "event": MILD.event}
+    outcomes: dict[str, Any] = {"births": len(event), "events": int(event.sum()), "event": MILD.event}
     if len(event) == 0:
-        return made
+        return outcomes
     spread = float((probability * (1 - probability)).sum() ** 0.5)
     expected = float(probability.sum())
-    return made | {
+    return outcomes | {
         "expected": expected,
         "expected_interval": [max(expected - 1.96 * spread, 0.0), min(expected + 1.96 * spread, len(event))],
-        "reliability": [asdict(one) for one in reliability(event, probability, min(10, max(1, len(event) // 5)))],
+        "reliability": [asdict(group) for group in reliability(event, probability, min(10, max(1, len(event) // 5)))],
     }

@@ -10,7 +10,7 @@ from app.patients.store import Fetus
 
 
 class Outcome(Base):
-    """What became of a fetus; a correction is a new row, and the last one counts."""
+    """The outcome of a birth; a correction is a new row, and the last row counts."""
 
     __tablename__ = "outcome"
 
@@ -24,7 +24,7 @@ class Outcome(Base):
 
 
 class Notice(Base):
-    """A threshold that was passed at a site with a bundle; open until an operator acknowledges it."""
+    """A threshold that was crossed at a hospital with a bundle; open until an operator acknowledges it."""
 
     __tablename__ = "notice"
 
@@ -47,12 +47,12 @@ def outcome_of(session: Session, fetus_id: int) -> Outcome | None:
 
 def born(session: Session, fetus: Fetus) -> datetime | None:
     """When this fetus was born, where that is known."""
-    found = outcome_of(session, fetus.id)
-    return found.born_at if found else None
+    outcome = outcome_of(session, fetus.id)
+    return outcome.born_at if outcome else None
 
 
 def open_notices(session: Session) -> list[Notice]:
-    """Not yet acknowledged, newest first."""
+    """Notices that nobody has acknowledged, newest first."""
     return list(session.scalars(select(Notice).where(Notice.acknowledged_at.is_(None)).order_by(Notice.id.desc())))
 
 

@@ -5,7 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 from sqlalchemy.orm import Session
 
-from app.accounts.guards import Clinician, Database
+from app.accounts.guards import Clinician
 from app.assessments import store
 from app.audit.store import record
 from app.errors import NotFoundError
@@ -13,6 +13,7 @@ from app.idempotency import Key, once
 from app.patients.schemas import PatientAnswer, PatientRequest
 from app.patients.service import register
 from app.patients.store import Woman, woman_by_pseudonym, women
+from app.sessions import Database
 
 router = APIRouter(prefix="/api/v1")
 
@@ -54,7 +55,7 @@ def list_patients(
 
 @router.get("/patients/{pseudonym}", tags=["patients"])
 def get_patient(pseudonym: str, user: Clinician, session: Database) -> PatientAnswer:
-    """One woman."""
+    """One woman with the numbers of her assessments."""
     woman = woman_by_pseudonym(session, pseudonym)
     if woman is None:
         raise NotFoundError(f"patient {pseudonym}")

@@ -5,7 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
-from app.accounts.guards import Clinician, Database
+from app.accounts.guards import Clinician
 from app.assessments.store import of_woman
 from app.assessments.view import SHAPES, charts
 from app.audit.store import record
@@ -13,6 +13,7 @@ from app.audit.store import search as audit_rows
 from app.errors import NotFoundError
 from app.pages import render
 from app.patients.store import woman_by_pseudonym, women
+from app.sessions import Database
 
 router = APIRouter(include_in_schema=False)
 
@@ -21,7 +22,7 @@ router = APIRouter(include_in_schema=False)
 def patients(
     request: Request, user: Clinician, session: Database, search: Annotated[str, Query(max_length=80)] = ""
 ) -> Response:
-    """The list."""
+    """The list of patients, or those whose pseudonym contains the search text."""
     rows = women(session, search)
     shown = [row.pseudonym for row in rows]
     record(session, user, "patients.read", fold=True, search=search, shown=shown)

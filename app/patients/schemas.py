@@ -1,15 +1,11 @@
-"""What a caller says of a patient."""
+"""What a caller states about a patient."""
 
-import re
 from datetime import date
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from models.errors import InputError, RangeError
-
 DatingMethod = Literal["last menstrual period", "crown-rump length", "scan", "assisted conception", "other"]
-MAX_AGE_DAYS = 44 * 7
 
 
 class PatientRequest(BaseModel):
@@ -35,27 +31,3 @@ class PatientAnswer(BaseModel):
     dating_method: str | None
     parity: int | None
     assessments: list[int]
-
-
-def parse_age(text: str) -> int:
-    """Days from ``weeks+days`` (``28+3``) or whole weeks (``28``).
-
-    Raises
-    ------
-    InputError
-        Not of that form.
-    RangeError
-        Negative, or beyond 44 weeks.
-    """
-    match = re.fullmatch(r"\s*(-?\d{1,3})(?:\s*\+\s*([0-6]))?\s*", text)
-    if match is None:
-        raise InputError(f"gestational age {text!r}: write weeks+days, for example 28+3")
-    days = int(match.group(1)) * 7 + int(match.group(2) or 0)
-    if not 0 < days <= MAX_AGE_DAYS:
-        raise RangeError(f"gestational age {text.strip()} is outside 0+1 to 44+0 weeks")
-    return days
-
-
-def format_age(days: int | None) -> str:
-    """``weeks+days``, or a dash when unknown."""
-    return "-" if days is None else f"{days // 7}+{days % 7}"

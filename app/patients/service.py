@@ -5,7 +5,8 @@ from datetime import date, datetime, timedelta
 from sqlalchemy.orm import Session
 
 from app.orm import now
-from app.patients.schemas import MAX_AGE_DAYS, PatientRequest, parse_age
+from app.patients.ages import MAX_AGE_DAYS, parse_age
+from app.patients.schemas import PatientRequest
 from app.patients.store import Fetus, Pregnancy, Woman, woman_by_pseudonym
 from models.errors import FetalHealthError, InputError, RangeError
 from models.growth.dating import TERM_DAYS, by_crown_rump_length, by_last_menstrual_period
@@ -32,18 +33,21 @@ def register(session: Session, request: PatientRequest, *, synthetic: bool = Fal
 
 
 def fetus_of(session: Session, request: PatientRequest, label: str) -> Fetus:
-    """The fetus of a known or new woman's latest pregnancy; a first due date is taken, another refused."""
+    """The fetus of a known or new woman's latest pregnancy.
+
+    A first due date is stored; a different one is refused.
+    """
     woman = woman_by_pseudonym(session, request.pseudonym) or register(session, request)
     pregnancy = woman.pregnancies[-1]
     if request.parity is not None and pregnancy.parity is None:
         pregnancy.parity = request.parity
     _date(pregnancy, request)
-    found = next((fetus for fetus in pregnancy.fetuses if fetus.label == label), None)
-    if found is None:
-        found = Fetus(pregnancy=pregnancy, label=label)
-        session.add(found)
+    fetus = next((each for each in pregnancy.fetuses if each.label == label), None)
+    if fetus is None:
+        fetus = Fetus(pregnancy=pregnancy, label=label)
+        session.add(fetus)
         session.flush()
-    return found
+    return fetus
 
 
 def due_date_of(request: PatientRequest) -> tuple[date, str] | None:
@@ -75,15 +79,15 @@ def due_date_of(request: PatientRequest) -> tuple[date, str] | None:
 
 
 def _date(pregnancy: Pregnancy, request: PatientRequest) -> None:
-    """Take a first due date; the same one again is no change, another is refused."""
-    given = due_date_of(request)
-    if given is None or given[0] == pregnancy.due_date:
+    """Store a first due date; the same one again changes nothing, a different one is refused."""
+    stated = due_date_of(request)
+    if stated is None or stated[0] == pregnancy.due_date:
         return
     if pregnancy.due_date is not None:
         raise FetalHealthError(
             f"this pregnancy is dated (due {pregnancy.due_date}, by {pregnancy.dating_method}) and the date is locked"
         )
-    pregnancy.due_date, pregnancy.dating_method = given
+    pregnancy.due_date, pregnancy.dating_method = stated
 
 
 def age_at(pregnancy: Pregnancy, moment: datetime, given: str | None) -> tuple[int | None, str]:

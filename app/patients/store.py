@@ -1,4 +1,4 @@
-"""The record: woman -> pregnancy -> fetus -> examination, and the files of examinations."""
+"""The patient record: woman, pregnancy, fetus, examination, and the files of examinations."""
 
 from datetime import date, datetime
 from typing import Any

@@ -1,1 +1,1 @@
-"""Retraining: start, watch and schedule runs; REST and pages for operators."""
+"""Retraining: start, follow and schedule runs; REST API and pages for operators."""

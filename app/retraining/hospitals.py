@@ -21,7 +21,8 @@ class View:
     name, address : str
     open : bool
         Its server is running.
-    hospitals : list of (Hospital, what its node last said)
+    hospitals : list of (Hospital, dict)
+        Each hospital with the last report of its node.
     """
 
     name: str
@@ -31,12 +32,12 @@ class View:
 
 
 def federation(settings: Settings) -> FederationFolder:
-    """The folder.
+    """The folder of the federation that is set.
 
     Raises
     ------
     FetalHealthError
-        None is set.
+        No federation is set.
     """
     if settings.federation is None:
         raise FetalHealthError("set FETAL_HEALTH_FEDERATION to the folder of a federation and restart the application")
@@ -47,9 +48,9 @@ def view(settings: Settings) -> View | None:
     """The federation, if one is set."""
     if settings.federation is None:
         return None
-    found = federation(settings)
-    members = [(hospital, found.seen(hospital.name)) for hospital in found.hospitals()]
-    return View(found.name, found.address, _open(int(found.settings["inside_port"])), members)
+    folder = federation(settings)
+    members = [(hospital, folder.seen(hospital.name)) for hospital in folder.hospitals()]
+    return View(folder.name, folder.address, _open(int(folder.settings["inside_port"])), members)
 
 
 def _open(port: int) -> bool:
@@ -61,6 +62,6 @@ def _open(port: int) -> bool:
 
 
 def invite(settings: Settings, name: str) -> bytes:
-    """A kit."""
-    with tempfile.TemporaryDirectory() as folder:
-        return kit.create(federation(settings), name, Path(folder)).read_bytes()
+    """Invite a hospital and return its kit, a ZIP archive."""
+    with tempfile.TemporaryDirectory() as scratch:
+        return kit.create(federation(settings), name, Path(scratch)).read_bytes()

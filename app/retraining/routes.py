@@ -1,4 +1,4 @@
-"""Pages for operators: runs and bundles."""
+"""Pages for operators: hospitals, runs, schedules and bundles."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any
@@ -6,7 +6,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Form, Request
 from starlette.responses import RedirectResponse, Response
 
-from app.accounts.guards import Database, Operator
+from app.accounts.guards import Operator
 from app.audit.store import record
 from app.bundles.store import BundleRow, bundles, history, latest
 from app.errors import NotFoundError
@@ -15,6 +15,7 @@ from app.orm import now
 from app.pages import render
 from app.retraining import hospitals, schedule, service
 from app.retraining.store import schedules
+from app.sessions import Database
 from federated.candidate.gate import judge
 from federated.plan import GatePlan, shipped_plans
 from federated.run import control
@@ -26,11 +27,11 @@ router = APIRouter(include_in_schema=False)
 
 @router.get("/federation")
 def federation(request: Request, user: Operator, session: Database) -> Response:
-    """Runs, bundles, history."""
-    found = service.collect(session, request.app.state.settings)
+    """The page of hospitals, runs, schedules and bundles."""
+    runs = service.collect(session, request.app.state.settings)
     current = latest(session)
     values = {
-        "runs": found,
+        "runs": runs,
         "plans": list(shipped_plans()),
         "hospitals": hospitals.view(request.app.state.settings),
         "schedules": schedules(session),
@@ -39,7 +40,7 @@ def federation(request: Request, user: Operator, session: Database) -> Response:
         "current": current,
         "history": history(session),
         "notices": len(open_notices(session)),
-        "going": any(status.state in {"running", "starting"} for status in found),
+        "going": any(status.state in {"running", "starting"} for status in runs),
     }
     partial = request.headers.get("hx-request") == "true"
     return render(request, "federation_runs.html" if partial else "federation.html", values)
@@ -55,31 +56,31 @@ def start(
     minimum_sites: Annotated[str, Form(max_length=4)] = "",
 ) -> Response:
     """Start a plan, on this machine or between hospitals."""
-    name = service.start(session, request.app.state.settings, plan, site or [], _floor(minimum_sites))
+    name = service.start(session, request.app.state.settings, plan, site or [], _minimum(minimum_sites))
     record(session, user, "run.start", plan=plan, run=name, sites=sorted(site or []))
     return RedirectResponse(f"/federation/runs/{name}", 303)
 
 
-def _floor(text: str) -> int | None:
+def _minimum(text: str) -> int | None:
     if not text.strip():
         return None
     if not text.strip().isdecimal() or int(text) < 1:
-        raise InputError(f"{text!r} hospitals: a whole number, or nothing for all of them")
+        raise InputError(f"{text!r} hospitals: give a whole number, or leave it empty for all of them")
     return int(text)
 
 
 @router.post("/federation/hospitals")
 def invite(request: Request, user: Operator, session: Database, name: Annotated[str, Form(max_length=60)]) -> Response:
-    """Invite a hospital: its kit, to be sent over a channel that both trust."""
-    made = hospitals.invite(request.app.state.settings, name)
+    """Invite a hospital and download its kit, to be sent over a channel that both sides trust."""
+    archive = hospitals.invite(request.app.state.settings, name)
     record(session, user, "hospital.invite", hospital=name)
     disposition = {"content-disposition": f'attachment; filename="{name}.kit"'}
-    return Response(made, media_type="application/zip", headers=disposition)
+    return Response(archive, media_type="application/zip", headers=disposition)
 
 
 @router.post("/federation/hospitals/{name}/revoke")
 def revoke(request: Request, name: str, user: Operator, session: Database) -> Response:
-    """Shut a hospital out."""
+    """Revoke a hospital: its node can no longer connect."""
     hospitals.federation(request.app.state.settings).revoke(name)
     record(session, user, "hospital.revoke", hospital=name)
     return RedirectResponse("/federation", 303)
@@ -96,25 +97,25 @@ def add_schedule(
     site: Annotated[list[str] | None, Form()] = None,
     minimum_sites: Annotated[str, Form(max_length=4)] = "",
 ) -> Response:
-    """Start a plan every so many days."""
+    """Start a plan at a fixed interval of days."""
     first = first_at if first_at.tzinfo else first_at.replace(tzinfo=UTC)
-    settings, floor = request.app.state.settings, _floor(minimum_sites)
-    made = schedule.add(session, settings, plan, every_days, first, user.name, site or [], floor)
-    record(session, user, "schedule.add", plan=plan, every_days=every_days, sites=made.sites)
+    settings, minimum = request.app.state.settings, _minimum(minimum_sites)
+    added = schedule.add(session, settings, plan, every_days, first, user.name, site or [], minimum)
+    record(session, user, "schedule.add", plan=plan, every_days=every_days, sites=added.sites)
     return RedirectResponse("/federation", 303)
 
 
 @router.post("/federation/schedules/{identifier}/remove")
 def remove_schedule(identifier: int, user: Operator, session: Database) -> Response:
-    """Take a schedule away."""
-    gone = schedule.remove(session, identifier)
-    record(session, user, "schedule.remove", plan=gone.plan)
+    """Remove a schedule."""
+    removed = schedule.remove(session, identifier)
+    record(session, user, "schedule.remove", plan=removed.plan)
     return RedirectResponse("/federation", 303)
 
 
 @router.get("/federation/runs/{name}")
 def run(request: Request, name: str, user: Operator, session: Database) -> Response:
-    """One run, live."""
+    """The progress of one run; htmx refreshes it."""
     settings = request.app.state.settings
     status = read_status(service.find(settings, name))
     service.collect(session, settings)
@@ -124,7 +125,7 @@ def run(request: Request, name: str, user: Operator, session: Database) -> Respo
 
 
 def spark(history_: list[dict[str, Any]]) -> dict[str, Any]:
-    """Points of a small line over the rounds: the loss in training, or of left-out rows, or the bytes."""
+    """Points of a small line over the rounds: training loss, out-of-fold loss, or bytes sent."""
     what, values = _curve(history_)
     top = max(values) or 1.0
     step = 200 / max(len(values) - 1, 1)
@@ -133,12 +134,13 @@ def spark(history_: list[dict[str, Any]]) -> dict[str, Any]:
 
 
 def _curve(history_: list[dict[str, Any]]) -> tuple[str, list[float]]:
+    # "left_out_loss" is the stored key of the out-of-fold loss.
     if "loss" in history_[-1]:
         return "training loss", [float(event.get("loss", 0.0)) for event in history_]
     if history_[-1].get("left_out_loss"):
         sites = [list(event.get("left_out_loss", {}).values()) or [0.0] for event in history_]
-        return "mean loss of left-out rows", [sum(one) / len(one) for one in sites]
-    return "bytes up a round", [float(event["bytes"]) for event in history_]
+        return "mean out-of-fold loss", [sum(losses) / len(losses) for losses in sites]
+    return "bytes sent by sites in each round", [float(event["bytes"]) for event in history_]
 
 
 @router.post("/federation/runs/{name}/stop")
@@ -151,7 +153,7 @@ def stop(request: Request, name: str, user: Operator, session: Database) -> Resp
 
 @router.post("/federation/runs/{name}/resume")
 def resume(request: Request, name: str, user: Operator, session: Database) -> Response:
-    """Go on with a stopped run."""
+    """Resume a stopped run."""
     service.resume(session, request.app.state.settings, name)
     record(session, user, "run.resume", run=name)
     return RedirectResponse(f"/federation/runs/{name}", 303)
@@ -159,7 +161,7 @@ def resume(request: Request, name: str, user: Operator, session: Database) -> Re
 
 @router.get("/bundles/{identifier}")
 def bundle(request: Request, identifier: str, user: Operator, session: Database) -> Response:
-    """A bundle beside the one in service, with the gate's lines."""
+    """A bundle compared with the one in service, with the verdicts of the gate."""
     row = session.get(BundleRow, identifier)
     if row is None:
         raise NotFoundError(f"bundle {identifier}")
@@ -192,7 +194,7 @@ def promote(
 def roll_back(
     request: Request, user: Operator, session: Database, reason: Annotated[str, Form(max_length=300)] = ""
 ) -> Response:
-    """Back to the bundle that served before."""
-    made = request.app.state.bundle.roll_back(session, user.name, reason)
-    record(session, user, "bundle.roll-back", bundle=made.bundle_id, reason=reason)
+    """Put the previous bundle back in service."""
+    deployment = request.app.state.bundle.roll_back(session, user.name, reason)
+    record(session, user, "bundle.roll-back", bundle=deployment.bundle_id, reason=reason)
     return RedirectResponse("/federation", 303)

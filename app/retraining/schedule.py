@@ -1,4 +1,4 @@
-"""Starting what is due: looked at once a minute by a thread of the web process; several workers start it once."""
+"""Starting scheduled runs: a thread of the web process looks once a minute; several workers start a run only once."""
 
 import logging
 import threading
@@ -36,38 +36,41 @@ def add(
     Raises
     ------
     InputError
-        No such plan or hospital, or a time that cannot be meant.
+        There is no such plan or hospital, or the time or interval is impossible.
     """
     service.check(settings, plan, sites)
     if not 1 <= every_days <= LONGEST_DAYS:
         raise InputError(f"every {every_days} days: 1 to {LONGEST_DAYS}")
     if first_at < now() - timedelta(minutes=5):
-        raise InputError(f"first at {first_at:%Y-%m-%d %H:%M} UTC: that is over")
-    made = Schedule(
+        raise InputError(f"first at {first_at:%Y-%m-%d %H:%M} UTC: this time is in the past")
+    schedule = Schedule(
         plan=plan, sites=sorted(sites), minimum_sites=minimum_sites, every_days=every_days, next_at=first_at, by=by
     )
-    session.add(made)
+    session.add(schedule)
     session.flush()
-    return made
+    return schedule
 
 
 def remove(session: Session, identifier: int) -> Schedule:
-    """Take a schedule away.
+    """Remove a schedule and return it.
 
     Raises
     ------
     InputError
-        There is none.
+        There is no such schedule.
     """
-    found = session.get(Schedule, identifier)
-    if found is None:
+    schedule = session.get(Schedule, identifier)
+    if schedule is None:
         raise InputError(f"no schedule {identifier}")
-    session.delete(found)
-    return found
+    session.delete(schedule)
+    return schedule
 
 
 def start_due(session: Session, settings: Settings) -> list[str]:
-    """Start what is due; names of the runs. What cannot start says why, and comes again at its next time."""
+    """Start what is due and return the names of the runs.
+
+    A run that cannot start stores the reason in its schedule and is tried again at its next time.
+    """
     started = []
     for schedule in schedules(session):
         moment = now()
@@ -86,7 +89,7 @@ def start_due(session: Session, settings: Settings) -> list[str]:
 
 
 def _claim(session: Session, schedule: Schedule, moment: datetime) -> bool:
-    """Move the schedule on, if no other worker has."""
+    """Move the schedule to its next time; False where another worker did so first."""
     due = schedule.next_at
     later = due
     while later <= moment:
@@ -99,7 +102,7 @@ def _claim(session: Session, schedule: Schedule, moment: datetime) -> bool:
 
 
 class Clock:
-    """The thread.
+    """The thread that starts what is due.
 
     Parameters
     ----------
@@ -110,23 +113,23 @@ class Clock:
     def __init__(self, sessions: sessionmaker[Session], settings: Settings) -> None:
         self.sessions = sessions
         self.settings = settings
-        self._over = threading.Event()
+        self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._run, name="schedule", daemon=True)
 
     def start(self) -> None:
-        """Begin to look."""
+        """Start the thread."""
         self._thread.start()
 
     def stop(self) -> None:
-        """End."""
-        self._over.set()
+        """Stop the thread and wait for its end."""
+        self._stopped.set()
         self._thread.join()
 
     def _run(self) -> None:
-        while not self._over.wait(LOOK_S):
+        while not self._stopped.wait(LOOK_S):
             try:
                 with unit_of_work(self.sessions) as session:
                     start_due(session, self.settings)
                     service.collect(session, self.settings)
             except (FetalHealthError, SQLAlchemyError, OSError) as error:
-                _log.warning("schedule: %s; looked at again in %g s", error, LOOK_S)
+                _log.warning("schedule: %s; the next attempt is in %g s", error, LOOK_S)

@@ -16,7 +16,7 @@ from models.errors import FetalHealthError, InputError
 
 
 def folder(settings: Settings) -> Path:
-    """Where runs are."""
+    """The folder that holds all runs."""
     return settings.home.resolve() / "runs"
 
 
@@ -26,7 +26,7 @@ def find(settings: Settings, name: str) -> Path:
     Raises
     ------
     InputError
-        No such run.
+        There is no such run.
     """
     path = folder(settings) / name
     if "/" in name or "\\" in name or name.startswith(".") or not (path / "plan.toml").exists():
@@ -35,20 +35,20 @@ def find(settings: Settings, name: str) -> Path:
 
 
 def check(settings: Settings, plan_name: str, sites: Sequence[str]) -> None:
-    """Refuse a plan or hospitals that are not there.
+    """Refuse an unknown plan and hospitals that have not joined.
 
     Raises
     ------
     InputError
-        No such plan, or a hospital that has not joined.
+        There is no such plan, or a hospital has not joined.
     FetalHealthError
-        Hospitals are named and no federation is set.
+        Hospitals are named, but no federation is set.
     """
     plans = shipped_plans()
     if plan_name not in plans:
         raise InputError(f"no plan {plan_name!r}; there are {', '.join(plans)}")
     if sites:
-        joined = {one.name for one in hospitals.federation(settings).hospitals() if one.state == "joined"}
+        joined = {h.name for h in hospitals.federation(settings).hospitals() if h.state == "joined"}
         if unknown := sorted(set(sites) - joined):
             raise InputError(f"{', '.join(unknown)}: not a hospital that has joined")
 
@@ -68,21 +68,21 @@ def start(
     settings : Settings
     plan_name : str
     sites : sequence of str
-        Hospitals that it is between; none for a simulation on this machine.
+        Hospitals that take part; none for a simulation on this machine.
     minimum_sites : int or None
-        How many of them it goes on with.
+        Fewest hospitals with which the run goes on.
 
     Raises
     ------
     InputError
-        No such plan or hospital.
+        There is no such plan or hospital.
     FetalHealthError
-        Another run is going, no data are set, or training is not installed.
+        Another run is in progress, no data are set, or training is not installed.
     """
     check(settings, plan_name, sites)
     plans = shipped_plans()
     if any(status.state in {"running", "starting"} for status in all_runs(folder(settings))):
-        raise FetalHealthError("another run is going; one at a time")
+        raise FetalHealthError("another run is in progress; only one can run at a time")
     plan = load(plans[plan_name])
     if settings.data is None and not plan.synthetic and not sites:
         raise FetalHealthError("set FETAL_HEALTH_DATA to the folder with the data sets and restart the application")
@@ -93,27 +93,27 @@ def start(
 
 
 def resume(session: Session, settings: Settings, name: str) -> None:
-    """Go on with a stopped, failed or dead run."""
+    """Resume a stopped, failed or dead run."""
     path = find(settings, name)
     if read_status(path).state not in {"stopped", "failed", "dead"}:
-        raise FetalHealthError("only a stopped, failed or dead run can go on")
+        raise FetalHealthError("only a stopped, failed or dead run can be resumed")
     _launch(session, settings, path, load(path / "plan.toml"))
 
 
 def _launch(session: Session, settings: Settings, path: Path, plan: Plan) -> None:
     current = latest(session)
     incumbent = BundleRegistry(settings.home).folder(current.bundle_id) if current else None
-    on = settings.federation if plan.participation.sites else None
-    control.start(path, settings.data.resolve() if settings.data else None, incumbent, on)
+    federation = settings.federation if plan.participation.sites else None
+    control.start(path, settings.data.resolve() if settings.data else None, incumbent, federation)
 
 
 def collect(session: Session, settings: Settings) -> list[RunStatus]:
-    """All runs; candidates of finished ones are registered on the way."""
-    found = all_runs(folder(settings))
+    """Return all runs; candidate bundles of finished runs are registered as well."""
+    runs = all_runs(folder(settings))
     registry = BundleRegistry(settings.home)
-    for status in found:
+    for status in runs:
         candidate = folder(settings) / status.name / "candidate"
-        known = status.candidate is not None and session.get(BundleRow, status.candidate) is not None
-        if status.state == "finished" and not known and candidate.exists():
+        registered = status.candidate is not None and session.get(BundleRow, status.candidate) is not None
+        if status.state == "finished" and not registered and candidate.exists():
             registry.register(session, candidate, run=status.name, gate=status.gate or "none")
-    return found
+    return runs

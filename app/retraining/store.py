@@ -1,4 +1,4 @@
-"""Retrainings that start by themselves."""
+"""Schedules of retraining."""
 
 from datetime import datetime
 
@@ -9,7 +9,7 @@ from app.orm import Base
 
 
 class Schedule(Base):
-    """A plan that is started every so many days.
+    """A plan that is started at a fixed interval of days.
 
     Attributes
     ----------
@@ -21,7 +21,7 @@ class Schedule(Base):
     every_days : int
     next_at : datetime
     last_run : str
-        The run that it started last, or why it could not.
+        Name of the run that it started last, or why it could not start.
     """
 
     __tablename__ = "schedule"
@@ -37,5 +37,5 @@ class Schedule(Base):
 
 
 def schedules(session: Session) -> list[Schedule]:
-    """All, the next one first."""
+    """All schedules, the next one first."""
     return list(session.scalars(select(Schedule).order_by(Schedule.next_at)))

@@ -69,7 +69,7 @@ def test_files_fused_and_stored(api: TestClient) -> None:
     page = api.get(f"/assessments/{made['id']}", headers={"Accept": "text/html"}).text
     for words in (
         "Research prototype",
-        "What led to the score",
+        "Contributions to the score",
         "Head circumference by gestational age",
         "240.0 mm",
         "P-1",

@@ -198,7 +198,7 @@ def test_a_line_of_known_length_gives_the_scale(page: Any, tmp_path: Path) -> No
     assert form.locator("[name=calliper]").input_value() == "80.0,108.0,80.0,432.0,64.8"
     form.locator("[name=reason]").fill("depth ruler")
     form.locator("button").click()
-    page.wait_for_selector("text=0.2 mm a pixel (calliper)")
+    page.wait_for_selector("text=0.2 mm per pixel (calliper)")
 
 
 def test_night_theme_and_print(page: Any) -> None:

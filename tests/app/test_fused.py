@@ -89,6 +89,13 @@ def test_a_units_prior_is_kept_with_the_assessment(
     assert client.post(f"/api/v1/assessments/{made['id']}/repeat", headers=bearer).json()["same"]
 
 
+def test_the_earlier_name_of_the_hospital_setting_is_still_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FETAL_HEALTH_SITE", "ward-7")
+    assert Settings().hospital == "ward-7"
+    monkeypatch.setenv("FETAL_HEALTH_HOSPITAL", "north")
+    assert Settings().hospital == "north"
+
+
 def test_a_prior_that_is_none_is_refused_at_the_start(home: Path) -> None:
     with pytest.raises(FetalHealthError, match="prior 'seldom'"):
         Settings(home=home, prior="seldom")
@@ -100,7 +107,7 @@ def test_the_page_shows_what_adds_up_and_what_would_change_it(api: TestClient) -
     for words in (
         "What would change the score", "starting point", "together", "Without the scan",
         "If the weight were on the 50th",
-        "placental resistance by Doppler: raised", "at 90 %", "at a prevalence of 20 %", "Outcome of the birth",
+        "placental resistance by Doppler: raised", "at 90 %", "at a prevalence of 20 %", "Outcome</h2>",
     ):  # fmt: skip
         assert words in page
 

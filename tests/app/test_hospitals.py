@@ -119,14 +119,14 @@ def test_the_page_of_a_run_says_whom_it_waits_for_and_who_left(client: TestClien
     (path / "pid").write_text(str(os.getpid()))
     browser(client, "operator")
     page = client.get(f"/federation/runs/{path.name}").text
-    assert "Between the hospitals of north" in page
-    assert "The run waits for the approval of luke (plan and code abc123, code def456)" in page
+    assert "This run trains at the hospitals of north" in page
+    assert "Waiting for the approval of luke (plan and code abc123, code def456)" in page
     run.event("interrupted", why="x")
     run.event("lost", site="luke", why="no answer within 8 s")
     page = client.get(f"/federation/runs/{path.name}").text
-    assert "its server stopped 1 time," in page
+    assert "Its server stopped 1 time;" in page
     assert "luke left the run: no answer within 8 s." in page
-    assert "Waits for" not in page
+    assert "Waiting for" not in page
 
 
 def test_schedules_are_made_and_removed(client: TestClient) -> None:

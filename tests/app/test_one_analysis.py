@@ -28,6 +28,8 @@ from tests.app.conftest import browser
 
 LABOUR = as_csv(beats(minutes=90, baseline_bpm=150, accelerations=0, decelerations=True, seed=4).recording)
 PAGE = {"Accept": "text/html"}
+# What results of earlier versions do not hold.
+ADDED = (traces.BASELINE, traces.REUSE)
 # Lead times of 10, 20, 30 and 60 min: analyses of a trace that ends earlier, which is another recording.
 LEADS = 4
 DRAWN = {"image": 0, "centre_x": 400, "centre_y": 270, "semi_major": 235, "semi_minor": 185, "angle": 0.1}
@@ -74,7 +76,7 @@ def restart() -> None:
     scans.forget()
 
 
-def made(client: TestClient, data: dict[str, str], *, ctg: bool = True, image: bool = True) -> Any:
+def assessed(client: TestClient, data: dict[str, str], *, ctg: bool = True, image: bool = True) -> Any:
     files = ([("ctg", ("t.csv", LABOUR))] if ctg else []) + ([("image", ("h.png", HEAD))] if image else [])
     answer = client.post("/api/v1/assessments", data={"patient": "P-1", **data}, files=files or {"image": ("", b"")})
     assert answer.status_code == 201, answer.text
@@ -120,13 +122,13 @@ def test_the_whole_journey_costs_one_analysis_and_one_segmentation(
 
 
 def test_a_scan_that_dates_the_pregnancy_is_segmented_once(api: TestClient, calls: Counter[str]) -> None:
-    made(api, {"pixel_size_mm": "0.18", "dates_pregnancy": "true"}, ctg=False)
+    assessed(api, {"pixel_size_mm": "0.18", "dates_pregnancy": "true"}, ctg=False)
     assert calls == {"segmentation": 1}
 
 
 @pytest.mark.parametrize("stage", ["labour", "antepartum", "unknown"])
 def test_a_correction_is_what_a_fresh_run_gives(api: TestClient, calls: Counter[str], stage: str) -> None:
-    first = made(api, {**WHOLE, "ctg_stage": stage})
+    first = assessed(api, {**WHOLE, "ctg_stage": stage})
     restart()
     calls.clear()
     corrected = api.post(f"/api/v1/assessments/{first['id']}/outline", json={**DRAWN, "reason": "occiput"}).json()
@@ -139,7 +141,7 @@ def test_a_correction_is_what_a_fresh_run_gives(api: TestClient, calls: Counter[
 
 
 def test_a_repeat_computes_afresh(api: TestClient, calls: Counter[str]) -> None:
-    first = made(api, WHOLE)
+    first = assessed(api, WHOLE)
     calls.clear()
     for _ in range(2):
         assert api.post(f"/api/v1/assessments/{first['id']}/repeat").json()["same"]
@@ -150,7 +152,7 @@ def test_another_prior_or_bundle_judges_the_ctg_again(
     settings: Settings, client: TestClient, tokens: dict[str, str], calls: Counter[str]
 ) -> None:
     client.headers["Authorization"] = f"Bearer {tokens['clinician']}"
-    first = made(client, WHOLE)
+    first = assessed(client, WHOLE)
     restart()
     calls.clear()
     client.app.state.settings = settings.model_copy(update={"prior": "0.05"})  # type: ignore[attr-defined]
@@ -167,7 +169,7 @@ def test_another_prior_or_bundle_judges_the_ctg_again(
 
 
 def test_a_result_of_an_earlier_version_still_opens(api: TestClient, calls: Counter[str]) -> None:
-    first = made(api, WHOLE)
+    first = assessed(api, WHOLE)
     new_page = api.get(f"/assessments/{first['id']}", headers=PAGE).text
     new_trace = api.get(f"/assessments/{first['id']}/trace").json()
     with unit_of_work(api.app.state.sessions) as session:  # type: ignore[attr-defined]
@@ -185,9 +187,6 @@ def test_a_result_of_an_earlier_version_still_opens(api: TestClient, calls: Coun
     corrected = api.post(f"/api/v1/assessments/{first['id']}/outline", json=body)
     assert corrected.status_code == 201
     assert corrected.json()["result"]["distress"]["probability"] == first["result"]["distress"]["probability"]
-
-
-ADDED = (traces.BASELINE, traces.REUSE)
 
 
 def test_two_heart_rates_checked_without_a_choice_are_still_refused(client: TestClient, calls: Counter[str]) -> None:
@@ -224,7 +223,7 @@ def test_twelve_visits_need_no_more_queries_than_two(api: TestClient, path: str)
     def visit(month: int, day: int) -> int:
         data = {"due_date": "2026-06-01", "dating_method": "crown-rump length", "abdominal_circumference_mm": "225"}
         when = {"scan_performed_at": f"2026-{month:02d}-{day:02d}T10:00"}
-        return int(made(api, {**data, **when}, ctg=False, image=False)["id"])
+        return int(assessed(api, {**data, **when}, ctg=False, image=False)["id"])
 
     def queries(identifier: int) -> int:
         statements.clear()
@@ -259,7 +258,7 @@ def test_what_is_remembered_is_bounded() -> None:
 
 
 def test_the_baseline_is_stored_as_it_was_drawn_before(api: TestClient) -> None:
-    first = made(api, WHOLE)
+    first = assessed(api, WHOLE)
     stored = first["result"]["distress"]["detail"][traces.BASELINE]
     arrays = api.get(f"/assessments/{first['id']}/trace").json()
     assert arrays["baseline"] == stored

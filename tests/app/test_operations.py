@@ -83,7 +83,7 @@ def test_a_damaged_bundle_in_service_stops_assessments(
     body = {"patient": {"pseudonym": "P"}, "ctg": {"features": HEALTHY}}
     answer = client.post("/api/v1/assessments", json=body, headers={"Authorization": f"Bearer {tokens['clinician']}"})
     assert answer.status_code == 503
-    assert "No model can be used" in answer.json()["detail"]
+    assert "No bundle can be used" in answer.json()["detail"]
     with unit_of_work(state.sessions) as session, pytest.raises(BundleError):
         BundleRegistry(state.settings.home).get(session)
 
@@ -128,15 +128,15 @@ def test_a_study_shows_its_sites_and_figures_and_makes_no_bundle(client: TestCli
     browser(client, "operator")
     page = client.get(f"/federation/runs/{folder.name}").text
     for words in (
-        "2 kB up and 4 kB down",
-        "All sites, last round",
+        "2 kB sent and 4 kB received",
+        "Every site, last round",
         "0.450",
-        "Excluded from this round: site c",
+        "Rejected in this round: site c",
         "produces no bundle",
         "not aligned: p 0.4",
     ):
         assert words in page
-    assert "mean loss of left-out rows" in page
+    assert "mean out-of-fold loss" in page
     assert "Candidate" not in page
     assert "left out: site c: it is off; look" in describe(run.events()[2])
 

@@ -265,5 +265,5 @@ def test_the_check_shows_scale_and_finding(client: TestClient) -> None:
     headers = {"x-csrf-token": browser(client, "clinician")}
     files = [("image", ("a.dcm", dicom(HEAD, [region((0, 0, 799, 539))]))), ("image", ("b.png", png(HEAD)))]
     text = client.post("/check/image", files=files, headers=headers).text
-    assert "0.12 mm a pixel" in text
+    assert "0.12 mm per pixel" in text
     assert "Image 2: 800 x 540 pixels, no scale in the file" in text
