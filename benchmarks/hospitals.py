@@ -1,7 +1,7 @@
-"""A federation between hospitals on loopback: what a round costs, and whether a run survives.
+"""Benchmark of a federation between hospitals on loopback: the time of a round, and whether a run survives failures.
 
-``python -m benchmarks.hospitals [--kills 20] [--write FILE]``. Three hospitals with synthetic tables over TLS. Next to
-no work is done in a round, so that its time is what messages cost. A round of trees is two exchanges with every
+``python -m benchmarks.hospitals [--kills 20] [--write FILE]``. Three hospitals with synthetic tables over TLS. There
+is almost no work in a round, so that its time is that of the messages. A round of trees is two exchanges with every
 hospital; under masks it is five.
 """
 
@@ -22,7 +22,7 @@ ROUNDS, EXCHANGES = 8, 2
 
 
 def finished(made: Loopback, name: str, plan: Path) -> RunFolder:
-    """A run to its end."""
+    """Run a plan to its end."""
     run = made.run(name, plan)
     made.approve(plan, *HOSPITALS)
     made.wait(run)
@@ -32,19 +32,19 @@ def finished(made: Loopback, name: str, plan: Path) -> RunFolder:
 
 
 def seconds_a_round(run: RunFolder) -> float:
-    """Median time between rounds; events are stamped to the second, so it is taken over all of them."""
+    """Mean time between rounds, seconds; events are stamped to the second, so all rounds are taken together."""
     times = [datetime.fromisoformat(event["time"]) for event in run.events() if event["kind"] == "round"]
     return (times[-1] - times[0]).total_seconds() / (len(times) - 1)
 
 
 def bytes_a_round(run: RunFolder) -> float:
-    """Mean of both ways, kB."""
+    """Mean size of the messages of a round, up and down, kB."""
     rounds = [event for event in run.events() if event["kind"] == "round"]
     return sum(event["bytes"] + event["bytes_down"] for event in rounds) / len(rounds) / 1024
 
 
 def survive(made: Loopback, kills: int, whole: RunFolder, plan: Path) -> dict[str, Any]:
-    """Kill the server or the job so many times at random moments of one run, and start it again each time."""
+    """Kill the server or the job at random moments of one run, `kills` times, and start it again each time."""
     draw = random.Random(20261125)
     run = made.run("killed", plan)
     struck = {"server": 0, "killed": 0}
@@ -75,7 +75,7 @@ def survive(made: Loopback, kills: int, whole: RunFolder, plan: Path) -> dict[st
 
 
 def measure(kills: int) -> dict[str, Any]:
-    """Everything, as a dictionary."""
+    """Measure everything; the results as a dictionary."""
     with tempfile.TemporaryDirectory() as folder:
         started = time.perf_counter()
         made = Loopback(Path(folder))
@@ -99,7 +99,7 @@ def measure(kills: int) -> dict[str, Any]:
 
 
 def show(found: dict[str, Any]) -> None:
-    """Print a table."""
+    """Print the results as a table."""
     plain, masked = found["plain"], found["masked"]
     whole = found["from_nothing_to_a_finished_run_s"]
     print(f"\nbetween three hospitals over TLS: {whole} s from nothing to a finished run")
@@ -117,7 +117,7 @@ def show(found: dict[str, Any]) -> None:
 
 
 def main() -> None:
-    """The command line."""
+    """Run the benchmark from the command line."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--kills", type=int, default=0)
     parser.add_argument("--write", type=Path)

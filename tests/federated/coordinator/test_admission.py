@@ -121,7 +121,9 @@ def test_a_kit_is_good_for_one_use_and_a_revoked_one_for_none(federation: Federa
     from dataclasses import replace
 
     statement, _ = said(federation, tmp_path)
-    federation.save_hospital(replace(federation.hospital("anne"), state="joined", joined="2026-11-01"))
+    federation.save_hospital(
+        replace(federation.hospital("anne"), state="joined", joined="2026-11-01"), "hospital.joined"
+    )
     with pytest.raises(RefusedError, match=r"kit of anne was used on 2026-11-01: if that was not you, tell"):
         reception(federation).enrol(statement)
     federation.revoke("anne")
