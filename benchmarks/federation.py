@@ -1,4 +1,4 @@
-"""Federation: bytes and rounds a minute of the synthetic plan, what compression saves, and hundreds of sites."""
+"""Benchmark of the federation: bytes and rounds per minute, what compression saves, and hundreds of sites."""
 
 import subprocess
 import tempfile
@@ -46,17 +46,17 @@ def _run(folder: Path, data: Path | None) -> tuple[list[dict[str, Any]], float]:
 
 
 def _rate(rounds: Sequence[dict[str, Any]]) -> float:
-    """Seconds a round."""
+    """Mean duration of a round, seconds."""
     times = [datetime.fromisoformat(event["time"]) for event in rounds]
     return max((times[-1] - times[0]).total_seconds(), 0.5) / max(len(times) - 1, 1)
 
 
 def rates() -> None:
-    """The synthetic plan, all models."""
+    """Measure a run of the synthetic plan with all models."""
     with tempfile.TemporaryDirectory() as home:
         started = time.perf_counter()
         events, _ = _run(control.prepare(Path(home), load(shipped_plans()["synthetic"]))[0], None)
-        print("\nfederation, synthetic plan, one core a site")
+        print("\nfederation, synthetic plan, one core for each site")
         for modality in ("ctg", "acidaemia", "ultrasound"):
             rounds = [event for event in events if event.get("modality") == modality]
             up, down = (np.mean([event[key] for event in rounds]) / 1024 for key in ("bytes", "bytes_down"))
@@ -66,7 +66,7 @@ def rates() -> None:
 
 
 def codecs() -> None:
-    """One update of the segmenter's size, side by side."""
+    """Compare the kinds of compression on one update of the segmenter."""
     from federated.weights.arrays import arrays_of
     from models.ultrasound.network import HeadSegmenter
 
@@ -88,7 +88,7 @@ def codecs() -> None:
 
 
 def scaling(sites: Sequence[int] = SITES) -> None:
-    """Trees over ever more simulated sites of twenty women each."""
+    """Measure the training of trees at growing numbers of simulated sites with twenty women each."""
     print("\nsites   s a round   ms a site   kB up   kB up a site   server and engine, MB")
     for count in sites:
         with tempfile.TemporaryDirectory() as home:
@@ -115,7 +115,7 @@ def scaling(sites: Sequence[int] = SITES) -> None:
 
 
 def show() -> None:
-    """Everything."""
+    """Run all benchmarks of this module."""
     codecs()
     rates()
     scaling()

@@ -1,7 +1,7 @@
-"""A federation between hospitals on loopback: what a round costs, and whether a run survives.
+"""Benchmark of a federation between hospitals on loopback: the time of a round, and whether a run survives failures.
 
-``python -m benchmarks.hospitals [--kills 20] [--write FILE]``. Three hospitals with synthetic tables over TLS. Next to
-no work is done in a round, so that its time is what messages cost. A round of trees is two exchanges with every
+``python -m benchmarks.hospitals [--kills 20] [--write FILE]``. Three hospitals with synthetic tables over TLS. There
+is almost no work in a round, so that its time is that of the messages. A round of trees is two exchanges with every
 hospital; under masks it is five.
 """
 
@@ -22,7 +22,7 @@ ROUNDS, EXCHANGES = 8, 2
 
 
 def finished(loopback: Loopback, name: str, plan: Path) -> RunFolder:
-    """A run to its end."""
+    """Run a plan to its end."""
     run = loopback.run(name, plan)
     loopback.approve(plan, *HOSPITALS)
     loopback.wait(run)
@@ -32,13 +32,13 @@ def finished(loopback: Loopback, name: str, plan: Path) -> RunFolder:
 
 
 def seconds_a_round(run: RunFolder) -> float:
-    """Median time between rounds; events are stamped to the second, so it is taken over all of them."""
+    """Mean time between rounds, seconds; events are stamped to the second, so all rounds are taken together."""
     times = [datetime.fromisoformat(event["time"]) for event in run.events() if event["kind"] == "round"]
     return (times[-1] - times[0]).total_seconds() / (len(times) - 1)
 
 
 def bytes_a_round(run: RunFolder) -> float:
-    """Mean of both ways, kB."""
+    """Mean size of the messages of a round, up and down, kB."""
     rounds = [event for event in run.events() if event["kind"] == "round"]
     return sum(event["bytes"] + event["bytes_down"] for event in rounds) / len(rounds) / 1024
 
@@ -75,7 +75,7 @@ def survive(loopback: Loopback, kills: int, whole: RunFolder, plan: Path) -> dic
 
 
 def measure(kills: int) -> dict[str, Any]:
-    """Everything, as a dictionary."""
+    """Measure everything; the results as a dictionary."""
     with tempfile.TemporaryDirectory() as folder:
         started = time.perf_counter()
         loopback = Loopback(Path(folder))
@@ -119,7 +119,7 @@ def show(results: dict[str, Any]) -> None:
 
 
 def main() -> None:
-    """The command line."""
+    """Run the benchmark from the command line."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--kills", type=int, default=0)
     parser.add_argument("--write", type=Path)

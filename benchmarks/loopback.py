@@ -1,4 +1,4 @@
-"""A federation of real processes over TLS on loopback: a server, hospitals, a job. Tests and benchmarks use it."""
+"""A federation of real processes over TLS on the loopback interface, for tests and benchmarks."""
 
 import signal
 import socket
@@ -24,7 +24,7 @@ HOSPITALS = ("anne", "luke", "mary")
 
 
 def plan_text(name: str, rounds: int, participation: str = "", sites: tuple[str, ...] = HOSPITALS) -> str:
-    """A small plan between hospitals; `participation` goes on in that section."""
+    """The text of a small plan between hospitals; `participation` is added to the section of that name."""
     named = ", ".join(f'"{site}"' for site in sites)
     return f"""name = "{name}"
 seed = 3
@@ -41,27 +41,27 @@ connect_within_s = 40
 
 
 def write_data(folder: Path, seed: int) -> Path:
-    """A hospital's synthetic table."""
+    """Write a hospital's synthetic table."""
     write_uci(folder, women=30, seed=seed)
     (folder / MARK).touch()
     return folder
 
 
 def free_port() -> int:
-    """A port that nobody listens on."""
+    """A port on which no process listens."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
 
 
 class Loopback:
-    """A federation in a folder.
+    """A federation with its processes, in one folder.
 
     Parameters
     ----------
     folder : Path
     name : str
-        Of the federation.
+        Name of the federation.
     """
 
     def __init__(self, folder: Path, name: str = "loopback") -> None:
@@ -80,7 +80,7 @@ class Loopback:
         return process
 
     def printed(self, name: str) -> str:
-        """What a process has printed."""
+        """The output of a process."""
         return (self.folder / f"{name}.log").read_text(encoding="utf-8")
 
     def open(self) -> None:
@@ -105,7 +105,7 @@ class Loopback:
                 time.sleep(0.1)
 
     def invite(self, name: str) -> Path:
-        """A kit."""
+        """Make a hospital's kit."""
         return kit.create(self.federation, name, self.folder / "kits")
 
     def site(self, name: str) -> SiteFolder:
@@ -133,13 +133,13 @@ class Loopback:
         return self.printed(name).count("connected to") if (self.folder / f"{name}.log").exists() else 0
 
     def plan(self, text: str) -> Path:
-        """A plan file."""
+        """Write a plan file."""
         path = self.folder / "plan.toml"
         path.write_text(text, encoding="utf-8")
         return path
 
     def run(self, name: str, plan: Path | None = None) -> RunFolder:
-        """Start a job, or the same one again."""
+        """Start a job, or start it again on its folder."""
         run = RunFolder(self.folder / "runs" / name)
         if plan is not None:
             (run.path / "plan.toml").write_bytes(plan.read_bytes())
@@ -152,19 +152,19 @@ class Loopback:
 
     def approve(self, plan: Path, *names: str) -> None:
         """Let hospitals approve a plan as soon as it is on offer."""
-        bundle = agreement_hash(load(plan))
+        agreement = agreement_hash(load(plan))
         for name in names:
             site = self.site(name)
-            while not (site.path / "offers" / f"{bundle}.json").exists():
+            while not (site.path / "offers" / f"{agreement}.json").exists():
                 time.sleep(0.2)
-            site.approve(bundle, "the hospital")
+            site.approve(agreement, "the hospital")
 
     def rounds(self, run: RunFolder) -> int:
-        """Whole rounds so far."""
+        """Number of complete rounds so far."""
         return sum(event["kind"] == "round" for event in run.events())
 
     def wait_for_round(self, run: RunFolder, number: int, within_s: float = 120) -> None:
-        """Wait until so many rounds are done."""
+        """Wait until this many rounds are complete."""
         deadline = time.monotonic() + within_s
         while self.rounds(run) < number:
             if time.monotonic() > deadline:
@@ -176,7 +176,7 @@ class Loopback:
         return self.processes[run.path.name].wait(within_s)
 
     def kill(self, name: str) -> None:
-        """End a process without a word (SIGKILL)."""
+        """Kill a process at once (SIGKILL)."""
         self.processes[name].send_signal(signal.SIGKILL)
         self.processes.pop(name).wait(20)
 

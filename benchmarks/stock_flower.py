@@ -1,4 +1,4 @@
-"""A round of stock Flower in deployment, for comparison: its SuperLink, two SuperNodes, a ClientApp that does nothing.
+"""A round of unmodified Flower, for comparison: its SuperLink, two SuperNodes, and a ClientApp without work.
 
 Without TLS and node authentication, so the comparison is kind to it.
 """
@@ -58,7 +58,7 @@ insecure = true
 
 
 def seconds_a_round() -> float:
-    """Mean of some rounds after the first, which also starts things."""
+    """Mean time of some rounds after the first; the first also starts processes."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         app = folder / "app"

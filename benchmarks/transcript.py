@@ -27,7 +27,7 @@ BIN = Path(sys.executable).parent / "fetal-health"
 
 
 class Stage:
-    """Commands in a folder, and what they printed.
+    """Runs commands in a folder and records what they print.
 
     Parameters
     ----------
@@ -46,11 +46,11 @@ class Stage:
         self.environment = {**inherited, **home, "PATH": f"{BIN.parent}:{os.environ['PATH']}"}
 
     def words(self, text: str) -> None:
-        """A paragraph."""
+        """Add a paragraph to the transcript."""
         self.lines += [text, ""]
 
     def show(self, command: str, output: str, keep: int = 30) -> None:
-        """A command and the first lines of what it printed."""
+        """Add a command and the first lines of its output."""
         shown = [line.rstrip() for line in output.replace(f"{self.folder}/", "").splitlines() if line.strip()]
         self.lines += ["```", f"$ {command}", *shown[:keep], "```", ""]
 
@@ -84,24 +84,24 @@ class Stage:
             time.sleep(0.2)
 
     def kill(self, name: str) -> None:
-        """SIGKILL."""
+        """Kill a background command at once (SIGKILL)."""
         self.background[name].send_signal(signal.SIGKILL)
         self.background.pop(name).wait(20)
 
     def end(self) -> None:
-        """Stop what is still running."""
+        """Stop all background commands."""
         for process in reversed(self.background.values()):
             process.terminate()
         for process in self.background.values():
             process.wait(30)
 
     def log(self, name: str) -> str:
-        """What a background command has printed."""
+        """The output of a background command."""
         return (self.folder / f"{name}.log").read_text(encoding="utf-8")
 
 
 def share_out(data: Path, folder: Path) -> None:
-    """A third of the records to each ward."""
+    """Give a third of the records to each ward."""
     where = ctu_uhb.find(data)
     if where is None:
         raise SystemExit(f"{data}: no CTU-UHB records below it")
@@ -113,7 +113,7 @@ def share_out(data: Path, folder: Path) -> None:
 
 
 def wait_for_port(port: int) -> None:
-    """Until something listens."""
+    """Wait until a process listens on the port."""
     for _ in range(600):
         try:
             socket.create_connection(("127.0.0.1", port), 0.5).close()
@@ -124,12 +124,12 @@ def wait_for_port(port: int) -> None:
 
 
 def rounds(run: Path) -> int:
-    """Whole rounds of the acidaemia model."""
+    """Number of complete rounds of the acidaemia model."""
     return int(read_status(run).rounds.get("acidaemia", {"round": 0})["round"])
 
 
 def until(condition: Any, within_s: float = 1500) -> None:
-    """Wait for something to hold."""
+    """Wait until a condition holds."""
     deadline = time.monotonic() + within_s
     while not condition():
         if time.monotonic() > deadline:
@@ -138,7 +138,7 @@ def until(condition: Any, within_s: float = 1500) -> None:
 
 
 def play(stage: Stage, page: Any, port: int) -> None:
-    """Everything, in order."""
+    """Run all steps in order."""
     base = f"http://127.0.0.1:{port}"
     outside, inside = free_port(), free_port()
     stage.words("## 1. A server, and a kit for every hospital")
@@ -191,10 +191,10 @@ def play(stage: Stage, page: Any, port: int) -> None:
     )
     asked = r"federate approve \S+ ([0-9a-f]{12})"
     until(lambda: all(re.search(asked, stage.log(ward)) for ward in WARDS))
-    (bundle,) = set(re.findall(asked, stage.log(WARDS[0])))
-    stage.do(f"cat {WARDS[0]}/offers/{bundle}*.json", keep=14)
+    (agreement,) = set(re.findall(asked, stage.log(WARDS[0])))
+    stage.do(f"cat {WARDS[0]}/offers/{agreement}*.json", keep=14)
     for ward in WARDS:
-        stage.do(f"fetal-health federate approve {ward} {bundle}")
+        stage.do(f"fetal-health federate approve {ward} {agreement}")
     until(lambda: rounds(run) >= 12)
     stage.do(f"fetal-health federate status operator/runs/{run.name}")
     stage.words("## 4. A hospital is killed in the middle of a round, then the server")
@@ -259,7 +259,7 @@ federation would have one machine a ward. Research prototype, not a medical devi
 
 
 def main() -> None:
-    """The command line."""
+    """Run the transcript from the command line."""
     from playwright.sync_api import sync_playwright
 
     parser = argparse.ArgumentParser(description=__doc__)

@@ -90,13 +90,13 @@ def create(federation: FederationFolder, name: str, target: Path, days: int = VA
     """
     if not _NAME.fullmatch(name):
         raise InputError(f"{name!r}: a hospital's name is lower-case letters, digits and hyphens, at most 41")
-    known = {hospital.name: hospital for hospital in federation.hospitals()}
-    number = known[name].number if name in known else len(known)
+    hospitals = {hospital.name: hospital for hospital in federation.hospitals()}
+    number = hospitals[name].number if name in hospitals else len(hospitals)
     key, identifier = new_key(), secrets.token_hex(6)
     expires = (datetime.now(UTC) + timedelta(days=days)).isoformat(timespec="seconds")
     hospital = Hospital(name, number, "invited", identifier, public_pem(key.public_key()), expires)
-    if name in known:  # its old node stays excluded until the new kit is used
-        hospital = replace(hospital, node=known[name].node)
+    if name in hospitals:  # its old node stays excluded until the new kit is used
+        hospital = replace(hospital, node=hospitals[name].node)
     federation.save_hospital(hospital, "kit.created", kit=identifier, expires=expires)
     about = {
         "hospital": name,

@@ -82,9 +82,9 @@ def contents_of(site: Site) -> dict[str, bytes]:
     else:
         for image in head_rows(site):
             contents.setdefault(image.examination, []).append(image.pixels.tobytes())
-    known = identifiers(Path(site.data))
+    identifier_of = identifiers(Path(site.data))
     return {
-        group: f"id {known[group]}".encode() if group in known else b"".join(sorted(parts))
+        group: f"id {identifier_of[group]}".encode() if group in identifier_of else b"".join(sorted(parts))
         for group, parts in contents.items()
     }
 

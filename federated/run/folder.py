@@ -119,7 +119,7 @@ def describe(event: dict[str, Any]) -> str:
         left = f", about {event['seconds_left']:.0f} s left" if event.get("seconds_left") is not None else ""
         loss = f", loss {event['loss']:.3f}" if "loss" in event else ""
         size = f"{event['bytes'] / 1024:.0f} kB"
-        out = "".join(f"; left out: {words}" for words in event.get("rejected", []))
+        out = "".join(f"; not used: {words}" for words in event.get("rejected", []))
         return (
             f"{event['modality']} round {event['round']}/{event['rounds']}: "
             f"{event['sites']:.0f} sites, {size} up{loss}{left}{out}"

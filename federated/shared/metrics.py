@@ -23,10 +23,10 @@ def judged(labels: Mapping[Task, Labels], margins: Mapping[Task, Array]) -> Sums
     """
     sums: Sums = {}
     for task, margin in margins.items():
-        known = labels[task] != UNKNOWN
-        if not suppress_small(int(known.sum())):
-            known = np.zeros_like(known)
-        label, score = labels[task][known], log_softmax(margin[known], axis=1)
+        labelled = labels[task] != UNKNOWN
+        if not suppress_small(int(labelled.sum())):
+            labelled = np.zeros_like(labelled)
+        label, score = labels[task][labelled], log_softmax(margin[labelled], axis=1)
         probability = np.exp(score[:, EVENT[task]])
         confusion = np.zeros((CLASSES[task], CLASSES[task]), dtype=np.int64)
         np.add.at(confusion, (label, score.argmax(axis=1)), 1)

@@ -102,9 +102,9 @@ class SharedSite:
     def feature_sums(self) -> Array:
         """Count, sum and sum of squares of each measured feature, shape (3, columns). They add over sites."""
         features = self.examples.features
-        known = np.isfinite(features)
-        filled = np.where(known, features, 0.0)
-        return np.array([known.sum(axis=0), filled.sum(axis=0), (filled**2).sum(axis=0)])
+        measured = np.isfinite(features)
+        filled = np.where(measured, features, 0.0)
+        return np.array([measured.sum(axis=0), filled.sum(axis=0), (filled**2).sum(axis=0)])
 
     def standardise(self, sums: Array) -> None:
         """Scale the features by the sums of all sites of the modality."""

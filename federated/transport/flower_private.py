@@ -10,7 +10,7 @@ from typing import Any
 
 # Home of each name, and what it is needed for.
 _HOMES = {
-    # A reply that says that its node went away is told apart from other errors.
+    # Distinguishes a node that went away from other errors.
     "ErrorCode": "flwr.common.constant",
     # The content of a message travels as one object: Flower would fetch each array in a request of its own.
     "recorddict_from_proto": "flwr.common.serde",

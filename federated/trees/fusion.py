@@ -66,18 +66,18 @@ class PairedRows:
         alone : bool
             The server sees this reply alone, so that nothing is reported for fewer than five births.
         """
-        known = np.isfinite(self.z)
-        if alone and suppress_small(int(known.sum())) == 0:
+        weighed = np.isfinite(self.z)
+        if alone and suppress_small(int(weighed.sum())) == 0:
             return {}
         if step == "sizes":
-            z = self.z[known]
+            z = self.z[weighed]
             return {"sizes": [float(len(z)), float(z.sum()), float((z**2).sum())]}
         prior, sizes = float(query["prior"]), BirthSizes(**query["sizes"])
         terms = sizes.terms(self.z)
         base = float(logit(prior))
         if step == "stack":
             rows, _ = design(distress_terms(self.distress, base), terms)
-            sums = stacking_sums(FusionRule.from_dict(query["rule"]), base, rows, self.event[known])
+            sums = stacking_sums(FusionRule.from_dict(query["rule"]), base, rows, self.event[weighed])
             return {
                 "gradient": sums.gradient.tolist(),
                 "hessian": sums.hessian.ravel().tolist(),
@@ -86,14 +86,17 @@ class PairedRows:
         reply: Answer = {}
         scores = {
             "ctg only": (self.distress, self.event),
-            "ultrasound only": (fused(FusionRule(), prior, None, terms)[known], self.event[known]),
+            "ultrasound only": (fused(FusionRule(), prior, None, terms)[weighed], self.event[weighed]),
         }
         for name, values in query["rules"].items():
-            probability = fused(FusionRule.from_dict(values), prior, self.distress, terms)[known]
-            scores[name] = probability, self.event[known]
+            probability = fused(FusionRule.from_dict(values), prior, self.distress, terms)[weighed]
+            scores[name] = probability, self.event[weighed]
         for name, (probability, event) in scores.items():
-            held = HeldOut.of(probability, event)
-            reply[f"{name} negatives"], reply[f"{name} positives"] = held.negatives.tolist(), held.positives.tolist()
+            histograms = HeldOut.of(probability, event)
+            reply[f"{name} negatives"], reply[f"{name} positives"] = (
+                histograms.negatives.tolist(),
+                histograms.positives.tolist(),
+            )
         losses = {name: log_losses(*scores[name]) for name in query["rules"]}
         for name, loss in losses.items():
             reply[f"{name} loss"] = loss_sums(loss, losses["pooling"]).tolist()

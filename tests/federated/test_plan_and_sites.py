@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from federated.candidate.gate import judge
-from federated.plan import GatePlan, Plan, load, shipped_plans
+from federated.plan import GatePlan, Plan, load, plan_from_json, shipped_plans
 from federated.run.control import prepare, stop
 from federated.run.folder import RunFolder, describe
 from federated.run.status import read_status
@@ -30,6 +30,34 @@ def test_shipped_plans_load() -> None:
     assert (heads.ctg, heads.acidaemia, heads.ultrasound) == (None, None, whole.ultrasound)
     for path in shipped_plans().values():
         assert load(path).name == path.stem
+
+
+@pytest.mark.parametrize("name", sorted(shipped_plans()))
+def test_a_plan_is_written_as_it_was_read(name: str, tmp_path: Path) -> None:
+    plan = load(shipped_plans()[name])
+    folder, prepared = prepare(tmp_path, plan, ["luke", "anne"], 2)
+    assert prepared.participation.sites == ("anne", "luke")
+    assert load(folder / "plan.toml") == prepared
+    assert prepared.model_copy(update={"participation": plan.participation}) == plan
+
+
+def test_a_comment_is_no_participation_and_a_section_is(tmp_path: Path) -> None:
+    path = tmp_path / "plan.toml"
+    path.write_text('# No [participation] here.\nname = "a"\nseed = 1\n[ctg]\n')
+    assert prepare(tmp_path, load(path), ["anne"])[1].participation.sites == ("anne",)
+    path.write_text('name = "a"\nseed = 1\n[ctg]\n[participation]\n')
+    with pytest.raises(InputError, match=r"has a \[participation\] of its own"):
+        prepare(tmp_path, load(path), ["anne"])
+
+
+def test_a_process_parses_a_plan_once(tmp_path: Path) -> None:
+    path = tmp_path / "plan.toml"
+    path.write_text('name = "a"\nseed = 1\n[ctg]\n')
+    plan = load(path)
+    assert load(path) is plan
+    text = plan.model_dump_json()
+    assert plan_from_json(text) == plan
+    assert plan_from_json(text) is plan_from_json(text)
 
 
 @pytest.mark.parametrize(
