@@ -138,7 +138,7 @@ def test_a_study_shows_its_sites_and_figures_and_makes_no_bundle(client: TestCli
         assert words in page
     assert "mean out-of-fold loss" in page
     assert "Candidate" not in page
-    assert "left out: site c: it is off; look" in describe(run.events()[2])
+    assert "not used: site c: it is off; look" in describe(run.events()[2])
 
 
 def test_jobs_refuse_what_cannot_run(client: TestClient, tokens: dict[str, str]) -> None:
