@@ -146,6 +146,7 @@ def test_torch_stays_in_network_and_training() -> None:
             assert path.name in allowed, path
 
 
+@pytest.mark.slow
 def test_the_server_process_has_not_loaded_training() -> None:
     code = (
         "import sys, app.main, app.cli, federated.run.status; from models.bundle import Bundle, shipped; "
@@ -155,6 +156,7 @@ def test_the_server_process_has_not_loaded_training() -> None:
     subprocess.run([sys.executable, "-c", code], check=True, cwd="/")
 
 
+@pytest.mark.slow
 def test_pandas_is_used_nowhere_and_plots_are_drawn_for_documents_only() -> None:
     for room in ("app", "federated", "models", "studies"):
         for path, names in modules(room):

@@ -115,6 +115,7 @@ def test_sessions_end(client: TestClient) -> None:
         assert session.query(SignedIn).count() == 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("token", [None, "", "wrong"])
 def test_a_form_without_the_token_changes_nothing(client: TestClient, token: str | None) -> None:
     browser(client, "administrator")

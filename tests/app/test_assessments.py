@@ -50,6 +50,7 @@ def test_features_as_json(api: TestClient) -> None:
     assert "abnormal_stv_percent" in page.text
 
 
+@pytest.mark.slow
 def test_files_fused_and_stored(api: TestClient) -> None:
     image = png(phantom(Ellipse(400, 270, 230, 180, 0.1), seed=3))
     files = [("ctg", (name, content)) for name, content in as_wfdb(CTG, "r1").items()]
@@ -144,6 +145,7 @@ def test_an_upload_is_cut_while_it_streams(api: TestClient) -> None:
     assert api.post("/api/v1/assessments", content=bytes(3 * 2**20), headers=headers).status_code == 413
 
 
+@pytest.mark.slow
 def test_zeros_and_loss_are_states_not_errors(api: TestClient) -> None:
     zeros = b"# sampling_rate_hz: 4\nFHR,UC\n" + b"0,0\n" * 14400
     result = send(api, {"patient": "P"}, {"ctg": ("z.csv", zeros)}).json()["result"]

@@ -122,6 +122,7 @@ def test_analyse_prints_the_summary_and_writes_the_strip(tmp_path: Path) -> None
     assert (tmp_path / "strip.pdf").read_bytes().startswith(b"%PDF")
 
 
+@pytest.mark.slow
 def test_analyse_as_json_and_refusals(tmp_path: Path) -> None:
     header = written(tmp_path)
     detail = json.loads(analyse(header, "--json").stdout)

@@ -129,6 +129,7 @@ def migrate_as_before(engine: Engine, revision: str, go: Callable[[Config, str],
         go(config, revision)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("version", VERSIONS)
 def test_rows_in_every_table_survive_up_down_and_up_again(engine: Engine, version: str) -> None:
     filled(engine, version)
@@ -150,6 +151,7 @@ def test_rows_in_every_table_survive_up_down_and_up_again(engine: Engine, versio
     assert inspect(engine).get_table_names() == ["alembic_version"]
 
 
+@pytest.mark.slow
 def test_relative_and_named_revisions_go_the_right_way(engine: Engine) -> None:
     filled(engine, VERSIONS[1])
     for wanted, reached in (("+1", VERSIONS[2]), ("-2", VERSIONS[0]), (VERSIONS[2], VERSIONS[2])):
@@ -171,6 +173,7 @@ def test_the_longest_dating_method_is_shortened_and_comes_back(engine: Engine) -
     assert contents(engine)["pregnancy"] == before
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("last", "error", "words"),
     [
@@ -297,6 +300,7 @@ def test_a_newer_schema_is_refused_in_one_line(engine: Engine, empty: str, tmp_p
     assert state(engine) == before
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("wanted", ["7777", "+9", "-9", "nonsense", "0"])
 def test_an_unknown_target_is_refused_in_one_line(sqlite: Engine, wanted: str) -> None:
     filled(sqlite)
@@ -335,6 +339,7 @@ def test_the_application_does_not_start_on_an_older_schema(engine: Engine, empty
         create_app(settings)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("version", ["0001", "0002"])
 def test_an_upgrade_that_an_older_release_left_half_way(sqlite: Engine, version: str) -> None:
     filled(sqlite, version)
@@ -414,6 +419,7 @@ def _dump(engine: Engine) -> list[str]:
         connection.close()
 
 
+@pytest.mark.slow
 def test_tables_of_others_are_left_alone(sqlite: Engine) -> None:
     migrate(sqlite, OLDER[-1])
     with sqlite.begin() as connection:
@@ -427,6 +433,7 @@ def test_file_names_tell_the_revisions() -> None:
     assert [step.revision for step in steps] == VERSIONS[::-1]
 
 
+@pytest.mark.slow
 def test_a_server_does_not_load_alembic() -> None:
     code = "import sys, app.main, app.schema; assert 'alembic' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], check=True, cwd=Path(app.cli.__file__).parent.parent)

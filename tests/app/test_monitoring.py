@@ -65,6 +65,7 @@ def reported(client: TestClient, tokens: dict[str, str]) -> Any:
     return client.get("/api/v1/monitoring", headers={"Authorization": f"Bearer {tokens['operator']}"}).json()
 
 
+@pytest.mark.slow
 def test_what_is_like_the_training_data_raises_nothing(
     client: TestClient, tokens: dict[str, str], bundle: Bundle
 ) -> None:
@@ -77,6 +78,7 @@ def test_what_is_like_the_training_data_raises_nothing(
     assert not any(notice["what"] == "calibration" for notice in found["notices"])
 
 
+@pytest.mark.slow
 def test_what_moved_raises_one_notice_a_kind_until_it_is_closed(
     client: TestClient, tokens: dict[str, str], bundle: Bundle
 ) -> None:
@@ -99,6 +101,7 @@ def test_what_moved_raises_one_notice_a_kind_until_it_is_closed(
     assert ("open notice" in client.get("/federation").text) == (len(kinds) > 1)
 
 
+@pytest.mark.slow
 def test_outcomes_that_break_the_promise_raise_a_notice(
     client: TestClient, tokens: dict[str, str], bundle: Bundle, cli: Any
 ) -> None:
@@ -204,6 +207,7 @@ def test_an_outcome_from_the_page(client: TestClient, tokens: dict[str, str]) ->
     assert "7.08" in client.get(f"/assessments/{made['id']}").text
 
 
+@pytest.mark.slow
 def test_the_evidence_page_and_its_numbers(api: TestClient, bundle: Bundle) -> None:
     found = api.get("/api/v1/evidence").json()
     assert found["bundle"] == bundle.identifier
@@ -225,6 +229,7 @@ def test_the_evidence_page_and_its_numbers(api: TestClient, bundle: Bundle) -> N
     assert "`" not in page
 
 
+@pytest.mark.slow
 def test_who_may_see_what(client: TestClient, tokens: dict[str, str]) -> None:
     for role, monitoring in (("clinician", 403), ("operator", 200), ("administrator", 200)):
         bearer = {"Authorization": f"Bearer {tokens[role]}"}

@@ -86,6 +86,7 @@ def assessed(client: TestClient, data: dict[str, str], *, ctg: bool = True, imag
 WHOLE = {"ctg_stage": "labour", "scan_gestational_age": "36+0", "pixel_size_mm": "0.18"}
 
 
+@pytest.mark.slow
 def test_the_whole_journey_costs_one_analysis_and_one_segmentation(
     settings: Settings, client: TestClient, calls: Counter[str]
 ) -> None:
@@ -140,6 +141,7 @@ def test_a_correction_is_what_a_fresh_run_gives(api: TestClient, calls: Counter[
     assert calls["segmentation"] == 1
 
 
+@pytest.mark.slow
 def test_a_repeat_computes_afresh(api: TestClient, calls: Counter[str]) -> None:
     first = assessed(api, WHOLE)
     calls.clear()
@@ -148,6 +150,7 @@ def test_a_repeat_computes_afresh(api: TestClient, calls: Counter[str]) -> None:
     assert calls == {"analysis": 2, "segmentation": 2, "lead": 2 * LEADS}
 
 
+@pytest.mark.slow
 def test_another_prior_or_bundle_judges_the_ctg_again(
     settings: Settings, client: TestClient, tokens: dict[str, str], calls: Counter[str]
 ) -> None:
@@ -168,6 +171,7 @@ def test_another_prior_or_bundle_judges_the_ctg_again(
     assert calls == {"analysis": 1, "segmentation": 1, "lead": LEADS}
 
 
+@pytest.mark.slow
 def test_a_result_of_an_earlier_version_still_opens(api: TestClient, calls: Counter[str]) -> None:
     first = assessed(api, WHOLE)
     new_page = api.get(f"/assessments/{first['id']}", headers=PAGE).text
@@ -199,6 +203,7 @@ def test_two_heart_rates_checked_without_a_choice_are_still_refused(client: Test
     assert "two fetal heart rates" in answer.text
 
 
+@pytest.mark.slow
 def test_the_audit_row_is_written_wherever_an_assessment_is_made(settings: Settings) -> None:
     from app.audit.store import AuditRow
     from app.database import make_engine, session_factory

@@ -55,6 +55,7 @@ def test_promotion_is_taken_up_without_a_restart(client: TestClient, tmp_path: P
     assert client.get("/api/v1/bundles/none", headers=operator).status_code == 404
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("gate", "changes", "words"),
     [("refused", {}, "gate refused"), ("passed", {"synthetic": True}, "synthetic data")],
@@ -182,6 +183,7 @@ def test_migrations_go_up_and_down_without_drift(tmp_path: Path) -> None:
     engine.dispose()
 
 
+@pytest.mark.slow
 def test_command_line_accounts_models_and_backup(cli, home: Path, tmp_path: Path, monkeypatch) -> None:  # type: ignore[no-untyped-def]
     assert "password (shown once)" in cli("user", "add", "anna", "--role", "operator").output
     assert isinstance(cli("user", "add", "anna").exception, FetalHealthError)
@@ -229,6 +231,7 @@ def test_doctor(cli) -> None:  # type: ignore[no-untyped-def]
     assert "matches its manifest" in output
 
 
+@pytest.mark.slow
 def test_demonstration_patients_are_marked(settings: Settings) -> None:
     from app.database import session_factory
     from app.installation import prepare

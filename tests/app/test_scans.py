@@ -58,6 +58,7 @@ def test_nothing_of_a_dicom_file_is_stored_but_grey_values_and_scale(api: TestCl
         assert all(word not in content and word.decode() not in name for name, content in stored)
 
 
+@pytest.mark.slow
 def test_several_images_and_a_clip(api: TestClient) -> None:
     clip = dicom(np.stack([HEAD, HEAD]), [region((0, 0, 799, 539))], US_MULTIFRAME)
     answer = made(api, {"scan_gestational_age": "28+0"}, clip, dicom(HEAD, [region((0, 0, 799, 539))]))
@@ -237,6 +238,7 @@ def test_a_pregnancy_is_dated_once_by_period_length_or_scan(api: TestClient) -> 
     assert again.status_code == 409
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("data", "words"),
     [

@@ -27,6 +27,7 @@ def loaded(program: str) -> set[str]:
     return set(json.loads(done.stdout.splitlines()[-1]))
 
 
+@pytest.mark.slow
 def test_help_of_every_command_imports_nothing_heavy() -> None:
     lines = commands(typer.main.get_command(app))
     assert ("federate", "kit", "create") in lines
@@ -42,6 +43,7 @@ def test_help_of_every_command_imports_nothing_heavy() -> None:
     assert not loaded(program) & set(HEAVY)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("module", ["app.main", "app.self_check", "models.bundle"])
 def test_serving_and_the_self_check_do_without_what_they_do_not_use(module: str) -> None:
     assert not loaded(f"import {module}") & {"sklearn", "scipy.stats", "torch", "flwr", "pandas", "alembic"}

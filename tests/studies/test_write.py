@@ -21,6 +21,7 @@ from studies.traces import document as traces
 STORED = Path(__file__).parents[2] / "docs" / "evidence" / "oof"
 
 
+@pytest.mark.slow
 def test_the_committed_documents_are_what_the_rows_say(tmp_path: Path) -> None:
     folder = STORED.parent
     assert (folder / "ultrasound.md").read_text() == ultrasound_document(STORED)

@@ -18,6 +18,7 @@ def _flower() -> None:
     need(importlib.util.find_spec("flwr") is not None, "training is not installed")
 
 
+@pytest.mark.slow
 def test_each_kind_of_data_is_found_and_reported(tmp_path: Path) -> None:
     datasets.write(tmp_path / "all", women=30, records=12, examinations=8, seed=1)
     with pytest.raises(InputError, match="holds ctg, acidaemia, ultrasound: choose one with --modality"):

@@ -56,6 +56,7 @@ def test_the_key_changes_with_plan_round_and_weights() -> None:
     assert round_key("p", 1, dict(arrays)) in keys
 
 
+@pytest.mark.slow
 def test_a_round_that_is_done_again_gives_the_same_answer_and_costs_nothing(data: Path, tmp_path: Path) -> None:
     folder = hc18.find(data)
     assert folder is not None

@@ -137,6 +137,7 @@ def test_a_site_may_be_lost_at_any_step(tmp_path: Path, monkeypatch: pytest.Monk
     assert made["metrics"]["rows"].tolist() == [expected]
 
 
+@pytest.mark.slow
 @need_flower
 def test_below_the_floor_it_ends_and_below_the_threshold_nothing_is_freed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -65,6 +65,7 @@ def test_the_ladder_is_the_mean_of_its_rungs(sites: list[TreeSite], births: Birt
     assert mean_of_threshold_models(frame, rungs[:1]) is rungs[0]
 
 
+@pytest.mark.slow
 def test_training_separates_and_calibrates(sites: list[TreeSite], births: Births) -> None:
     made = train_sites(sites, PLAN, frame_of(PLAN))
     assert set(made) == {target.name for target in TARGETS} == set(task_of(PLAN).targets)
@@ -78,6 +79,7 @@ def test_training_separates_and_calibrates(sites: list[TreeSite], births: Births
         assert calibration.events == int(low[np.arange(180) != 7].sum())
 
 
+@pytest.mark.slow
 def test_what_a_site_tells_are_counts(sites: list[TreeSite]) -> None:
     _, calibration = train_sites(sites, PLAN, frame_of(PLAN))["ph_le_7_15"]
     summary = summarise_target(sites[0], "ph_le_7_15", calibration)

@@ -36,6 +36,7 @@ def left_out_loss(sites: list[TreeSite]) -> float:
     return float(log_losses(margin, label).mean())
 
 
+@pytest.mark.slow
 def test_on_alike_sites_the_log_loss_is_within_a_tenth_of_the_central_one(noisy: CtgTable) -> None:
     plan = PLAN.model_copy(update={"rounds": 15, "sites": 4, "alpha": 1000.0})
     site_of = ctg_sites(noisy, plan, seed=3)

@@ -70,6 +70,7 @@ def test_where_the_published_odds_hold_pooling_stays(learned: tuple[PairedFusion
     assert metrics["log_loss_pooling"] < metrics["log_loss_noisy-or"]
 
 
+@pytest.mark.slow
 def test_where_they_do_not_hold_what_births_teach_wins() -> None:
     made = learn(of(cut(births(20_000, 0.0), 2)), PRIOR, FusionPlan())
     assert made is not None

@@ -49,6 +49,7 @@ def scores(document: Document, table: CtgTable) -> np.ndarray:
     return margins(booster_from(document), design(table.features), DESIGN_NAMES)
 
 
+@pytest.mark.slow
 def test_every_class_has_as_many_trees(replies: list[TreeReply]) -> None:
     ours = new_trees(merge(FRAME, replies))[1]
     theirs = new_trees(stock(replies))[1]

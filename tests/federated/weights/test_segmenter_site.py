@@ -43,6 +43,7 @@ def test_lanes_leave_their_fold_out(site: ImageSite, records: list[hc18.HeadImag
     )
 
 
+@pytest.mark.slow
 def test_training_answers_every_lane_with_its_rows(site: ImageSite) -> None:
     arrays = initial_fold_models(PLAN, 7)
     replies, losses = site.train(arrays, 1)
@@ -65,6 +66,7 @@ def test_weights_go_through_a_network_and_back() -> None:
         assert values.tobytes() == arrays[name].tobytes()
 
 
+@pytest.mark.slow
 def test_errors_add_over_sites(records: list[hc18.HeadImage], site: ImageSite) -> None:
     arrays = initial_fold_models(PLAN, 7)
     counts, sums = site.errors(arrays)

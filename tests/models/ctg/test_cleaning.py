@@ -116,6 +116,7 @@ def test_every_rate_is_measured_or_refused(rate: float) -> None:
     assert (found.beat_to_beat_bpm is None) == (rate < 4)
 
 
+@pytest.mark.slow
 def test_twenty_minutes_and_a_day() -> None:
     assert analyse(trace(minutes=20, seed=1).recording).quality.refusal is None
     long = trace(minutes=23 * 60, contraction_every_s=400, seed=1).recording

@@ -44,12 +44,14 @@ def test_any_bytes(ending: str, content: bytes, rate: float | None) -> None:
     attempt({f"a.{ending}": content}, rate)
 
 
+@pytest.mark.slow
 @settings(max_examples=100, deadline=None)
 @given(st.text(alphabet="0123456789 ./()-+ervdatFHRUC\n#:x", max_size=200), st.binary(max_size=400))
 def test_any_wfdb_header(header: str, content: bytes) -> None:
     attempt({"r.hea": f"r 2 4 {header}\n".encode(), "r.dat": content})
 
 
+@pytest.mark.slow
 @settings(max_examples=100, deadline=None)
 @given(
     st.recursive(

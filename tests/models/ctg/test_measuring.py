@@ -152,6 +152,7 @@ def test_ordinary_traces_are_not_sinusoidal() -> None:
         assert sum(b - a for a, b in analyse(beats(seed=seed).recording).sinusoidal) < 600
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("loss", [0.0, 0.2])
 def test_known_events_are_found_on_both_generators(loss: float) -> None:
     floor = 0.9 if loss == 0 else 0.8

@@ -38,6 +38,7 @@ def test_calibration_error_of_a_perfect_and_a_bad_model() -> None:
     assert expected_calibration_error(event, 1 - p) > 0.4
 
 
+@pytest.mark.slow
 def test_state_metrics_of_a_perfect_model() -> None:
     state = np.array([0, 1, 2] * 10)
     made = state_metrics(state, state, np.eye(3)[state], np.arange(30).astype(str))
@@ -46,6 +47,7 @@ def test_state_metrics_of_a_perfect_model() -> None:
     assert made["brier"]["value"] == 0.0
 
 
+@pytest.mark.slow
 def test_missing_class_is_not_an_error() -> None:
     state = np.zeros(10, dtype=np.int64)
     made = state_metrics(state, state, np.tile([0.8, 0.1, 0.1], (10, 1)), np.arange(10).astype(str))

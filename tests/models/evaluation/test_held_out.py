@@ -30,6 +30,7 @@ def test_bins_hold_equal_shares_and_their_intervals_the_truth() -> None:
     assert len(reliability(EVENT[:3], PROBABILITY[:3])) == 3
 
 
+@pytest.mark.slow
 def test_a_calibrated_score_looks_calibrated() -> None:
     made = figures(EVENT, PROBABILITY)
     assert made["ece"] < made["ece_limit"]

@@ -48,6 +48,7 @@ def test_the_limit_is_what_a_calibrated_twin_shows() -> None:
     assert 0.9 <= np.mean(inside) <= 0.99
 
 
+@pytest.mark.slow
 def test_all_metrics_of_both_targets() -> None:
     ph = 7.08 - 0.05 * LOGIT[:500]
     made = outcome_metrics(ph, expit(LOGIT[:500]), expit(LOGIT[:500] - 2), draws=50)

@@ -45,6 +45,7 @@ def test_repeats_collapse_to_the_first_that_could_be_read() -> None:
     assert last_readings(readings) == {"r": {1: 2}}
 
 
+@pytest.mark.slow
 def test_kappa_of_agreement_and_what_was_excluded() -> None:
     records = [record(f"{i}", late=i % 2 == 1, seed=i) for i in range(4)]
     analyses = [analyse(one.recording) for one in records]

@@ -51,6 +51,7 @@ def test_it_never_rises_with_size(z: float, step: float, sd: float, head_only: b
     assert growth_term(z, sd, head_only).log_odds >= growth_term(z + step, sd, head_only).log_odds - 1e-12
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("head_only", [True, False])
 def test_knowing_nothing_is_nothing_and_a_population_keeps_its_mean_odds(head_only: bool) -> None:
     assert growth_term(0.0, 1.0, head_only).log_odds == pytest.approx(0.0, abs=1e-12)

@@ -49,6 +49,7 @@ def test_parts_add_up_and_the_interval_holds_the_value(
     assert fused.interval[0] <= fused.probability <= fused.interval[1]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("rule", RULES)
 @given(probabilities, terms, terms, st.floats(0, 2), st.booleans())
 def test_more_of_either_part_never_lowers_it(

@@ -63,6 +63,7 @@ def _pairs(shared: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     return match(cell_means(first, cell, 12, 1), cell_means(second, cell, 12, 2), 3)
 
 
+@pytest.mark.slow
 def test_a_shared_label_is_found_and_noise_is_not() -> None:
     alignment = canonical(*_pairs(1.0), dimensions=1, permutations=99, seed=0)
     assert alignment.correlation > 0.9

@@ -43,6 +43,7 @@ def framed(truth: Ellipse) -> Ellipse:
     return truth.scaled(GEOMETRY.scale_x, GEOMETRY.scale_y, GEOMETRY.offset_x, GEOMETRY.offset_y)
 
 
+@pytest.mark.slow
 @settings(max_examples=20, deadline=None)
 @given(st.floats(330, 470), st.floats(240, 300), st.floats(150, 220), st.floats(0.72, 0.9), st.floats(-0.5, 0.5))
 def test_letterbox_maps_back(x: float, y: float, axis: float, ratio: float, angle: float) -> None:

@@ -32,6 +32,7 @@ def test_perimeter_of_a_circle_and_of_a_known_ellipse() -> None:
     assert Ellipse(0, 0, 2, 1, 0).perimeter == pytest.approx(9.688448220547675)
 
 
+@pytest.mark.slow
 @settings(max_examples=25, deadline=None)
 @given(st.floats(0, 3), st.floats(-0.7, 0.7))
 def test_sub_pixel_edges(shift: float, angle: float) -> None:

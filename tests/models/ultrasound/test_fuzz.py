@@ -57,6 +57,7 @@ def test_mutated_bytes(kind: str, content: bytes) -> None:
         attempt(bytes(bytes_))
 
 
+@pytest.mark.slow
 def test_memory_is_bounded() -> None:
     stream = io.BytesIO()
     Image.new("L", (20000, 20000)).save(stream, "PNG")  # 400 MB of grey in 400 kB

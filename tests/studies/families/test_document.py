@@ -28,6 +28,7 @@ def test_overconfident_scores_are_calibrated_by_the_other_folds() -> None:
     assert one.log_loss() == pytest.approx(-np.log(own).mean())
 
 
+@pytest.mark.slow
 def test_gains_are_paired_and_cover_zero_between_equals() -> None:
     better = gain([made(1.0), made(1.0, 1)], [made(0.2, 2), made(0.2, 3)], "auc")
     assert better["ci95"][0] > 0

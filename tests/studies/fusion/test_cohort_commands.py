@@ -45,6 +45,7 @@ def test_cohorts_are_built_and_assessed_from_samples_and_pixels(studies: Any, da
     assert {row["state"] for row in scores} <= {"low", "raised", "high", "cannot assess"}
 
 
+@pytest.mark.slow
 def test_real_and_copula_cohorts(studies: Any, data: Path, tmp_path: Path) -> None:
     assert studies("cohort", "build", "real", str(data), str(tmp_path / "real")).exit_code == 0
     assert len((tmp_path / "real" / "cohort.csv").read_text().splitlines()) == 7

@@ -20,6 +20,7 @@ def stored() -> StoredPairs:
     return StoredPairs.read(STORED)
 
 
+@pytest.mark.slow
 def test_stored_pairs_are_those_of_the_documents(stored: StoredPairs) -> None:
     assert (len(stored.ph), int(stored.event(MILD.name).sum()), int(stored.event(SEVERE.name).sum())) == (441, 90, 32)
     assert np.isfinite(stored.z()).sum() == 416

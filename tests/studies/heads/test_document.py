@@ -79,6 +79,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return made
 
 
+@pytest.mark.slow
 def test_the_document_is_what_the_rows_say(folder: Path) -> None:
     text = document.ultrasound_document(folder)
     rows = read(folder / "hc18.csv")
