@@ -136,11 +136,3 @@ def of_woman(session: Session, woman: Woman) -> list[Assessment]:
 def superseded_by(session: Session, assessment: Assessment) -> Assessment | None:
     """The correction that replaces this assessment, if any."""
     return session.scalar(select(Assessment).where(Assessment.supersedes_id == assessment.id))
-
-
-def replaced_of_fetus(session: Session, fetus_id: int) -> set[int]:
-    """Return the identifiers of the assessments of a fetus that a correction has replaced."""
-    query = select(Assessment.supersedes_id).where(
-        Assessment.fetus_id == fetus_id, Assessment.supersedes_id.is_not(None)
-    )
-    return {identifier for identifier in session.scalars(query) if identifier is not None}
