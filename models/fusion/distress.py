@@ -28,6 +28,7 @@ from models.fusion.part import Part, Reason
 from models.fusion.prior import TRAINING, Prior
 from models.fusion.terms import CLIP, Distress, shifted
 from models.fusion.trace_state import TraceState, trace_state
+from models.fusion.unlikeness import MAX_UNLIKENESS, strangest, unlikeness
 
 Array = NDArray[np.float64]
 PATTERN_EVENT = "experts would call the trace pathological"
@@ -35,8 +36,6 @@ MIN_OUTCOME_S = 1200.0
 # Factors that widen the interval, in log-odds, where the model's transfer to such an input is not validated.
 TRACE_WIDENING = 1.5
 UNLIKE_TRAINING_WIDENING = 2.5
-# The largest number of measurements outside the training range in any of the 436 traces of the shipped model.
-MAX_UNLIKE = 9
 TRANSFER_WARNING = (
     "The pattern model was trained on SisPorto tables of antepartum recordings. Its transfer to raw traces is "
     "not validated."
@@ -147,11 +146,10 @@ def _outcome(model: Acidaemia, analysis: CtgAnalysis, stage: str, prior: Prior, 
         widening = TRACE_WIDENING
     mild, severe = model.models[MILD.name], model.models[SEVERE.name]
     outside = _outside(values, model.training_range)
-    if len(outside) > MAX_UNLIKE:
-        refusal = (
-            f"{len(outside)} of {len(values)} measurements lie outside what the model was trained on; in the training "
-            f"traces it was at most {MAX_UNLIKE}"
-        )
+    far = unlikeness(values, model.training_range)
+    if far > MAX_UNLIKENESS:
+        what = ", ".join(strangest(values, model.training_range))
+        refusal = f"the trace is unlike those that the model was trained on ({what}; distance {far:.2f}, limit {MAX_UNLIKENESS:g})"
         return DistressPart(Part(None, None, MILD.event, refusal), warnings=warnings)
     if len(outside):
         warnings.append(_outside_warning(outside, TRACE_FEATURES))

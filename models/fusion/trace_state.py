@@ -14,14 +14,17 @@ from models.ctg.guidelines import GuidelineClass
 from models.ctg.guidelines.alarms import alarming, counted_now, preterminal, questionable, urgent
 from models.ctg.guidelines.criteria import Criterion
 from models.ctg.guidelines.figo import FIGO
+from models.ctg.guidelines.measures import repetitions
 from models.ctg.guidelines.nice import concerning
 from models.ctg.guidelines.nichd import NICHD
 from models.ctg.reading import Reading
-from models.ctg.reading.events import figo_kind
+from models.ctg.reading.events import nice_kind
 
 TERM_DAYS = 37 * 7
 JUDGED_S, RECENT_S, LAST_S = 3600.0, 1800.0, 600.0
 LEAST_READABLE_S, READABLE_RECENT_S, READABLE_LAST_S = 600.0, 1200.0, 300.0
+# In labour a tocogram that works for half of the last half hour; no deceleration lies where it does not.
+CONTRACTIONS_KNOWN = 0.5
 SIGNAL = "the trace"
 Lines = tuple[tuple[str, str], ...]
 
@@ -124,8 +127,8 @@ def _against_low(
         found.append(("it was not stated whether the woman is in labour", "State the stage."))
     if stage == "labour":
         known = reading.contractions_known[int(max(0.0, end - RECENT_S)) :]
-        if not len(known) or known.mean() < READABLE_RECENT_S / RECENT_S:
-            found.append(("the contractions of the last 30 min are not known", "Check the tocogram."))
+        if not len(known) or known.mean() < CONTRACTIONS_KNOWN:
+            found.append(("the contractions of more than half of the last 30 min are not known", "Check the tocogram."))
     if age_days is not None and age_days < TERM_DAYS:
         found.append(("before 37+0 weeks neither the rule sets nor the model are validated", "A specialist reads it."))
     return found
@@ -145,8 +148,9 @@ def _rules_against_low(answer: GuidelineClass, reading: Reading) -> str:
 
 
 def _only_mild_decelerations(answer: GuidelineClass, reading: Reading) -> bool:
-    """Suspicious by repetitive decelerations alone, none of which is late, prolonged or has concerning features."""
+    """Suspicious by repetitive decelerations alone, and late, prolonged or concerning ones are not repetitive."""
     if not all(words.startswith("repetitive decelerations") for words in answer.criteria):
         return False
     recent = [event for event in reading.decelerations if event.end_s > reading.duration_s - RECENT_S]
-    return not any(figo_kind(event) in ("late", "prolonged") or concerning(event) for event in recent)
+    grave = [event for event in recent if nice_kind(event) in ("late", "prolonged") or concerning(event)]
+    return not repetitions(reading.contractions, grave)

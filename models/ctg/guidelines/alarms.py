@@ -24,7 +24,7 @@ from models.ctg.guidelines.measures import (
     with_shallow,
 )
 from models.ctg.reading import Reading
-from models.ctg.reading.events import PROLONGED_S, figo_kind
+from models.ctg.reading.events import PROLONGED_S, figo_kind, nice_kind
 from models.ctg.reading.spans import Span, spans
 
 # Readers state a baseline to 5 bpm.
@@ -78,7 +78,7 @@ def alarming(reading: Reading) -> list[Criterion]:
 
 def questionable(reading: Reading) -> list[Criterion]:
     """Findings that forbid *low*, besides what the rule sets say: a single late deceleration."""
-    late = [event for event in with_shallow(reading) if figo_kind(event) == "late"]
+    late = [event for event in with_shallow(reading) if nice_kind(event) == "late"]
     return [
         Criterion("amber", counted(len(group), "late"), Span(group[0].start_s, group[-1].end_s), repeated=True)
         for group in grouped(late)

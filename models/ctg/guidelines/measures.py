@@ -77,27 +77,23 @@ def level_words(reading: Reading, span: Span) -> str:
     return f"{np.nanmedian(part):.0f} bpm"
 
 
-def smooth_variability(reading: Reading, window_s: int) -> Array:
-    """Running median of the bandwidth; a gap of up to ten minutes keeps the value before it."""
-    values = running_centile(reading.bandwidth_bpm, window_s)
-    filled = carried(values)
-    gaps = np.isnan(values)
-    for gap in spans(gaps, STEP_S, least_s=_BRIDGED_S + 1):
-        filled[int(gap.start_s // STEP_S) : int(gap.end_s // STEP_S)] = np.nan
-    return filled
-
-
 def reduced_variability(reading: Reading) -> list[Span]:
-    """Stretches with variability below 5 bpm."""
+    """Stretches with variability below 5 bpm. Where it cannot be measured for up to ten minutes it is taken to go on."""
+    values = running_centile(reading.bandwidth_bpm, REDUCED_MEDIAN_S)
+    filled = carried(values)
+    for gap in spans(np.isnan(values), STEP_S, least_s=_BRIDGED_S + 1):
+        filled[int(gap.start_s // STEP_S) : int(gap.end_s // STEP_S)] = np.nan
     with np.errstate(invalid="ignore"):
-        return spans(smooth_variability(reading, REDUCED_MEDIAN_S) < REDUCED_BPM, STEP_S, tolerance_s=TOLERANCE_S)
+        return spans(filled < REDUCED_BPM, STEP_S, tolerance_s=TOLERANCE_S)
 
 
 def increased_variability(reading: Reading) -> list[Span]:
-    """Stretches of at least two minutes with variability above 25 bpm."""
+    """Stretches of at least two minutes with variability above 25 bpm, as far as it can be measured."""
     with np.errstate(invalid="ignore"):
-        high = smooth_variability(reading, INCREASED_MEDIAN_S) > INCREASED_BPM
-    return spans(high, STEP_S, tolerance_s=TOLERANCE_S, least_s=TOLERANCE_S)
+        high = running_centile(reading.bandwidth_bpm, INCREASED_MEDIAN_S) > INCREASED_BPM
+    measured = np.isfinite(reading.bandwidth_bpm)
+    found = spans(high, STEP_S, tolerance_s=TOLERANCE_S, least_s=TOLERANCE_S)
+    return [span for span in found if measured[int(span.start_s // STEP_S) : int(span.end_s // STEP_S)].mean() >= 0.5]
 
 
 def variability_of(reading: Reading, span: Span) -> float | None:

@@ -26,7 +26,7 @@ from models.ctg.guidelines.measures import (
 from models.ctg.guidelines.statements import Statements
 from models.ctg.nice_versions import AMENDED
 from models.ctg.reading import Reading
-from models.ctg.reading.events import Deceleration, figo_kind
+from models.ctg.reading.events import Deceleration, nice_kind
 from models.ctg.reading.spans import Span, spans
 
 NICE = RuleSet(
@@ -130,10 +130,15 @@ def _variability(reading: Reading) -> list[Criterion]:
 
 
 def concerning(event: Deceleration) -> bool:
-    """Whether a variable deceleration lasts more than 60 s, returns slowly, or has reduced variability inside."""
-    if figo_kind(event) not in ("variable", "gradual"):
+    """Whether a variable deceleration lasts more than 60 s, has reduced variability inside, or returns slowly.
+
+    The guideline gives no number for a slow return: it is taken as more than 30 s after nadir and contraction.
+    """
+    if nice_kind(event) not in ("variable", "gradual"):
         return False
-    return event.duration_s > CONCERNING_S or event.return_s > SLOW_RETURN_S or event.flat_s > 0.5 * event.duration_s
+    over = event.nadir_s if event.contraction is None else max(event.nadir_s, event.contraction.end_s)
+    slow = event.return_s > SLOW_RETURN_S and event.end_s - over > SLOW_RETURN_S
+    return event.duration_s > CONCERNING_S or slow or event.flat_s > 0.5 * event.duration_s
 
 
 def _decelerations(reading: Reading, version: str) -> list[Criterion]:
@@ -148,7 +153,7 @@ def _decelerations(reading: Reading, version: str) -> list[Criterion]:
         words = f"acute bradycardia at {slow.median_bpm:.0f} bpm for {slow.span.length_s / MINUTE_S:.0f} min{still}"
         found.append(Criterion("red", words, slow.span, after_s=PROLONGED_S))
     events = with_shallow(reading)
-    late = [event for event in events if figo_kind(event) == "late"]
+    late = [event for event in events if nice_kind(event) == "late"]
     variable = [event for event in events if concerning(event)]
     if version == AMENDED:
         found += [

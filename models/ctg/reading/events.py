@@ -1,11 +1,13 @@
 """Accelerations and decelerations as the guidelines define them, measured from the held baseline.
 
-A deceleration has its measures; each rule set names it (`figo_kind`, `nichd_kind`). The definitions:
+A deceleration has its measures; each rule set names it (`figo_kind`, `nice_kind`, `nichd_kind`). The definitions:
 
 - FIGO 2015: more than 15 bpm for more than 15 s. *Gradual*: more than 30 s between nadir and onset, or nadir and
   return. *Late*: gradual onset, gradual return or reduced variability inside; it starts more than 20 s after the
   contraction, has its nadir after the acme and returns after its end. 10 to 15 bpm count where variability is reduced
   and there are no accelerations.
+- NICE, as its guidelines define it: *late* has a slow onset, its nadir more than 20 s after the acme, and ends after the
+  contraction.
 - NICHD 2008: *late* and *early* are gradual in onset and have no fixed minimum. They are taken from 5 bpm on, and only
   outside the trace's own variability. *Variable* is abrupt, at least 15 bpm and 15 s. *Prolonged* is 2 min or more.
 
@@ -32,7 +34,7 @@ CUT_MEAN_S = 15
 RETURNED_BPM, RETURNED_SHARE, RETURNED_MOST_BPM = 5.0, 0.3, 15.0
 MAX_ACCELERATION_S = 600
 GRADUAL_S = 25.0  # 30 s in the texts; noise of a few bpm shortens the measure by up to 5 s
-LATE_START_S = 20.0
+LATE_START_S, LATE_NADIR_S = 20.0, 20.0
 SHALLOW_BPM = 5.0
 RUNNING_S = 20
 FIGO_SHALLOW_BPM = 10.0
@@ -124,6 +126,17 @@ def figo_kind(event: Deceleration) -> str:
     if event.onset_s <= GRADUAL_S:
         return "variable"
     return "gradual" if event.contraction is None else "early"
+
+
+def nice_kind(event: Deceleration) -> str:
+    """Name it as NICE does: late where the onset is slow and the nadir more than 20 s after the acme; else as FIGO."""
+    kind = figo_kind(event)
+    if kind != "late" and kind != "early":
+        return kind
+    slow = event.onset_s > GRADUAL_S or event.flat_s > 0.5 * event.duration_s
+    if event.after_contraction and slow and event.lag_s is not None and event.lag_s > LATE_NADIR_S:
+        return "late"
+    return "early" if event.onset_s > GRADUAL_S else "variable"
 
 
 def nichd_kind(event: Deceleration) -> str:
