@@ -1,5 +1,6 @@
 """Shared fixtures: sockets are off, homes are temporary, the bundle is the shipped one."""
 
+import gc
 import os
 
 # One thread each: two test processes share the cores, and networks of the tests are too small to be divided.
@@ -25,6 +26,17 @@ def need(condition: bool, reason: str) -> None:
         if STRICT:
             pytest.fail(f"CI_STRICT: {reason}")
         pytest.skip(reason)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Iterator[None]:
+    """Libraries and tests stay loaded: collecting garbage need not walk through them again and again."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 @pytest.fixture(autouse=True)
