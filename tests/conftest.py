@@ -1,5 +1,6 @@
 """Shared fixtures: sockets are off, homes are temporary, the bundle is the shipped one."""
 
+import fcntl
 import gc
 import os
 
@@ -74,9 +75,15 @@ def ctg_data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Small synthetic data sets in the official layouts; the pictures take two seconds."""
+    """Small synthetic data sets in the official layouts. The pictures take two seconds: made by one process for all."""
     from models.synthetic import datasets
 
-    folder = tmp_path_factory.mktemp("data")
-    datasets.write(folder, women=WOMEN, examinations=EXAMINATIONS, seed=SEED)
+    base = tmp_path_factory.getbasetemp()
+    folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "data"
+    with folder.with_suffix(".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not folder.exists():
+            made = folder.with_suffix(".part")
+            datasets.write(made, women=WOMEN, examinations=EXAMINATIONS, seed=SEED)
+            made.rename(folder)
     return folder
