@@ -71,6 +71,7 @@ def ctg_data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
     folder = tmp_path_factory.mktemp("data") / "ctg"
     datasets.write_uci(folder, women=WOMEN, seed=SEED)
+    (folder.parent / datasets.MARK).touch()
     return folder
 
 
