@@ -1,5 +1,7 @@
 """Shared fixtures: sockets are off, homes are temporary, the bundle is the shipped one."""
 
+import fcntl
+import gc
 import os
 
 # One thread each: two test processes share the cores, and networks of the tests are too small to be divided.
@@ -27,6 +29,18 @@ def need(condition: bool, reason: str) -> None:
         pytest.skip(reason)
 
 
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Iterator[None]:
+    """Libraries and tests stay loaded: collecting garbage need not walk through them again and again."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.collect()
+        gc.freeze()
+        gc.enable()
+
+
 @pytest.fixture(autouse=True)
 def _no_sockets(request: pytest.FixtureRequest) -> Iterator[None]:
     import pytest_socket
@@ -47,11 +61,31 @@ def bundle() -> "Bundle":
     return Bundle(shipped()).warm()
 
 
+WOMEN, EXAMINATIONS, SEED = 40, 12, 1
+
+
 @pytest.fixture(scope="session")
-def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Small synthetic data sets in the official layouts."""
+def ctg_data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The table of `data` alone, which is made in no time."""
     from models.synthetic import datasets
 
-    folder = tmp_path_factory.mktemp("data")
-    datasets.write(folder, women=40, examinations=12, seed=1)
+    folder = tmp_path_factory.mktemp("data") / "ctg"
+    datasets.write_uci(folder, women=WOMEN, seed=SEED)
+    (folder.parent / datasets.MARK).touch()
+    return folder
+
+
+@pytest.fixture(scope="session")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Small synthetic data sets in the official layouts. The pictures take two seconds: made by one process for all."""
+    from models.synthetic import datasets
+
+    base = tmp_path_factory.getbasetemp()
+    folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "data"
+    with folder.with_suffix(".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not folder.exists():
+            made = folder.with_suffix(".part")
+            datasets.write(made, women=WOMEN, examinations=EXAMINATIONS, seed=SEED)
+            made.rename(folder)
     return folder

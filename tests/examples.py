@@ -1,9 +1,15 @@
-"""Examples that several test folders use: a healthy table, a labour trace, and what holds for every assessment."""
+"""Examples of several test folders: a healthy table, a labour trace, a head, and what holds for every assessment."""
 
+import io
 import json
 
+import numpy as np
+from PIL import Image
+
 from models.fusion.answer import CANNOT_ASSESS, RiskAssessment
+from models.synthetic.heads import phantom
 from models.synthetic.traces import trace
+from models.ultrasound.ellipse import Ellipse
 
 HEALTHY = {
     "baseline_bpm": 133, "accelerations_per_s": 0.006, "fetal_movements_per_s": 0, "contractions_per_s": 0.004,
@@ -14,6 +20,19 @@ HEALTHY = {
     "histogram_variance_bpm2": 12, "histogram_tendency": 0,
 }  # fmt: skip
 LABOUR = trace(minutes=70, accelerations=0, late_decelerations=True, seed=1).recording
+HEAD_OUTLINE = Ellipse(400, 270, 230, 180, 0.1)
+HEAD = phantom(HEAD_OUTLINE, seed=3)
+HEAD.setflags(write=False)
+
+
+def png(pixels: np.ndarray) -> bytes:
+    """A picture as a file; lightly compressed, which is the quickest."""
+    stream = io.BytesIO()
+    Image.fromarray(pixels).save(stream, "PNG", compress_level=1)
+    return stream.getvalue()
+
+
+HEAD_PNG = png(HEAD)
 
 
 def check(assessment: RiskAssessment) -> RiskAssessment:

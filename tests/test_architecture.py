@@ -5,6 +5,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
+from functools import cache
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
@@ -27,16 +28,21 @@ FEDERATED_FOR_APP = {
 }
 
 
-def modules(room: str) -> Iterator[tuple[Path, set[str]]]:
+def modules(room: str) -> Iterator[tuple[Path, frozenset[str]]]:
     for path in sorted((ROOT / room).rglob("*.py")):
-        tree = ast.parse(path.read_text(encoding="utf-8"))
-        names: set[str] = set()
-        for node in ast.walk(tree):
-            if isinstance(node, ast.Import):
-                names |= {alias.name for alias in node.names}
-            elif isinstance(node, ast.ImportFrom) and node.module:
-                names |= {f"{node.module}.{alias.name}" for alias in node.names}
-        yield path, names
+        yield path, names_in(path)
+
+
+@cache
+def names_in(path: Path) -> frozenset[str]:
+    """Every name that a file imports; a file is read once, however many rules look at it."""
+    names: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            names |= {f"{node.module}.{alias.name}" for alias in node.names}
+    return frozenset(names)
 
 
 def imported_when_run(tree: ast.AST) -> set[str]:
@@ -54,6 +60,7 @@ def imported_when_run(tree: ast.AST) -> set[str]:
     return names
 
 
+@cache
 def imports_of(package: str) -> dict[str, set[str]]:
     """The modules of a package, each with the modules of the same package that it imports."""
     paths = {path: path.relative_to(ROOT).with_suffix("") for path in sorted((ROOT / package).rglob("*.py"))}

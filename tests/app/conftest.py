@@ -6,11 +6,13 @@ import socket
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from hashlib import sha256
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pytest
+from fastapi import FastAPI
 from fastapi.testclient import TestClient
 from pwdlib import PasswordHash
 from pwdlib.hashers.argon2 import Argon2Hasher
@@ -24,11 +26,43 @@ from app.cli import app as command
 from app.database import make_engine, migrate, session_factory, unit_of_work
 from app.main import create_app
 from app.settings import Settings
+from models.bundle import Bundle
+from models.ultrasound.segmentation import Segmenter
 from tests.conftest import need
 
 PASSWORD = "correct horse battery"
 PRODUCTION_PASSWORDS = accounts.passwords
 accounts.passwords = PasswordHash((Argon2Hasher(time_cost=1, memory_cost=8, parallelism=1),))  # a cheap hash
+
+
+ROUTES: dict[str, list[Any]] = {}
+LOADED: dict[bytes, Any] = {}
+
+
+def application(settings: Settings) -> FastAPI:
+    """The application. FastAPI works its routes out at the first request, and those of the first one serve all."""
+    made = create_app(settings)
+    ROUTES.setdefault("all", list(made.router.routes))
+    assert len(made.router.routes) == len(ROUTES["all"])
+    made.router.routes[:] = ROUTES["all"]
+    return made
+
+
+@pytest.fixture(autouse=True)
+def _models_are_loaded_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every home has its copy of a bundle, which is verified as ever; the same bytes are the same loaded model."""
+    booster = Bundle._booster
+
+    def loaded(path: Path, load: Callable[[], Any]) -> Any:
+        if not path.is_file():
+            return load()
+        content = sha256(path.read_bytes()).digest()
+        if content not in LOADED:
+            LOADED[content] = load()
+        return LOADED[content]
+
+    monkeypatch.setattr(Bundle, "_booster", lambda self, name: loaded(self.folder / name, lambda: booster(self, name)))
+    monkeypatch.setattr("models.bundle.Segmenter", lambda path: loaded(path, lambda: Segmenter(path)))
 
 
 class Installation(NamedTuple):
@@ -77,7 +111,7 @@ def tokens(settings: Settings, installation: Installation) -> dict[str, str]:
 @pytest.fixture
 def client(settings: Settings, tokens: dict[str, str]) -> Iterator[TestClient]:
     """Not signed in."""
-    with TestClient(create_app(settings), follow_redirects=False) as made:
+    with TestClient(application(settings), follow_redirects=False) as made:
         yield made
 
 

@@ -1,31 +1,20 @@
 """From upload to sign-off, over the API and the pages; bad input leaves nothing behind."""
 
-import io
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 from fastapi.testclient import TestClient
-from PIL import Image
 
 from app.assessments.store import Assessment
 from app.audit.store import AuditRow
 from app.database import unit_of_work
 from app.patients.store import Examination, Woman
-from models.synthetic.heads import phantom
 from models.synthetic.traces import as_csv, as_wfdb, trace
-from models.ultrasound.ellipse import Ellipse
 from tests.app.conftest import browser
-from tests.examples import HEALTHY
+from tests.examples import HEAD_PNG, HEALTHY
 
 CTG = trace(minutes=20, seed=1).recording
-
-
-def png(pixels: np.ndarray) -> bytes:
-    stream = io.BytesIO()
-    Image.fromarray(pixels).save(stream, "PNG")
-    return stream.getvalue()
 
 
 def counts(client: TestClient) -> tuple[int, ...]:
@@ -52,7 +41,7 @@ def test_features_as_json(api: TestClient) -> None:
 
 @pytest.mark.slow
 def test_files_fused_and_stored(api: TestClient) -> None:
-    image = png(phantom(Ellipse(400, 270, 230, 180, 0.1), seed=3))
+    image = HEAD_PNG
     files = [("ctg", (name, content)) for name, content in as_wfdb(CTG, "r1").items()]
     files.append(("image", ("head.png", image)))
     data = {"patient": "P-1", "head_circumference_mm": "240", "scan_gestational_age": "28+0", "pixel_size_mm": "0.18"}
@@ -233,7 +222,7 @@ def test_files_are_looked_at_before_they_are_sent(client: TestClient) -> None:
     assert "20 min at 4 Hz" in good
     assert "<svg" in good
     assert "not a CTG file" in client.post("/check/ctg", files={"ctg": ("a.txt", b"x")}, headers=csrf).text
-    image = png(phantom(Ellipse(400, 270, 230, 180, 0.1), seed=3))
+    image = HEAD_PNG
     assert "800 x 540" in client.post("/check/image", files={"image": ("a.png", image)}, headers=csrf).text
     assert counts(client) == (0, 0, 0)
 

@@ -12,7 +12,6 @@ import pytest
 from fastapi.testclient import TestClient
 
 from app.database import make_engine, session_factory, unit_of_work
-from app.main import create_app
 from app.retraining import hospitals, schedule, service
 from app.retraining.store import Schedule, schedules
 from app.settings import Settings
@@ -24,7 +23,7 @@ from federated.run.folder import RunFolder
 from federated.run.status import read_status
 from federated.trust import kit as kits
 from models.errors import FetalHealthError, InputError
-from tests.app.conftest import browser
+from tests.app.conftest import application, browser
 from tests.conftest import need
 
 pytestmark = pytest.mark.network  # the page asks whether the server listens
@@ -50,12 +49,12 @@ def folder(tmp_path: Path) -> FederationFolder:
 @pytest.fixture
 def client(settings: Settings, tokens: dict[str, str], folder: FederationFolder) -> Iterator[TestClient]:
     settings.federation = folder.path
-    with TestClient(create_app(settings), follow_redirects=False) as made:
+    with TestClient(application(settings), follow_redirects=False) as made:
         yield made
 
 
 def test_without_a_federation_the_page_says_how_to_make_one(settings: Settings, tokens: dict[str, str]) -> None:
-    with TestClient(create_app(settings), follow_redirects=False) as client:
+    with TestClient(application(settings), follow_redirects=False) as client:
         form = {"csrf_token": browser(client, "operator")}
         page = client.get("/federation").text
         assert "fetal-health federate serve" in page

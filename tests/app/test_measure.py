@@ -13,17 +13,17 @@ from app.cli import app as command
 from models.errors import FetalHealthError, FormatError, InputError
 from models.synthetic.heads import phantom
 from models.ultrasound.biometry import HeadEllipse
-from models.ultrasound.ellipse import Ellipse
 from models.ultrasound.segmentation import Segmenter
+from tests.examples import HEAD_OUTLINE, HEAD_PNG
 from tests.models.ultrasound.dicoms import dicom, region
 
-TRUTH = Ellipse(400, 270, 230, 180, 0.1)
+TRUTH = HEAD_OUTLINE
 
 
 @pytest.fixture
 def image(tmp_path: Path) -> Path:
     path = tmp_path / "head.png"
-    Image.fromarray(phantom(TRUTH, seed=3)).save(path)
+    path.write_bytes(HEAD_PNG)
     return path
 
 

@@ -31,6 +31,7 @@ from tests.app.filled import ROWS, common, contents, fill, state
 ON_POSTGRESQL = pytest.param("postgresql", marks=[pytest.mark.soak, pytest.mark.network])
 VERSIONS = schema.revisions()
 OLDER = VERSIONS[:-1]
+MADE: dict[tuple[str, bool], bytes] = {}
 NEXT = f"{int(VERSIONS[-1]) + 1:04}"
 UPGRADE = """
     op.create_table("extra", sa.Column("id", sa.Integer(), primary_key=True), sa.Column("word", sa.String(20)))
@@ -97,9 +98,25 @@ def add(scripts: Path, name: str, upgrade: str = UPGRADE, downgrade: str = DOWNG
     )
 
 
-def filled(engine: Engine, revision: str = "head") -> Engine:
+def migrated(engine: Engine, revision: str = VERSIONS[-1], *, rows: bool = False) -> Engine:
+    """Bring an empty database to a revision. SQLite's file is made once for each revision, and then copied."""
+    path = Path(engine.url.database or "") if engine.dialect.name == "sqlite" else None
+    if path and (revision, rows) in MADE:
+        assert not path.exists()
+        path.write_bytes(MADE[revision, rows])
+        return engine
     migrate(engine, revision)
-    fill(engine)
+    if rows:
+        fill(engine)
+    if path:
+        with engine.connect() as connection:
+            connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
+        MADE[revision, rows] = path.read_bytes()
+    return engine
+
+
+def filled(engine: Engine, revision: str = VERSIONS[-1]) -> Engine:
+    migrated(engine, revision, rows=True)
     assert {len(rows) for name, rows in contents(engine).items() if name != "alembic_version"} == {ROWS}
     return engine
 
@@ -278,7 +295,7 @@ def test_a_process_killed_inside_a_migration_changes_nothing(empty: str, engine:
 
 
 def spoil(engine: Engine, number: str = "9999") -> None:
-    migrate(engine)
+    migrated(engine)
     with engine.begin() as connection:
         connection.execute(text("UPDATE alembic_version SET version_num = :number"), {"number": number})
 
@@ -332,7 +349,7 @@ def test_the_command_line_refuses_a_newer_schema(
 @pytest.mark.parametrize("version", [None, *OLDER])
 def test_the_application_does_not_start_on_an_older_schema(engine: Engine, empty: str, version: str | None) -> None:
     if version:
-        migrate(engine, version)
+        migrated(engine, version)
     settings = Settings(data=None)
     settings.database_url = empty
     with pytest.raises(FetalHealthError, match=r"this release needs .*: run `fetal-health migrate`"):
@@ -373,7 +390,7 @@ def test_a_downgrade_that_an_older_release_left_half_way(
 
 
 def test_a_first_migration_that_an_older_release_left_half_way(sqlite: Engine) -> None:
-    migrate(sqlite, "0001")
+    migrated(sqlite, "0001")
     with sqlite.begin() as connection:
         connection.execute(text("DELETE FROM alembic_version"))
         for lost in ("review", "note"):

@@ -1,6 +1,5 @@
 """One analysis of a trace and one segmentation of an image, from choosing the files to the last correction."""
 
-import io
 from collections import Counter
 from collections.abc import Iterator
 from typing import Any
@@ -8,7 +7,6 @@ from typing import Any
 import numpy as np
 import pytest
 from fastapi.testclient import TestClient
-from PIL import Image
 from sqlalchemy import event
 
 import app.assessments.traces as traces
@@ -20,11 +18,10 @@ from app.main import create_app
 from app.recent import Recent
 from app.settings import Settings
 from models.synthetic.beats import beats
-from models.synthetic.heads import phantom
 from models.synthetic.traces import as_csv
-from models.ultrasound.ellipse import Ellipse
 from models.ultrasound.segmentation import Segmenter
 from tests.app.conftest import browser
+from tests.examples import HEAD_PNG
 
 LABOUR = as_csv(beats(minutes=90, baseline_bpm=150, accelerations=0, decelerations=True, seed=4).recording)
 PAGE = {"Accept": "text/html"}
@@ -33,15 +30,6 @@ ADDED = (traces.BASELINE, traces.REUSE)
 # Lead times of 10, 20, 30 and 60 min: analyses of a trace that ends earlier, which is another recording.
 LEADS = 4
 DRAWN = {"image": 0, "centre_x": 400, "centre_y": 270, "semi_major": 235, "semi_minor": 185, "angle": 0.1}
-
-
-def _png() -> bytes:
-    stream = io.BytesIO()
-    Image.fromarray(phantom(Ellipse(400, 270, 230, 180, 0.1), seed=3)).save(stream, "PNG")
-    return stream.getvalue()
-
-
-HEAD = _png()
 
 
 @pytest.fixture
@@ -77,7 +65,7 @@ def restart() -> None:
 
 
 def assessed(client: TestClient, data: dict[str, str], *, ctg: bool = True, image: bool = True) -> Any:
-    files = ([("ctg", ("t.csv", LABOUR))] if ctg else []) + ([("image", ("h.png", HEAD))] if image else [])
+    files = ([("ctg", ("t.csv", LABOUR))] if ctg else []) + ([("image", ("h.png", HEAD_PNG))] if image else [])
     answer = client.post("/api/v1/assessments", data={"patient": "P-1", **data}, files=files or {"image": ("", b"")})
     assert answer.status_code == 201, answer.text
     return answer.json()
@@ -93,9 +81,9 @@ def test_the_whole_journey_costs_one_analysis_and_one_segmentation(
     csrf = {"csrf_token": browser(client, "clinician")}
     headers = {"x-csrf-token": csrf["csrf_token"]}
     client.post("/check/ctg", files={"ctg": ("t.csv", LABOUR)}, headers=headers)
-    client.post("/check/image", files={"image": ("h.png", HEAD)}, headers=headers)
+    client.post("/check/image", files={"image": ("h.png", HEAD_PNG)}, headers=headers)
     assert calls == {"analysis": 1, "segmentation": 1}
-    files = [("ctg", ("t.csv", LABOUR)), ("image", ("h.png", HEAD))]
+    files = [("ctg", ("t.csv", LABOUR)), ("image", ("h.png", HEAD_PNG))]
     where = client.post("/assessments/new", data={**csrf, "patient": "P-1", **WHOLE}, files=files).headers["location"]
     once = {"analysis": 1, "segmentation": 1, "lead": LEADS}
     assert calls == once

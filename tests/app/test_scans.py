@@ -9,13 +9,12 @@ from fastapi.testclient import TestClient
 from app.database import unit_of_work
 from app.patients.store import Examination, StoredFile
 from models.growth.measures import AC, BPD, FL, HC
-from models.synthetic.heads import phantom
 from models.ultrasound.ellipse import Ellipse
 from tests.app.conftest import browser
-from tests.app.test_assessments import counts, png
+from tests.app.test_assessments import counts
+from tests.examples import HEAD, HEAD_PNG, png
 from tests.models.ultrasound.dicoms import US_MULTIFRAME, dicom, region
 
-HEAD = phantom(Ellipse(400, 270, 230, 180, 0.1), seed=3)
 OUTLINE = {"centre_x": 400, "centre_y": 270, "semi_major": 240, "semi_minor": 185, "angle": 0.1}
 WHOLE = {HC: "262", AC: "232", FL: "51.0"}
 
@@ -70,19 +69,19 @@ def test_several_images_and_a_clip(api: TestClient) -> None:
     for number in (1, 2, 3):
         assert api.get(f"/assessments/{answer['id']}/images/{number}").status_code == 200
     assert api.get(f"/assessments/{answer['id']}/images/4").status_code == 404
-    refused = send(api, {}, *[png(HEAD)] * 9)
+    refused = send(api, {}, *[HEAD_PNG] * 9)
     assert refused.status_code == 422
     assert "at most 8" in refused.json()["detail"]
 
 
 def test_two_files_of_one_name_are_two_images(api: TestClient) -> None:
-    files = [("image", ("IM0001", png(HEAD))), ("image", ("IM0001", png(HEAD[:, ::-1])))]
+    files = [("image", ("IM0001", HEAD_PNG)), ("image", ("IM0001", png(HEAD[:, ::-1])))]
     answer = api.post("/api/v1/assessments", data={"patient": "P-1", "pixel_size_mm": "0.18"}, files=files).json()
     assert len(detail(answer)["images"]) == 2
 
 
 def test_a_drawn_outline_is_kept_beside_the_models(api: TestClient) -> None:
-    first = made(api, {"scan_gestational_age": "32+0", "pixel_size_mm": "0.18"}, png(HEAD))
+    first = made(api, {"scan_gestational_age": "32+0", "pixel_size_mm": "0.18"}, HEAD_PNG)
     body = {**OUTLINE, "reason": "outline misses the occiput"}
     answer = api.post(f"/api/v1/assessments/{first['id']}/outline", json=body)
     assert answer.status_code == 201, answer.text
@@ -119,7 +118,7 @@ def test_a_drawn_outline_is_kept_beside_the_models(api: TestClient) -> None:
     ],
 )
 def test_bad_outlines(api: TestClient, change: dict[str, Any], words: str) -> None:
-    first = made(api, {"pixel_size_mm": "0.18", HC: "250"}, png(HEAD))
+    first = made(api, {"pixel_size_mm": "0.18", HC: "250"}, HEAD_PNG)
     before = counts(api)
     answer = api.post(f"/api/v1/assessments/{first['id']}/outline", json={**OUTLINE, "reason": "x", **change})
     assert answer.status_code == 422
@@ -128,7 +127,7 @@ def test_bad_outlines(api: TestClient, change: dict[str, Any], words: str) -> No
 
 
 def test_a_scale_is_stated_afterwards(api: TestClient) -> None:
-    first = made(api, {"scan_gestational_age": "32+0"}, png(HEAD))
+    first = made(api, {"scan_gestational_age": "32+0"}, HEAD_PNG)
     assert detail(first)["images"][0]["pixel_size_mm"] is None
     body = {"calliper": [100, 100, 100, 500, 72.0], "reason": "depth ruler"}
     answer = api.post(f"/api/v1/assessments/{first['id']}/scale", json=body)
@@ -153,7 +152,7 @@ def test_a_scale_that_the_file_states_is_not_overruled(api: TestClient) -> None:
 def test_corrections_from_the_page(client: TestClient) -> None:
     csrf = {"csrf_token": browser(client, "clinician")}
     form = {**csrf, "patient": "P-2", "scan_gestational_age": "32+0", HC: "290"}
-    where = client.post("/assessments/new", data=form, files={"image": ("a.png", png(HEAD))}).headers["location"]
+    where = client.post("/assessments/new", data=form, files={"image": ("a.png", HEAD_PNG)}).headers["location"]
     text = client.get(where).text
     assert "outline.js" in text
     assert "Correct the outline" in text
@@ -210,7 +209,7 @@ def test_growth_is_followed_over_visits(api: TestClient) -> None:
 
 def test_a_corrected_visit_counts_as_corrected(api: TestClient) -> None:
     data = {"due_date": "2026-06-01", "dating_method": "crown-rump length", "pixel_size_mm": "0.18"}
-    first = made(api, {**data, "scan_performed_at": "2026-03-16T10:00", HC: "240"}, png(HEAD))
+    first = made(api, {**data, "scan_performed_at": "2026-03-16T10:00", HC: "240"}, HEAD_PNG)
     outline = {**OUTLINE, "semi_major": 260, "semi_minor": 205, "reason": "better"}
     corrected = api.post(f"/api/v1/assessments/{first['id']}/outline", json=outline).json()
     sizes = {size["measure"]: size["centile"] for size in detail(corrected)["growth"]["sizes"]}
@@ -265,7 +264,7 @@ def test_bad_scans_get_a_plain_answer_and_leave_nothing(api: TestClient, data: d
 
 def test_the_check_shows_scale_and_finding(client: TestClient) -> None:
     headers = {"x-csrf-token": browser(client, "clinician")}
-    files = [("image", ("a.dcm", dicom(HEAD, [region((0, 0, 799, 539))]))), ("image", ("b.png", png(HEAD)))]
+    files = [("image", ("a.dcm", dicom(HEAD, [region((0, 0, 799, 539))]))), ("image", ("b.png", HEAD_PNG))]
     text = client.post("/check/image", files=files, headers=headers).text
     assert "0.12 mm per pixel" in text
     assert "Image 2: 800 x 540 pixels, no scale in the file" in text

@@ -18,8 +18,8 @@ PLAN = CtgPlan(sites=3, alpha=1.0, rounds=4, calibration_folds=2, boosting=Boost
 
 
 @pytest.fixture(scope="session")
-def table(data: Path) -> uci_ctg.CtgTable:
-    return uci_ctg.read(data / "ctg")
+def table(ctg_data: Path) -> uci_ctg.CtgTable:
+    return uci_ctg.read(ctg_data)
 
 
 @pytest.fixture

@@ -8,6 +8,6 @@ from models.datasets import uci_ctg
 
 
 @pytest.fixture(scope="session")
-def table(data: Path) -> uci_ctg.CtgTable:
+def table(ctg_data: Path) -> uci_ctg.CtgTable:
     """A small table in the official layout."""
-    return uci_ctg.read(data / "ctg")
+    return uci_ctg.read(ctg_data)

@@ -1,5 +1,6 @@
 """A site's ledger, and rounds with noise (where torch and Opacus are installed)."""
 
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -8,17 +9,20 @@ import pytest
 from federated.plan import NoisePlan, UltrasoundPlan
 from models.datasets import hc18
 
-pytest.importorskip("opacus")
+pytest.importorskip("torch")
 
 from federated.privacy.ledger import LEDGER, PrivacyBudgetError, PrivacyLedger, round_key
 from federated.weights.segmenter_site import ImageSite, initial_fold_models
-from models.ultrasound.private_training import epsilon
+
+pytestmark = pytest.mark.skipif(find_spec("opacus") is None, reason="Opacus is not installed")
 
 STEPS = [(1.0, 0.1, 10)]
 PLAN = UltrasoundPlan(sites=2, rounds=2, folds=2, batch_size=8, noise=NoisePlan(noise_multiplier=1.0))
 
 
 def test_a_release_counts_once_and_another_one_more(tmp_path: Path) -> None:
+    from models.ultrasound.private_training import epsilon  # loads Opacus
+
     ledger = PrivacyLedger(tmp_path)
     first = ledger.spend("a", STEPS, 1e-5, None)
     assert PrivacyLedger(tmp_path).spend("a", STEPS, 1e-5, None) == first == pytest.approx(epsilon(STEPS, 1e-5))

@@ -26,6 +26,15 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.fixture(scope="module")
+def small(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same layouts with one picture, for what is refused before any is read."""
+    folder = tmp_path_factory.mktemp("small")
+    write_ctu_uhb(folder / "labour", records=6, seed=2)
+    write_hc18(folder / "ultrasound", examinations=1, seed=2)
+    return folder
+
+
 @pytest.mark.slow
 def test_cohorts_are_built_and_assessed_from_samples_and_pixels(studies: Any, data: Path, tmp_path: Path) -> None:
     folder = tmp_path / "semi"
@@ -67,12 +76,12 @@ def test_real_and_copula_cohorts(studies: Any, data: Path, tmp_path: Path) -> No
     ],
 )
 def test_cohorts_refuse_in_one_line(
-    studies: Any, data: Path, tmp_path: Path, words: tuple[str, ...], message: str
+    studies: Any, small: Path, tmp_path: Path, words: tuple[str, ...], message: str
 ) -> None:
     (tmp_path / "full").mkdir()
     (tmp_path / "full" / "x").write_text("x")
     (tmp_path / "empty").mkdir()
-    places = {"DATA": data, "NEW": tmp_path / "new", "FULL": tmp_path / "full", "EMPTY": tmp_path / "empty"}
+    places = {"DATA": small, "NEW": tmp_path / "new", "FULL": tmp_path / "full", "EMPTY": tmp_path / "empty"}
     answer = studies("cohort", *(str(places.get(word, word)) for word in words))
     assert isinstance(answer.exception, FetalHealthError)
     assert message in str(answer.exception)

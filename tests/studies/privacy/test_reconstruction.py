@@ -54,11 +54,11 @@ def test_recovery_is_matched_one_to_one() -> None:
     assert recovered(truth, truth + 100, np.full(3, 10.0)) == (0.0, 0.0)
 
 
-def test_the_study_stores_a_row_a_site(data: Path, tmp_path: Path, monkeypatch) -> None:  # type: ignore[no-untyped-def]
+def test_the_study_stores_a_row_a_site(ctg_data: Path, tmp_path: Path, monkeypatch) -> None:  # type: ignore[no-untyped-def]
     monkeypatch.setattr(reconstruction, "ROUNDS", 2)
     monkeypatch.setattr(reconstruction.rebuild, "__defaults__", (200,))
     plan = Plan(name="t", seed=3, ctg=PLAN)
-    reconstruction.study(data / "ctg", plan, tmp_path, ["refitted"])
+    reconstruction.study(ctg_data, plan, tmp_path, ["refitted"])
     rows = (tmp_path / "reconstruction.csv").read_text().splitlines()
     assert len(rows) == 1 + 3
     assert rows[0].startswith("part,site,rows,misfit,small_cells,chance_values")
