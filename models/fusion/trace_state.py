@@ -100,7 +100,7 @@ def _unreadable(reading: Reading) -> str:
     if not np.isfinite(reading.grid_bpm).any():
         return "the trace contains no fetal heart rate"
     if share * (end - start) < LEAST_READABLE_S:
-        return f"only {share * (end - start) / 60:.0f} min of heart rate can be read; at least 10 are needed"
+        return f"only {share * (end - start) / 60:.1f} min of heart rate can be read; at least 10 are needed"
     if share < 0.5:
         name = "last hour" if end > JUDGED_S else "trace"
         return f"{1 - share:.0%} of the signal of the {name} is lost; with more than half lost it cannot be judged"

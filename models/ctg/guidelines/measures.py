@@ -68,7 +68,7 @@ def low_rate(reading: Reading) -> list[Criterion]:
     No guideline names it: a baseline asks for a stable level. So it counts only while it holds.
     """
     words = "the median rate of the last ten minutes is below 100 bpm"
-    return [Criterion("red", words, span, TEN_MIN_S - 1, lingers_s=NOW_S) for span in reading.low_ten_minutes]
+    return [Criterion("red", words, span, lingers_s=NOW_S) for span in reading.low_ten_minutes]
 
 
 def level_words(reading: Reading, span: Span) -> str:
@@ -78,7 +78,7 @@ def level_words(reading: Reading, span: Span) -> str:
 
 
 def reduced_variability(reading: Reading) -> list[Span]:
-    """Stretches with variability below 5 bpm. Where it cannot be measured for up to ten minutes it is taken to go on."""
+    """Stretches with variability below 5 bpm. A stretch of up to ten minutes that cannot be measured does not end one."""
     values = running_centile(reading.bandwidth_bpm, REDUCED_MEDIAN_S)
     filled = carried(values)
     for gap in spans(np.isnan(values), STEP_S, least_s=_BRIDGED_S + 1):
@@ -238,6 +238,10 @@ def _lost(reading: Reading) -> list[Criterion]:
             Criterion("open", f"more than half of the signal of the {name} is lost", span, lingers_s=1.0)
             for span in spans(share < MAX_LOSS, least_s=TEN_MIN_S / 10)
         ]
+    readable = float(seen[-1] - seen[max(0, len(seen) - 1 - int(JUDGED_S))])
+    if readable < TEN_MIN_S:
+        words = f"only {readable / 60:.1f} min of the last hour can be read; a baseline needs ten"
+        found.append(Criterion("open", words, Span(0.0, reading.duration_s)))
     return found
 
 

@@ -64,11 +64,7 @@ def bradycardias(grid_bpm: Array, reference_bpm: Array) -> tuple[Bradycardia, ..
 
 
 def low_ten_minutes(grid_bpm: Array) -> list[Span]:
-    """Ten minutes, or more, in which the rate is below 100 bpm for more than half of the readable time.
-
-    The level of such ten minutes is below 100 bpm even where it comes back for moments. At least two minutes are to be
-    readable.
-    """
+    """Moments at which the ten minutes before have a median rate below 100 bpm, with at least two minutes readable."""
     window = min(int(MEDIAN_OVER_S), len(grid_bpm))
     if not window:
         return []
@@ -77,7 +73,7 @@ def low_ten_minutes(grid_bpm: Array) -> list[Span]:
     seen = np.concatenate([[0], np.cumsum(np.isfinite(grid_bpm))])
     low_in, seen_in = (count[window:] - count[:-window] for count in (low, seen))
     holds = (seen_in >= MEDIAN_LEAST_S) & (2 * low_in > seen_in)
-    return merged(Span(span.start_s, span.end_s - 1 + window) for span in spans(holds))
+    return [Span(span.start_s + window - 1, span.end_s + window - 1) for span in spans(holds)]
 
 
 def very_low(grid_bpm: Array) -> list[Span]:

@@ -22,7 +22,7 @@ HALF, DOUBLE = (0.48, 0.52), (1.92, 2.08)
 MATERNAL_BPM = (50.0, 120.0)
 FETAL_BPM = 110.0
 MATERNAL_DROP_BPM, MATERNAL_RISE_BPM, MATERNAL_LEAST_S = 15.0, 4.0, 180.0
-ALTERNATIONS = 4
+ALTERNATIONS, ALTERNATION_S = 4, 120
 VERY_LOW_TOTAL_S = 10.0
 
 
@@ -129,7 +129,13 @@ def _alternating(steps: Sequence[_Step]) -> list[Doubt]:
     for k in range(len(steps) - ALTERNATIONS + 1):
         group = steps[k : k + ALTERNATIONS]
         signs = [np.sign(step.after_bpm - step.before_bpm) for step in group]
-        if group[-1].at_s - group[0].at_s <= 3600 and all(a != b for a, b in pairwise(signs)):
+        apart = min(b.at_s - a.at_s for a, b in pairwise(group))
+        # A variable deceleration is as abrupt, and shorter.
+        if (
+            apart >= ALTERNATION_S
+            and group[-1].at_s - group[0].at_s <= 3600
+            and all(a != b for a, b in pairwise(signs))
+        ):
             found.append(Span(float(group[0].at_s), float(group[-1].until_s)))
     words = "the rate jumps between two levels: two fetuses, or fetus and mother?"
     return [Doubt(span, words) for span in merged(found, 600.0)]

@@ -53,7 +53,7 @@ class Reading:
     sinusoidal, tachysystole : tuple of Span
     bradycardias : tuple of Bradycardia
     low_ten_minutes : tuple of Span
-        Ten minutes or more with a median rate below 100 bpm.
+        When the ten minutes before have a median rate below 100 bpm.
     doubts : tuple of Doubt
     preterm : bool
         Before 32+0 weeks: accelerations of 10 bpm for 10 s count.
