@@ -149,7 +149,8 @@ def _outcome(model: Acidaemia, analysis: CtgAnalysis, stage: str, prior: Prior, 
     far = unlikeness(values, model.training_range)
     if far > MAX_UNLIKENESS:
         what = ", ".join(strangest(values, model.training_range))
-        refusal = f"the trace is unlike those that the model was trained on ({what}; distance {far:.2f}, limit {MAX_UNLIKENESS:g})"
+        limit = f"distance {far:.2f}, limit {MAX_UNLIKENESS:g}"
+        refusal = f"the trace is unlike those that the model was trained on ({what}; {limit})"
         return DistressPart(Part(None, None, MILD.event, refusal), warnings=warnings)
     if len(outside):
         warnings.append(_outside_warning(outside, TRACE_FEATURES))

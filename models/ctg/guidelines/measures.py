@@ -78,7 +78,7 @@ def level_words(reading: Reading, span: Span) -> str:
 
 
 def reduced_variability(reading: Reading) -> list[Span]:
-    """Stretches with variability below 5 bpm. A stretch of up to ten minutes that cannot be measured does not end one."""
+    """Stretches with variability below 5 bpm. Up to ten minutes without a measure do not end one."""
     values = running_centile(reading.bandwidth_bpm, REDUCED_MEDIAN_S)
     filled = carried(values)
     for gap in spans(np.isnan(values), STEP_S, least_s=_BRIDGED_S + 1):

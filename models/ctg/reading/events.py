@@ -6,8 +6,8 @@ A deceleration has its measures; each rule set names it (`figo_kind`, `nice_kind
   return. *Late*: gradual onset, gradual return or reduced variability inside; it starts more than 20 s after the
   contraction, has its nadir after the acme and returns after its end. 10 to 15 bpm count where variability is reduced
   and there are no accelerations.
-- NICE, as its guidelines define it: *late* has a slow onset, its nadir more than 20 s after the acme, and ends after the
-  contraction.
+- NICE, as its guidelines define it: *late* has a slow onset, its nadir more than 20 s after the acme, and ends after
+  the contraction.
 - NICHD 2008: *late* and *early* are gradual in onset and have no fixed minimum. They are taken from 5 bpm on, and only
   outside the trace's own variability. *Variable* is abrupt, at least 15 bpm and 15 s. *Prolonged* is 2 min or more.
 
@@ -17,6 +17,7 @@ has no sharp nadir.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -239,9 +240,9 @@ def _pieces(where: slice, distance: Array) -> list[Span]:
     parts = [Span(float(where.start + w.start), float(where.start + w.stop)) for w in _runs(course, level, 5)]
     if len(parts) < 2:
         return [Span(float(where.start), float(where.stop))]
-    cuts = [0.5 * (a.end_s + b.start_s) for a, b in zip(parts, parts[1:], strict=False)]
+    cuts = [0.5 * (a.end_s + b.start_s) for a, b in pairwise(parts)]
     edges = [float(where.start), *cuts, float(where.stop)]
-    return [Span(a, b) for a, b in zip(edges, edges[1:], strict=False) if b - a > MIN_EVENT_S]
+    return [Span(a, b) for a, b in pairwise(edges) if b - a > MIN_EVENT_S]
 
 
 def _last(smooth: Array) -> int:

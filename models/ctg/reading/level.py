@@ -1,10 +1,10 @@
 """The level of the heart rate, held through falls.
 
-`models.ctg.baseline` follows the trace from both sides, so a fall at the end pulls it down within minutes. Here the *low
-stretches* are found first: the rate (median of 15 s) is more than 15 bpm below the level of 5 to 20 minutes earlier, for
-at least two minutes, and has not come back to within 10 bpm of it for half a minute. The reference level is estimated
-without them. A stretch that after ten minutes is at 110 bpm or more and less than 30 bpm lower is a mere change of
-baseline.
+`models.ctg.baseline` follows the trace from both sides, so a fall at the end pulls it down within minutes. Here the
+*low stretches* are found first: the rate (median of 15 s) is more than 15 bpm below the level of 5 to 20 minutes
+earlier, for at least two minutes, and has not come back to within 10 bpm of it for half a minute. The reference level
+is estimated without them. A stretch that after ten minutes is at 110 bpm or more and less than 30 bpm lower is a mere
+change of baseline.
 """
 
 import numpy as np

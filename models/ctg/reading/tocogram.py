@@ -1,4 +1,4 @@
-"""Where contractions are known: a flat, saturated, lost or silent tocogram shows none, whether or not there were any."""
+"""Where contractions are known: a flat, saturated, lost or silent tocogram does not show them."""
 
 from collections.abc import Sequence
 
