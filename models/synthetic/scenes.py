@@ -60,9 +60,10 @@ class Scene:
     def vary(self, bpm: float, start_min: float = 0.0, end_min: float | None = None) -> "Scene":
         """Add variability whose 2.5th to 97.5th centile range in a minute is `bpm`, from and to these minutes."""
         inside = self._minutes(start_min, end_min)
-        noise = ndimage.gaussian_filter1d(self.rng.normal(size=len(self.time)), 1.2 * RATE_HZ)
-        waves = sum(np.sin(2 * np.pi * self.time / period + self.rng.uniform(0, 6)) for period in (13.0, 19.0, 26.0))
-        texture = 0.7 * noise / noise.std() + 0.6 * np.asarray(waves)
+        quick, slow = (
+            ndimage.gaussian_filter1d(self.rng.normal(size=len(self.time)), seconds * RATE_HZ) for seconds in (1.2, 4.0)
+        )
+        texture = quick / quick.std() + 0.8 * slow / slow.std()
         rows = texture[: len(texture) // 240 * 240].reshape(-1, 240)
         width = float(np.median(np.percentile(rows, 97.5, axis=1) - np.percentile(rows, 2.5, axis=1)))
         self.heart[inside] += bpm / width * texture[inside]
