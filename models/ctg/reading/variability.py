@@ -17,7 +17,7 @@ from models.ctg.variability import bandwidth_by_minute, quiet_samples
 Array = NDArray[np.float64]
 STEP_S = 30
 REDUCED_BPM, INCREASED_BPM, ABSENT_BPM = 5.0, 25.0, 2.0
-REDUCED_MEDIAN_S, INCREASED_MEDIAN_S = 660, 300
+REDUCED_MEDIAN_S, INCREASED_MEDIAN_S = 660, 420
 _AROUND_EVENT_S = 10.0
 _LEAST_IN_MEDIAN = 3
 _FLAT_MEAN_S = 31
