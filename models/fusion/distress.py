@@ -20,7 +20,7 @@ from models.ctg.features import DESIGN, FEATURE_NAMES, FEATURES, FROM_TRACE, Fea
 from models.ctg.guidelines import classify
 from models.ctg.nice_versions import AMENDED
 from models.ctg.pattern import STATES, View
-from models.ctg.reading import read
+from models.ctg.reading import Reading, read
 from models.ctg.summary import trace_detail
 from models.ctg.trace_features import TRACE_FEATURES, trace_features
 from models.fusion.inputs import CtgInput
@@ -43,6 +43,10 @@ TRANSFER_WARNING = (
 UNUSED_WARNING = (
     "Decelerations and variability are measured and shown, but the score does not use them: the model was trained on "
     "SisPorto's unpublished definitions of them. Judge them yourself."
+)
+AGAINST_PHYSIOLOGY = (
+    "Against physiology: most training labours with such findings ended well, so the model subtracts. It does not "
+    "reassure."
 )
 SELECTED_WARNING = (
     "Calibrated to CTU-UHB (term labours of one hospital, selected for signal quality), where {share:.0f} % had such "
@@ -131,7 +135,16 @@ def distress_part(
     else:
         distress = _from_trace(bundle, analysis, ctg.stage)
     part = replace(distress.part, detail=detail | distress.part.detail)
-    return replace(distress, part=part, warnings=warnings + distress.warnings, trace=trace)
+    reasons = [_remarked(reason, reading) for reason in distress.reasons]
+    return replace(distress, part=part, reasons=reasons, warnings=warnings + distress.warnings, trace=trace)
+
+
+def _remarked(reason: Reason, reading: Reading) -> Reason:
+    """Add a remark where the model takes a bad finding as a good sign."""
+    found = {"decelerations": reading.decelerations, "low heart rate": reading.bradycardias}
+    if reason.log_odds < 0 and found.get(reason.text):
+        return replace(reason, remark=AGAINST_PHYSIOLOGY)
+    return reason
 
 
 def _outcome(model: Acidaemia, analysis: CtgAnalysis, stage: str, prior: Prior, lead_time: bool) -> DistressPart:

@@ -375,3 +375,12 @@ def test_contributions_cover_every_given_feature(bundle: Bundle) -> None:
     contributions = assessment.distress.detail["contributions"]
     assert set(contributions) == set(DESIGN_NAMES)
     assert np.isfinite(list(contributions.values())).all()
+
+
+def test_a_contribution_against_physiology_is_remarked(bundle: Bundle) -> None:
+    troubled = analyse(beats(minutes=80, decelerations=True, accelerations=0, seed=1).recording)
+    answer = assess(bundle, CtgInput(analysis=troubled, stage="labour"), None)
+    reason = next(reason for reason in answer.reasons if reason.text == "decelerations")
+    assert ("Against physiology" in reason.remark) == (reason.log_odds < 0)
+    calm = assess(bundle, CtgInput(analysis=analyse(beats(minutes=80, seed=1).recording), stage="labour"), None)
+    assert not any(reason.remark for reason in calm.reasons)
