@@ -133,7 +133,9 @@ def measure(data: Path, output: Path) -> dict[str, Any]:
         readings = ctu_uhb.experts(where)
         if readings:
             report["experts"] = beside_experts(read(output / "ctu_uhb.csv"), readings)
-            report["experts"]["kappa"] = kappa_with_experts(records, [read_trace(one, "labour") for one in analyses], readings)
+            report["experts"]["kappa"] = kappa_with_experts(
+                records, [read_trace(one, "labour") for one in analyses], readings
+            )
         if tables is not None:
             ph = np.array([record.ph for record in records])
             report["shift"] = shift(uci_ctg.read(tables), analyses, ph, Bundle(shipped()))

@@ -28,7 +28,7 @@ JUDGED_S = 3600.0
 # A shorter interruption does not end a stretch.
 TOLERANCE_S = 120.0
 _BRIDGED_S = 600
-REPETITION_S, REPETITION_LONG_S, LEAST_CONTRACTIONS = 1200.0, 1800.0, 3
+REPETITION_S, REPETITION_LONG_S, LEAST_CONTRACTIONS, LEAST_EVENTS = 1200.0, 1800.0, 3, 3
 GROUP_S = 1800.0
 MAX_LOSS = 0.5
 LOSS_IN_CONTRACTIONS, AFTER_CONTRACTION_S = 0.5, 30.0
@@ -127,7 +127,8 @@ def repetitions(
 ) -> list[Repetition]:
     """Stretches in which more than half of the contractions have one of the events.
 
-    The share is taken over 20 minutes with at least three contractions (over 30 where there are fewer).
+    The share is taken over 20 minutes with at least three contractions (over 30 where there are fewer), and at least
+    three of them must have one.
 
     Parameters
     ----------
@@ -158,7 +159,11 @@ def _recurring(
         hits = [found[k] for k in group]
         present = [one for one in hits if one is not None]
         share = len(present) / len(group)
-        if len(group) >= LEAST_CONTRACTIONS and len(present) >= 2 and (share > 0.5 or (at_least_half and share == 0.5)):
+        if (
+            len(group) >= LEAST_CONTRACTIONS
+            and len(present) >= LEAST_EVENTS
+            and (share > 0.5 or (at_least_half and share == 0.5))
+        ):
             stretches.append(Span(present[0].start_s, max(one.end_s for one in present)))
     answers = []
     for span in merged(stretches):

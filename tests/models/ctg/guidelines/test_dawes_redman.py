@@ -1,9 +1,9 @@
 """Dawes-Redman, as far as its tables are at hand."""
 
 import pytest
+from models.ctg.guidelines.findings import Findings, Statements
 
 from models.ctg.guidelines.dawes_redman import classify, lost_beats
-from models.ctg.guidelines.findings import Findings, Statements
 from tests.models.ctg.guidelines.vectors import normal_but, one_deceleration
 
 STV = 6.0

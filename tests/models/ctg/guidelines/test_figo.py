@@ -1,9 +1,9 @@
 """FIGO 2015: one vector a row of the table, with the boundary values."""
 
 import pytest
+from models.ctg.guidelines.findings import Findings
 
 from models.ctg.guidelines.figo import classify
-from models.ctg.guidelines.findings import Findings
 from tests.models.ctg.guidelines.vectors import contractions, normal_but, one_deceleration, with_decelerations
 
 VECTORS: list[tuple[Findings, str, str]] = [

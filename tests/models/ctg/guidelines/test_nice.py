@@ -1,8 +1,8 @@
 """NICE NG229: white, amber, red, and how they add up."""
 
 import pytest
-
 from models.ctg.guidelines.findings import Findings, Statements
+
 from models.ctg.guidelines.nice import SOURCE, classify
 from tests.models.ctg.guidelines.vectors import contractions, normal_but, one_deceleration, with_decelerations
 

@@ -1,8 +1,8 @@
 """NICHD 2008: three categories, with the boundary values."""
 
 import pytest
-
 from models.ctg.guidelines.findings import Findings, Statements
+
 from models.ctg.guidelines.nichd import classify
 from tests.models.ctg.guidelines.vectors import normal_but, one_deceleration, with_decelerations
 

@@ -3,8 +3,9 @@
 from dataclasses import replace
 from typing import Any
 
-from models.ctg.events import Event
 from models.ctg.guidelines.findings import Findings
+
+from models.ctg.events import Event
 
 NORMAL = Findings()
 
