@@ -77,8 +77,8 @@ def alarming(reading: Reading) -> list[Criterion]:
 
 
 def questionable(reading: Reading) -> list[Criterion]:
-    """Findings that forbid *low*, besides what the rule sets say: a single late deceleration."""
-    late = [event for event in with_shallow(reading) if nice_kind(event) == "late"]
+    """Findings that forbid *low*, besides what the rule sets say: a single late deceleration, by FIGO or NICE."""
+    late = [event for event in with_shallow(reading) if "late" in (nice_kind(event), figo_kind(event))]
     return [
         Criterion("amber", counted(len(group), "late"), Span(group[0].start_s, group[-1].end_s), repeated=True)
         for group in grouped(late)

@@ -158,7 +158,8 @@ def _recurring(
                 break
         hits = [found[k] for k in group]
         present = [one for one in hits if one is not None]
-        share = len(present) / len(group)
+        # The window starts at a hit, which would count too much: the share is that of the contractions after it.
+        share = (len(present) - 1) / max(len(group) - 1, 1)
         if (
             len(group) >= LEAST_CONTRACTIONS
             and len(present) >= LEAST_EVENTS

@@ -79,7 +79,8 @@ def _steps(grid_bpm: Array) -> list[_Step]:
         before, after = values[max(0, k - _SIDE_S) : k + 1], values[k + _ABRUPT_S : k + _ABRUPT_S + _STAYS_S]
         low, high = float(np.median(before)), float(np.median(after))
         spreads = [float(np.percentile(side, 90) - np.percentile(side, 10)) for side in (before, after)]
-        if abs(high - low) > STEP_BPM and max(spreads) < max(STEP_BPM, 0.5 * abs(high - low)):
+        abrupt = gap[k] > _ABRUPT_S or change[k] > 0.6 * abs(high - low)
+        if abrupt and abs(high - low) > STEP_BPM and max(spreads) < max(STEP_BPM, 0.5 * abs(high - low)):
             found.append((at, low, high))
     minute = carried(running_mean(carried(grid_bpm), _STAYS_S))
     return [_Step(at, low, high, _until(minute, at, low, high)) for at, low, high in found]

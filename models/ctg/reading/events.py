@@ -11,8 +11,8 @@ A deceleration has its measures; each rule set names it (`figo_kind`, `nice_kind
 - NICHD 2008: *late* and *early* are gradual in onset and have no fixed minimum. They are taken from 5 bpm on, and only
   outside the trace's own variability. *Variable* is abrupt, at least 15 bpm and 15 s. *Prolonged* is 2 min or more.
 
-The time between nadir and onset is measured from 10 to 90 % of the depth and scaled to the whole, because a noisy trace
-has no sharp nadir.
+The time between nadir and onset is measured from a quarter to three quarters of the depth and scaled to the whole,
+because a noisy trace has no sharp nadir.
 """
 
 from collections.abc import Sequence
@@ -31,10 +31,11 @@ Array = NDArray[np.float64]
 Flags = NDArray[np.bool_]
 AMPLITUDE_BPM, MIN_EVENT_S = 15.0, 15
 PRETERM_BPM, PRETERM_S = 10.0, 10
-CUT_MEAN_S = 15
+CUT_MEAN_S = COURSE_MEAN_S = 15
 RETURNED_BPM, RETURNED_SHARE, RETURNED_MOST_BPM = 5.0, 0.3, 15.0
 MAX_ACCELERATION_S = 600
-GRADUAL_S = 25.0  # 30 s in the texts; noise of a few bpm shortens the measure by up to 5 s
+# 30 s in the texts. Noise shortens the measured time; abrupt onsets measure up to 20 s, also in noise.
+GRADUAL_S, GRADUAL_RETURN_S = 20.0, 25.0
 LATE_START_S, LATE_NADIR_S = 20.0, 20.0
 SHALLOW_BPM = 5.0
 RUNNING_S = 20
@@ -121,7 +122,7 @@ def figo_kind(event: Deceleration) -> str:
     """Name it by FIGO: prolonged, late, early, variable, or gradual where no contraction belongs to it."""
     if event.duration_s > PROLONGED_S:
         return "prolonged"
-    gradual = event.onset_s > GRADUAL_S or event.return_s > GRADUAL_S
+    gradual = event.onset_s > GRADUAL_S or event.return_s > GRADUAL_RETURN_S
     if event.after_contraction and (gradual or event.flat_s > 0.5 * event.duration_s):
         return "late"
     if event.onset_s <= GRADUAL_S:
@@ -144,7 +145,7 @@ def nichd_kind(event: Deceleration) -> str:
     """Name it by NICHD: prolonged from 2 min on, variable where the onset is abrupt, else late, early or gradual."""
     if event.duration_s >= NICHD_PROLONGED_S:
         return "prolonged"
-    if event.onset_s < GRADUAL_S:
+    if event.onset_s <= GRADUAL_S:
         return "variable"
     if event.contraction is None or event.lag_s is None:
         return "gradual"
@@ -262,7 +263,7 @@ def _measured(span: Span, distance: Array, smooth: Array, last: int) -> Decelera
         return None
     nadir = int(np.nanargmax(part))
     depth = float(part[nadir])
-    course = running_mean(part, 9)
+    course = running_mean(part, COURSE_MEAN_S)
     still = float(np.nanmedian(part[-RUNNING_S:])) if np.isfinite(part[-RUNNING_S:]).any() else depth
     onset, back = _scaled(course[: nadir + 1]), _scaled(course[nadir:][::-1])
     return Deceleration(
@@ -279,14 +280,14 @@ def _measured(span: Span, distance: Array, smooth: Array, last: int) -> Decelera
 
 
 def _scaled(course: Array) -> float:
-    """Time of a rise from 10 to 90 % of its largest value, scaled to the whole rise, s."""
+    """Time of a rise from a quarter to three quarters of its largest value, scaled to the whole rise, s."""
     if len(course) < 3 or not np.isfinite(course).any():
         return float(len(course))
     top = float(np.nanmax(course))
-    high = int(np.argmax(np.nan_to_num(course, nan=-1.0) >= 0.9 * top))
-    low = np.flatnonzero(np.nan_to_num(course[:high], nan=top) <= 0.1 * top)
+    high = int(np.argmax(np.nan_to_num(course, nan=-1.0) >= 0.75 * top))
+    low = np.flatnonzero(np.nan_to_num(course[:high], nan=top) <= 0.25 * top)
     first = int(low[-1]) if len(low) else 0
-    return (high - first) / 0.8
+    return 2.0 * (high - first)
 
 
 def _related(event: Deceleration, contractions: Sequence[Event], known: Flags) -> Deceleration:

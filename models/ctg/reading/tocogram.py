@@ -13,6 +13,8 @@ Array = NDArray[np.float64]
 Flags = NDArray[np.bool_]
 FLAT_S, FLAT_RANGE = 300, 3.0
 SATURATED_S = 60.0
+# Monitors show 0 to 100 or 127 units; what exceeds this is not a tocogram in its units.
+PLAUSIBLE_UNITS = 150.0
 LOST_S = 60.0
 # In labour, contractions further apart than this mean that the tocogram is to be checked.
 SILENT_S = 1200.0
@@ -29,7 +31,7 @@ def known_seconds(toco_grid: Array | None, contractions: Sequence[Event], durati
     labour : bool
         Twenty minutes without a contraction then mean that the tocogram does not work.
     """
-    if toco_grid is None or not np.isfinite(toco_grid).any():
+    if toco_grid is None or not np.isfinite(toco_grid).any() or np.nanmax(toco_grid) > PLAUSIBLE_UNITS:
         return np.zeros(duration_s, dtype=bool)
     present = np.isfinite(toco_grid)
     filled = np.interp(np.arange(len(toco_grid)), np.flatnonzero(present), toco_grid[present])
