@@ -51,7 +51,7 @@ def test_kappa_of_agreement_and_what_was_excluded() -> None:
     records = [record(f"{i}", late=i % 2 == 1, seed=i) for i in range(4)]
     traces = [read(analyse(one.recording)) for one in records]
     readings = [
-        ExpertReading(one.name, expert, (1, 1, -1) if int(one.name) % 2 == 0 else (2, 2, -1))
+        ExpertReading(one.name, expert, (1, 1, -1) if int(one.name) % 2 == 0 else (3, 3, -1))
         for one in records
         for expert in range(6)
     ]
