@@ -2,6 +2,7 @@
 
 from functools import lru_cache
 from pathlib import Path
+from typing import Literal
 
 from pydantic import AliasChoices, Field, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -35,6 +36,8 @@ class Settings(BaseSettings):
         A scan further than this from the CTG is shown with its date and does not enter the score.
     prior : str
         Prevalence of a pH at or below 7.15: "training", "population", or the hospital's own share.
+    nice : {"amended", "2022"}
+        Which version of the NICE table grades labour traces.
     hospital : str
         Name of this hospital, under which drift is monitored (earlier: ``FETAL_HEALTH_SITE``, which is still read).
     """
@@ -53,6 +56,7 @@ class Settings(BaseSettings):
     secure_cookies: bool = False
     scan_valid_days: int = 28
     prior: str = "training"
+    nice: Literal["amended", "2022"] = "amended"
     hospital: str = Field(
         "this-unit",
         min_length=1,
@@ -69,7 +73,7 @@ class Settings(BaseSettings):
     @property
     def circumstances(self) -> Circumstances:
         """What the hospital decides about an assessment."""
-        return Circumstances(Prior.parse(self.prior), self.scan_valid_days, hospital=self.hospital)
+        return Circumstances(Prior.parse(self.prior), self.scan_valid_days, nice=self.nice, hospital=self.hospital)
 
     @property
     def database(self) -> str:

@@ -28,7 +28,12 @@ TRAINED = {
     "families": (None, "families.study", "study"),
     "reconstruction": ("uci_ctg", "privacy.reconstruction", "study"),
 }
-STORED = {"traces": "traces.study", "fusion": "fusion.study", "membership": "privacy.membership"}
+STORED = {
+    "traces": "traces.study",
+    "states": "traces.states",
+    "fusion": "fusion.study",
+    "membership": "privacy.membership",
+}
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
 app.add_typer(cohort_app, name="cohort")

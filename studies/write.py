@@ -1,6 +1,6 @@
 """Documents from the stored predictions: ``python -m studies write``.
 
-Reads ``FOLDER/oof`` (see `studies.__main__`), writes ``ctg.md``, ``ultrasound.md``, ``federation.md``, ``fusion.md`` and
+Reads ``FOLDER/oof`` (see `studies.__main__`), writes ``ctg.md``, ``states.md``, ``ultrasound.md``, ``federation.md``, ``fusion.md`` and
 ``privacy.md`` into ``FOLDER``, and the pictures into ``FOLDER/../images``.
 """
 
@@ -18,6 +18,7 @@ from studies.pattern import document as pattern
 from studies.privacy import document as privacy
 from studies.stored import read
 from studies.traces import document as traces
+from studies.traces import states
 
 MADE = """\
 Made by `python -m studies train uci|ctu-uhb|choices DATA plans/default.toml` and `python -m studies store
@@ -53,8 +54,10 @@ def write_documents(folder: Path) -> Iterator[Path]:
     (folder / "federation.md").write_text(federation.document(folder / "oof", manifest), encoding="utf-8")
     (folder / "fusion.md").write_text(fusion.document(folder / "oof"), encoding="utf-8")
     (folder / "privacy.md").write_text(privacy.document(folder / "oof"), encoding="utf-8")
+    (folder / "states.md").write_text("\n".join(states.lines(folder / "oof")), encoding="utf-8")
     yield from (
         folder / "ctg.md",
+        folder / "states.md",
         folder / "ultrasound.md",
         folder / "federation.md",
         folder / "fusion.md",

@@ -6,7 +6,8 @@ import json
 import numpy as np
 from PIL import Image
 
-from models.fusion.answer import CANNOT_ASSESS, RiskAssessment
+from models.fusion.answer import RiskAssessment
+from models.fusion.state import LOW, STATES
 from models.synthetic.heads import phantom
 from models.synthetic.traces import trace
 from models.ultrasound.ellipse import Ellipse
@@ -38,8 +39,10 @@ HEAD_PNG = png(HEAD)
 def check(assessment: RiskAssessment) -> RiskAssessment:
     """What holds for every assessment."""
     json.dumps(assessment.as_dict())
+    assert assessment.state in STATES
+    assert assessment.state_reasons
     if assessment.score is None:
-        assert assessment.state == CANNOT_ASSESS
+        assert assessment.state != LOW
         assert assessment.missing
     else:
         assert assessment.interval is not None

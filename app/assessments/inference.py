@@ -75,7 +75,7 @@ def _judged(
 ) -> tuple[CtgInput | None, DistressPart]:
     """Analyse and judge the CTG; of a raw trace, what a later correction needs joins the detail."""
     ctg_input = ctg_input_of(ctg, afresh=afresh) if ctg is not None else None
-    judged = distress_part(bundle, ctg_input, circumstances.prior)
+    judged = distress_part(bundle, ctg_input, circumstances.prior, circumstances.nice)
     if ctg_input is not None and ctg_input.analysis is not None:
         detail = {**judged.part.detail, REUSE: for_reuse(judged, ctg_input.stage)}
         judged = replace(judged, part=replace(judged.part, detail=detail))

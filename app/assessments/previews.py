@@ -16,6 +16,7 @@ from app.database import unit_of_work
 from app.pages import render
 from models.bundle import Bundle
 from models.ctg import formats as ctg_formats
+from models.ctg.reading import read
 from models.ctg.strip import thumbnail_svg
 from models.ctg.summary import trace_detail
 from models.errors import FetalHealthError
@@ -58,9 +59,11 @@ def preview_ctg(files: Mapping[str, bytes], rate: str, channel: str) -> dict[str
     text = f"{recording.source}, {recording.duration_s / 60:.0f} min at {recording.sampling_rate_hz:g} Hz. "
     if len(recordings) > 1:
         text += f"The file holds two fetal heart rates; this is channel {recording.channel}. Choose the one to assess. "
+    reading = read(analysis, recording.stage)
+    detail = trace_detail(analysis, reading, recording.stage, ())
     return {
         "error": analysis.quality.refusal,
-        "text": text + summary(trace_detail(analysis, recording.stage)),
+        "text": text + summary(detail),
         "svg": thumbnail_svg(recording),
     }
 

@@ -25,6 +25,7 @@ from app.patients.schemas import DatingMethod
 from app.sessions import Database
 from models.ctg.strip import thin
 from models.errors import FetalHealthError
+from models.fusion.state import STATES
 from models.growth.weight import WEIGHT
 from models.ultrasound import formats as image_formats
 from models.ultrasound.image import UltrasoundImage
@@ -63,7 +64,7 @@ def worklist(
     rows = store.worklist(session, state=state, search=search, mine=user.name if mine else "")
     shown = [row.id for row in rows]
     record(session, user, "worklist.read", fold=True, state=state, search=search, mine=mine, shown=shown)
-    values = {"rows": rows, "shapes": SHAPES, "state": state, "search": search, "mine": mine, "states": store.STATES}
+    values = {"rows": rows, "shapes": SHAPES, "state": state, "search": search, "mine": mine, "states": STATES}
     partial = request.headers.get("hx-request") == "true"
     return render(request, "worklist_table.html" if partial else "worklist.html", values)
 

@@ -141,6 +141,7 @@ def scan_input_of(session: Session, examination: Examination, heads: Heads) -> S
             {index: parameters.get(field) for index, (field, *_) in INDICES.items()},
             {index: parameters.get(f"{index}_centile") for index in INDICES},
             parameters.get("umbilical_end_diastolic_flow"),
+            parameters.get("ductus_venosus_a_wave"),
         ),
         visits=_visits_before(session, examination),
         congenital_anomaly=parameters.get("congenital_anomaly"),

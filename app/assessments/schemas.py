@@ -57,6 +57,7 @@ class CtgRequest(BaseModel):
     gestational_age: str | None = Field(None, description="weeks+days; only where there is no due date.")
 
 
+FLOWS = ("umbilical_end_diastolic_flow", "ductus_venosus_a_wave")
 Millimetres = Annotated[float | None, Field(gt=0)]
 Centile = Annotated[float | None, Field(ge=0, le=100)]
 
@@ -86,6 +87,7 @@ class ScanRequest(BaseModel):
     cerebroplacental_ratio_centile: Centile = None
     cerebroplacental_ratio_below_5th: bool | None = None
     umbilical_end_diastolic_flow: Flow | None = None
+    ductus_venosus_a_wave: Flow | None = Field(None, description="Absent or reversed is a finding of its own.")
     congenital_anomaly: bool | None = None
     dates_pregnancy: bool | None = Field(None, description="Date and lock the pregnancy by this scan's head and femur.")
     performed_at: AwareDatetime | None = None
@@ -93,8 +95,8 @@ class ScanRequest(BaseModel):
 
     @property
     def typed(self) -> bool:
-        """Whether any measure was typed."""
-        return any(getattr(self, measure) is not None for measure in RANGES)
+        """Whether any measure was typed, or a flow stated: each is an examination without an image."""
+        return any(getattr(self, name) is not None for name in (*RANGES, *FLOWS))
 
     @property
     def stated(self) -> list[str]:

@@ -8,8 +8,7 @@ from sqlalchemy.orm import Mapped, Session, mapped_column, relationship, selecti
 
 from app.orm import Base
 from app.patients.store import Examination, Fetus, Pregnancy, Woman
-
-STATES = ("high", "raised", "cannot assess", "low")
+from models.fusion.state import STATES
 
 
 class Assessment(Base):

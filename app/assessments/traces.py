@@ -20,6 +20,7 @@ from models.ctg import formats
 from models.ctg.analysis import CtgAnalysis, analyse
 from models.ctg.events import Event
 from models.ctg.guidelines import Statements
+from models.ctg.reading import read
 from models.ctg.recording import CtgRecording
 from models.ctg.strip import Marks
 from models.fusion.circumstances import Circumstances
@@ -27,6 +28,7 @@ from models.fusion.distress import DistressPart
 from models.fusion.inputs import CtgInput
 from models.fusion.part import Part, Reason
 from models.fusion.terms import Distress
+from models.fusion.trace_state import TraceState
 from models.version import code_version
 
 Analysed = tuple[CtgRecording, CtgAnalysis]
@@ -42,6 +44,7 @@ def _size(analysed: Analysed) -> int:
         recording.toco,
         recording.mhr_bpm,
         analysis.recording.fhr_bpm,
+        analysis.given.fhr_bpm,
         analysis.baseline_trace_bpm,
         analysis.grid_bpm,
     )
@@ -149,16 +152,18 @@ def reusable(
 ) -> tuple[CtgInput, DistressPart] | None:
     """The CTG of an earlier assessment as it was judged, or None where it must be judged again.
 
-    It is judged again where the bundle, the version of the code or the prior differ, where it is a table (which costs
-    nothing), and where an earlier version stored the result.
+    It is judged again where bundle, version of the code, prior or version of the NICE table differ, where it is a table
+    (which costs nothing), and where an earlier version stored the result.
     """
     stored = assessment.result["distress"]
     values = stored["detail"].get(REUSE)
     prior = assessment.result.get("circumstances", {}).get("prior")
-    same = (assessment.bundle, assessment.code_version, prior) == (
+    nice = assessment.result.get("circumstances", {}).get("nice")
+    same = (assessment.bundle, assessment.code_version, prior, nice) == (
         bundle.identifier,
         code_version(),
         asdict(circumstances.prior),
+        circumstances.nice,
     )
     if assessment.ctg is None or values is None or not same:
         return None
@@ -171,6 +176,7 @@ def reusable(
         thresholds=(values["thresholds"][0], values["thresholds"][1]),
         reasons=[Reason(**reason) for reason in values["reasons"]],
         warnings=list(values["warnings"]),
+        trace=TraceState.from_dict(values["trace"]) if values["trace"] else None,
     )
     features = stored["detail"].get("features", {})
     return CtgInput(features=features, stage=values["stage"], age_days=assessment.ctg.gestational_age_days), judged
@@ -195,7 +201,7 @@ def marks_of(assessment: Assessment) -> Marks | None:
     if BASELINE not in detail:  # stored by an earlier version: analysed when it is asked for
         parameters = examination.parameters
         _, analysis = analysis_of(files_of(examination), parameters.get("sampling_rate_hz"), parameters.get("channel"))
-        return Marks.of(analysis)
+        return Marks.of(read(analysis, parameters.get("stage", "unknown"), examination.gestational_age_days))
     baseline = np.array([np.nan if value is None else value for value in detail[BASELINE]], dtype=np.float64)
     accelerations, decelerations, contractions = (
         [Event(**event) for event in detail.get(kind) or []]

@@ -12,6 +12,7 @@ from app.assessments.traces import marks_of, recording_of
 from app.monitoring.store import outcome_of
 from models.ctg.features import DESIGN
 from models.ctg.strip import strip_svg
+from models.ctg.summary import contractions_words
 from models.ctg.trace_features import TRACE_FEATURES
 from models.errors import InputError
 from models.growth.biometry_standards import BIOMETRY
@@ -21,7 +22,7 @@ from models.growth.weight import WEIGHT
 
 # Smaller contributions count in the sum but are not drawn.
 SHOWN_LOG_ODDS = 0.005
-SHAPES = {"high": "▲", "raised": "◆", "low": "●", "cannot assess": "▨"}
+SHAPES = {"high": "▲", "raised": "◆", "undecided": "◇", "cannot assess": "▨", "low": "●"}
 
 
 def summary(ctg: dict[str, Any]) -> str:
@@ -29,15 +30,17 @@ def summary(ctg: dict[str, Any]) -> str:
     if ctg.get("baseline_bpm") is None:
         return f"Signal loss {ctg.get('signal_loss', 1):.0%}."
     variability = ctg.get("variability_bpm")
-    count = len(ctg["contractions"]) if ctg.get("contractions") is not None else None
+    # Earlier versions stored the median of the whole trace and no start.
+    start = ctg.get("baseline_at_start_bpm")
     parts = [
-        f"Baseline {ctg['baseline_bpm']:.0f} bpm",
+        f"Baseline {ctg['baseline_bpm']:.0f} bpm"
+        + (f" in the last ten minutes ({start:.0f} at the start)" if start is not None else ""),
         f"variability {variability:.0f} bpm" if variability is not None else "variability not measurable",
         *([f"short-term variation {stv:.1f} ms"] if (stv := ctg.get("short_term_variation_ms")) else []),
         _count(len(ctg["accelerations"]), "acceleration"),
         _count(len(ctg["decelerations"]), "deceleration")
         + (f" ({ctg['prolonged_decelerations']} over 3 min)" if ctg["prolonged_decelerations"] else ""),
-        _count(count, "contraction") if count is not None else "no tocogram",
+        contractions_words({"contractions_known": 1.0, **ctg}),
         *(["tachysystole"] if ctg.get("tachysystole") else []),
         *(["sinusoidal rhythm"] if ctg.get("sinusoidal") else []),
         f"signal loss {ctg['signal_loss']:.0%}",

@@ -196,19 +196,30 @@ def analyse(
     as_json: Annotated[bool, typer.Option("--json", help="All measurements as JSON.")] = False,
 ) -> None:
     """Measure a CTG (quality, baseline, events, variability, guidelines) and draw its strip."""
+    from app.settings import settings
     from models.ctg.analysis import analyse as analyse_trace
-    from models.ctg.strip import Paper, strip_pdf, strip_svg
+    from models.ctg.guidelines import classify
+    from models.ctg.reading import read
+    from models.ctg.strip import Marks, Paper, strip_pdf, strip_svg
     from models.ctg.summary import lines, trace_detail
+    from models.fusion.state import Evidence, judge
+    from models.fusion.trace_state import trace_state
 
     paper = Paper(speed, scale)
     if strip is not None and strip.suffix not in {".svg", ".pdf"}:
         raise InputError(f"{strip}: the strip is written as .svg or .pdf")
     recording, stage = _recording(record, sampling_rate_hz, channel, stage)
     analysis = analyse_trace(recording)
-    detail = trace_detail(analysis, stage)
-    typer.echo(json.dumps(detail, indent=1) if as_json else "\n".join(lines(recording, analysis, detail)))
+    reading = read(analysis, stage)
+    guidelines = classify(reading, stage, nice=settings().nice)
+    verdict = judge(Evidence(trace=trace_state(reading, guidelines, stage, None), no_score="a score needs a bundle"))
+    detail = trace_detail(analysis, reading, stage, guidelines)
+    if as_json:
+        typer.echo(json.dumps({"state": verdict.state, "state_reasons": list(verdict.reasons), **detail}, indent=1))
+    else:
+        typer.echo("\n".join([f"{verdict.state}: {'; '.join(verdict.reasons)}", *lines(analysis, detail)]))
     if strip is not None:
-        svg = strip_svg(recording, analysis, paper, title=record[0].stem)
+        svg = strip_svg(recording, Marks.of(reading), paper, title=record[0].stem)
         _write(strip, strip_pdf(svg) if strip.suffix == ".pdf" else svg.encode())
         typer.echo(f"written: {strip}", err=as_json)
     if analysis.quality.refusal:

@@ -84,13 +84,15 @@ function draw() {
   for (const plot of plots) plot.destroy();
   box.textContent = "";
   const width = Math.max(400, (data.seconds.at(-1) / 60) * speed * PX_PER_CM + 60);
-  const height = (160 / BPM_PER_CM) * PX_PER_CM + 40;
-  const levels = [60, 90, 120, 150, 180, 210];
+  // Rates of 30 to 50 bpm are rare and alarming: the paper then reaches down to them.
+  const lowest = data.fhr.some((v) => v != null && v < 50) ? 30 : 50;
+  const height = ((210 - lowest) / BPM_PER_CM) * PX_PER_CM + 40;
+  const levels = lowest === 30 ? [30, 60, 90, 120, 150, 180, 210] : [60, 90, 120, 150, 180, 210];
   const heart = [
     { stroke: colour("--ink"), width: 1, spanGaps: false, points: { show: false } },
     { stroke: "#7a4cc2", width: 1.3, dash: [6, 3], points: { show: false } },
   ];
-  const fhr = options(height, width, [50, 210], levels, heart, [
+  const fhr = options(height, width, [lowest, 210], levels, heart, [
     band,
     (p) => { marks(p, data.events.accelerations, "--low", true); marks(p, data.events.decelerations, "--high", false); },
   ]);

@@ -9,12 +9,11 @@ from models.ctg.baseline import baseline, interpolate_gaps, to_grid
 from models.ctg.contractions import find_contractions, tachysystole
 from models.ctg.events import PROLONGED_S, Event, find_accelerations, find_decelerations
 from models.ctg.quality import MAX_LOSS, MIN_DURATION_S, SignalQuality, assess_quality
-from models.ctg.recording import CtgRecording
+from models.ctg.recording import LOWEST_MEASURED_BPM, CtgRecording
 from models.ctg.variability import (
     bandwidth_by_minute,
     beat_to_beat_bpm,
     quiet_samples,
-    short_term_variation_ms,
     sinusoidal,
 )
 
@@ -48,7 +47,9 @@ class CtgAnalysis:
     Attributes
     ----------
     recording : CtgRecording
-        The recording with artefacts removed.
+        The rates from 50 bpm on, with artefacts removed.
+    given : CtgRecording
+        The recording as it came, for the reading (`models.ctg.reading`).
     quality : SignalQuality
     baseline_bpm : float or None
         Median of the baseline; None when the trace cannot be assessed.
@@ -63,8 +64,8 @@ class CtgAnalysis:
         Bandwidth: median over minutes outside accelerations and decelerations.
     bandwidth_by_minute_bpm : ndarray of float64, shape (minutes,)
         NaN where it cannot be measured.
-    beat_to_beat_bpm, short_term_variation_ms : float or None
-        See `models.ctg.variability`. Short-term variation is valid for antepartum traces only.
+    beat_to_beat_bpm : float or None
+        See `models.ctg.variability`.
     sinusoidal : tuple of (start_s, end_s)
     windows : tuple of Window
         Stretches of up to 15 min (the length of the table's segments), counted back from the end, with at most half
@@ -72,6 +73,7 @@ class CtgAnalysis:
     """
 
     recording: CtgRecording
+    given: CtgRecording
     quality: SignalQuality
     baseline_bpm: float | None
     baseline_trace_bpm: Array
@@ -84,7 +86,6 @@ class CtgAnalysis:
     variability_bpm: float | None = None
     bandwidth_by_minute_bpm: Array = field(default_factory=lambda: np.empty(0))
     beat_to_beat_bpm: float | None = None
-    short_term_variation_ms: float | None = None
     sinusoidal: tuple[Stretch, ...] = ()
     windows: tuple[Window, ...] = ()
 
@@ -99,8 +100,15 @@ class CtgAnalysis:
         return float(len(self.grid_bpm))
 
 
+def measured(ctg: CtgRecording) -> CtgRecording:
+    """The recording with the rates that the models measure: from 50 bpm on."""
+    with np.errstate(invalid="ignore"):
+        return replace(ctg, fhr_bpm=np.where(ctg.fhr_bpm >= LOWEST_MEASURED_BPM, ctg.fhr_bpm, np.nan))
+
+
 def analyse(ctg: CtgRecording) -> CtgAnalysis:
-    """Measure a recording. A refused recording has its quality and no other measurement."""
+    """Measure a recording for the models. A refused recording has its quality and no other measurement."""
+    given, ctg = ctg, measured(ctg)
     quality, cleaned = assess_quality(ctg)
     rate, heart = ctg.sampling_rate_hz, cleaned.fhr_bpm
     cleaned_ctg = replace(ctg, fhr_bpm=heart)
@@ -109,6 +117,7 @@ def analyse(ctg: CtgRecording) -> CtgAnalysis:
     if quality.refusal:
         return CtgAnalysis(
             recording=cleaned_ctg,
+            given=given,
             quality=quality,
             baseline_bpm=None,
             baseline_trace_bpm=np.full(len(grid), np.nan),
@@ -126,6 +135,7 @@ def analyse(ctg: CtgRecording) -> CtgAnalysis:
     bandwidth = bandwidth_by_minute(quiet_samples(heart, rate, quiet), rate, level)
     return CtgAnalysis(
         recording=cleaned_ctg,
+        given=given,
         quality=quality,
         baseline_bpm=float(np.median(level)),
         baseline_trace_bpm=level,
@@ -138,7 +148,6 @@ def analyse(ctg: CtgRecording) -> CtgAnalysis:
         variability_bpm=float(np.nanmedian(bandwidth)) if np.isfinite(bandwidth).any() else None,
         bandwidth_by_minute_bpm=bandwidth,
         beat_to_beat_bpm=beat_to_beat_bpm(heart, rate),
-        short_term_variation_ms=short_term_variation_ms(heart, rate),
         sinusoidal=tuple(sinusoidal(interpolated, level)),
         windows=tuple(_windows(cleaned_ctg, level, accelerations, contractions)),
     )

@@ -43,21 +43,23 @@ def interpolate_gaps(values: Array, max_gap_s: float = MAX_GAP_S) -> Array:
     return np.where(long | edge, np.nan, filled)
 
 
-def baseline(grid_bpm: Array) -> Array:
+def baseline(grid_bpm: Array, least_s: float = _MIN_IN_WINDOW * STEP_S) -> Array:
     """Baseline on the one-second grid, bpm, shape (seconds,).
 
     Parameters
     ----------
     grid_bpm : ndarray, shape (seconds,)
         Heart rate, gaps as NaN.
+    least_s : float
+        Signal that a window needs, s. The level is interpolated over windows with less, and held at the ends.
     """
     if not np.isfinite(grid_bpm).any():
         return np.full_like(grid_bpm, np.nan)
     coarse = _coarse(grid_bpm)
     slope = np.abs(_central_difference(coarse))
     weight = np.where(np.isfinite(coarse), 1.0 / (1.0 + (np.nan_to_num(slope, nan=STILL_BPM) / STILL_BPM) ** 2), 0.0)
-    level = _RunningMedian(coarse, 2.0 * WINDOW_S).of(weight)
-    ten_minutes = _RunningMedian(coarse, WINDOW_S)
+    level = _RunningMedian(coarse, 2.0 * WINDOW_S, least_s).of(weight)
+    ten_minutes = _RunningMedian(coarse, WINDOW_S, least_s)
     for _ in range(3):
         with np.errstate(invalid="ignore"):
             near = (coarse < level + ABOVE_BPM) & (coarse > level - BELOW_BPM)
@@ -88,13 +90,13 @@ def _central_difference(values: Array) -> Array:
 class _RunningMedian:
     """Weighted running median of the coarse signal, every 15 s, then interpolated. One sort serves all weights."""
 
-    def __init__(self, values: Array, window_s: float) -> None:
+    def __init__(self, values: Array, window_s: float, least_s: float) -> None:
         self._values = values
         self._half = int(window_s / STEP_S / 2)
         windows = self._windows(values, np.nan)
         self._order = np.argsort(windows, axis=1)  # NaN last, with weight 0
         self._ordered = np.take_along_axis(windows, self._order, axis=1)
-        self._enough = np.isfinite(windows).sum(axis=1) >= _MIN_IN_WINDOW
+        self._enough = np.isfinite(windows).sum(axis=1) >= least_s / STEP_S
 
     def _windows(self, values: Array, outside: float) -> Array:
         padded = np.pad(values, self._half, constant_values=outside)

@@ -8,7 +8,9 @@ from numpy.typing import NDArray
 from models.errors import FormatError, RangeError
 
 Array = NDArray[np.float64]
-MIN_FHR_BPM = 50.0
+# Rates of 30 to 50 bpm are kept: a dying heart, the mother's pulse or a halved rate. The models measure from 50 on.
+MIN_FHR_BPM = 30.0
+LOWEST_MEASURED_BPM = 50.0
 MAX_FHR_BPM = 240.0
 MAX_DURATION_S = 24 * 3600.0
 MIN_RATE_HZ, MAX_RATE_HZ = 0.5, 1000.0
@@ -90,7 +92,7 @@ def recording(
     if toco is not None and np.any(np.isfinite(toco) & (toco != 0)):
         activity = np.where(np.isfinite(toco), toco, np.nan)
     mother = None
-    if mhr_bpm is not None and np.isfinite(pulse := _heart_rate(mhr_bpm, 30.0)).any():
+    if mhr_bpm is not None and np.isfinite(pulse := _heart_rate(mhr_bpm, MIN_FHR_BPM)).any():
         mother = pulse
     return CtgRecording(
         fhr_bpm=_heart_rate(fhr_bpm, MIN_FHR_BPM),

@@ -11,8 +11,9 @@ from html import escape
 import numpy as np
 from numpy.typing import NDArray
 
-from models.ctg.analysis import BASELINE_STEP_S, CtgAnalysis
+from models.ctg.analysis import BASELINE_STEP_S
 from models.ctg.events import Event
+from models.ctg.reading import Reading
 from models.ctg.recording import CtgRecording
 from models.errors import RangeError
 
@@ -58,13 +59,13 @@ class Marks:
     contractions: Sequence[Event]
 
     @classmethod
-    def of(cls, analysis: CtgAnalysis) -> "Marks":
-        """Take the marks from a fresh analysis."""
+    def of(cls, reading: Reading) -> "Marks":
+        """Take the marks from a fresh reading."""
         return cls(
-            baseline_bpm=analysis.baseline_trace_bpm[::BASELINE_STEP_S],
-            accelerations=analysis.accelerations,
-            decelerations=analysis.decelerations,
-            contractions=analysis.contractions,
+            baseline_bpm=reading.baseline_bpm[::BASELINE_STEP_S],
+            accelerations=reading.accelerations,
+            decelerations=[event.as_event() for event in reading.decelerations],
+            contractions=reading.contractions,
         )
 
 
@@ -127,20 +128,19 @@ def thin(ctg: CtgRecording, rate_hz: float = 1.0) -> tuple[Array, Array, Array |
     return ctg.time_s[::step], ctg.fhr_bpm[::step], toco
 
 
-def strip_svg(ctg: CtgRecording, analysis: CtgAnalysis | Marks, paper: Paper | None = None, *, title: str = "") -> str:
+def strip_svg(ctg: CtgRecording, marks: Marks, paper: Paper | None = None, *, title: str = "") -> str:
     """The whole strip: grid, band of 110 to 160 bpm, baseline, events with their kind, tocogram. Gaps stay gaps.
 
     Parameters
     ----------
     ctg : CtgRecording
         The recording before cleaning: artefacts that the analysis ignores are drawn, so that the reader sees them.
-    analysis : CtgAnalysis or Marks
-        A fresh analysis, or the marks of a stored one.
+    marks : Marks
+        Of a fresh reading, or of a stored one.
     title : str
         Title printed below the strip, with paper speed, scale and the notice.
     """
     paper = paper or Paper()
-    marks = analysis if isinstance(analysis, Marks) else Marks.of(analysis)
     seconds, heart, toco = thin(ctg, min(float(paper.speed_cm_min), 2.0))
     width = paper.x(ctg.duration_s) + _RIGHT
     height = paper.uc_top + _UC_HEIGHT + _MARGIN + (14.0 if title else 0.0)

@@ -11,9 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.metrics import cohen_kappa_score
 
-from models.ctg.analysis import CtgAnalysis
-from models.ctg.guidelines import figo
-from models.ctg.guidelines.findings import findings_of
+from models.ctg.guidelines.criteria import Criterion
+from models.ctg.guidelines.figo import FIGO
+from models.ctg.guidelines.figo import criteria as figo_criteria
+from models.ctg.reading import Reading
 from models.datasets.ctu_uhb import BirthRecord, ExpertReading
 from models.evaluation.metrics import bootstrap
 
@@ -62,7 +63,7 @@ def panel_scores(records: Sequence[BirthRecord], readings: Sequence[ExpertReadin
 
 
 def kappa_with_experts(
-    records: Sequence[BirthRecord], analyses: Sequence[CtgAnalysis], readings: Sequence[ExpertReading]
+    records: Sequence[BirthRecord], traces: Sequence[Reading], readings: Sequence[ExpertReading]
 ) -> dict[str, Any] | None:
     """Unweighted Cohen's kappa of the FIGO class and the experts' majority, windows 1 and 2 pooled.
 
@@ -77,13 +78,14 @@ def kappa_with_experts(
         return None
     excluded: Counter[str] = Counter()
     ours, theirs, names = [], [], []
-    for record, analysis in zip(records, analyses, strict=True):
+    for record, trace in zip(records, traces, strict=True):
+        criteria = figo_criteria(trace)
         for window, (start, end) in enumerate(first_stage_windows(record)):
             agreed = majority(list(table.get((record.name, window), {}).values()))
             if agreed is None:
                 excluded["no majority of at least five"] += 1
                 continue
-            grade = _figo(analysis, start, end)
+            grade = _figo(criteria, start, end)
             if grade is None:
                 excluded["the trace cannot be assessed there"] += 1
                 continue
@@ -102,9 +104,9 @@ def kappa_with_experts(
     return bootstrap(np.array(names), kappa) | {"windows": len(names), "excluded": dict(excluded)}
 
 
-def _figo(analysis: CtgAnalysis, start_s: float, end_s: float) -> int | None:
-    """FIGO class of the window as 1, 2, 3."""
-    if analysis.quality.refusal or end_s - start_s < 600.0:
+def _figo(criteria: Sequence[Criterion], start_s: float, end_s: float) -> int | None:
+    """FIGO class at the end of the window, with what counted within half an hour before, as 1, 2, 3."""
+    if end_s - start_s < 600.0:
         return None
-    severity = figo.classify(findings_of(analysis, start_s, end_s)).severity
+    severity = FIGO.at(criteria, end_s)
     return None if severity is None else severity + 1

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from models.bundle import Bundle, file_hash
 from models.ctg.acidaemia import MILD, SEVERE, low_ph
 from models.ctg.analysis import CtgAnalysis, analyse
+from models.ctg.reading import read
 from models.ctg.trace_features import trace_features
 from models.datasets import ctu_uhb, hc18, uci_ctg
 from models.datasets.ctu_uhb import BirthRecord
@@ -19,6 +20,7 @@ from models.evaluation.metrics import head_metrics, score_head, state_metrics
 from models.evaluation.outcome import outcome_metrics
 from models.evaluation.pairs import birth_sizes, covered, fuse_births, pair_metrics
 from models.evaluation.readings import kappa_with_experts
+from models.evaluation.states import by_outcome, ends_below_100, states_of
 from models.growth.measures import HC
 from models.synthetic.datasets import is_synthetic
 from models.ultrasound.interval import trimester_of
@@ -128,7 +130,11 @@ def _ctu_uhb(bundle: Bundle, where: Path) -> Report:
     report["events"] = {target.name: int(low_ph(ph, target.threshold).sum()) for target in (MILD, SEVERE)}
     report["refused_rate"] = float(1 - assessed.mean())
     report |= outcome_metrics(ph, mild, severe)
-    report["kappa_expert_majority"] = kappa_with_experts(records, analyses, ctu_uhb.experts(where))
+    traces = [read(analysis, "labour") for analysis in analyses]
+    report["kappa_expert_majority"] = kappa_with_experts(records, traces, ctu_uhb.experts(where))
+    states, severities = states_of(bundle, records, analyses)
+    report["states"] = by_outcome(ph, states)
+    report["ends_below_100"] = ends_below_100(records, states, severities)
     return report
 
 

@@ -6,8 +6,6 @@ from typing import Any
 from models.fusion.part import Part, Reason
 from models.fusion.what_if import Alternative
 
-CANNOT_ASSESS, LOW, RAISED, HIGH = "cannot assess", "low", "raised", "high"
-
 
 @dataclass(frozen=True)
 class RiskAssessment:
@@ -15,13 +13,14 @@ class RiskAssessment:
 
     Attributes
     ----------
-    state : {"low", "raised", "high", "cannot assess"}
+    state : {"high", "raised", "undecided", "low", "cannot assess"}
+        See `models.fusion.state`.
     score : float or None
-        100 times the fused probability.
+        100 times the fused probability; None without a score of the CTG.
     interval : tuple of float or None
         90 %, on the scale of the score. It includes the errors of both parts and of the published odds.
     meaning : str
-        The event and the prevalence that the score refers to, and what the state means.
+        The event and the prevalence that the score refers to, or why there is no score.
     distress, growth : Part
     reasons : list of Reason
         Contributions, largest first. With `start` they add up to the fused log-odds.
@@ -29,8 +28,9 @@ class RiskAssessment:
     bundle : str
         Identifier of the bundle.
     state_basis : str
-        ``"score"``, or the guideline that calls the trace pathological or growth restricted where the score alone would
-        be low. Such a result is never shown as low.
+        What decides the state: the trace, a rule set, the score, Doppler, growth, signal loss, no CTG, ...
+    state_reasons, settles : list of str
+        Why the state is what it is, in clinical words, and what would settle it.
     start : Reason or None
         The log-odds before any examination of this fetus.
     severe : float or None
@@ -56,6 +56,8 @@ class RiskAssessment:
     warnings: list[str]
     bundle: str
     state_basis: str = "score"
+    state_reasons: list[str] = field(default_factory=list)
+    settles: list[str] = field(default_factory=list)
     start: Reason | None = None
     severe: float | None = None
     method: str = "pooling"

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from models.ctg.nice_versions import AMENDED
 from models.fusion.prior import TRAINING, Prior
 
 
@@ -19,6 +20,8 @@ class Circumstances:
         A scan further from the CTG than this is shown and does not enter the score.
     fetuses : int
         Number of fetuses in this pregnancy.
+    nice : {"amended", "2022"}
+        Which version of the NICE table grades a labour trace.
     hospital : str
         Name of the hospital; stored under the key ``site``.
     """
@@ -26,6 +29,7 @@ class Circumstances:
     prior: Prior = TRAINING
     scan_valid_days: int = 28
     fetuses: int = 1
+    nice: str = AMENDED
     hospital: str = "this-unit"
 
     def as_dict(self) -> dict[str, Any]:

@@ -17,13 +17,18 @@ from models.bundle import Acidaemia, Bundle
 from models.ctg.acidaemia import LEADS_MIN, MILD, SEVERE
 from models.ctg.analysis import CtgAnalysis, analyse
 from models.ctg.features import DESIGN, FEATURE_NAMES, FEATURES, FROM_TRACE, Feature, vector
+from models.ctg.guidelines import classify
+from models.ctg.nice_versions import AMENDED
 from models.ctg.pattern import STATES, View
+from models.ctg.reading import Reading, read
 from models.ctg.summary import trace_detail
 from models.ctg.trace_features import TRACE_FEATURES, trace_features
 from models.fusion.inputs import CtgInput
 from models.fusion.part import Part, Reason
 from models.fusion.prior import TRAINING, Prior
 from models.fusion.terms import CLIP, Distress, shifted
+from models.fusion.trace_state import TraceState, trace_state
+from models.fusion.unlikeness import MAX_UNLIKENESS, strangest, unlikeness
 
 Array = NDArray[np.float64]
 PATTERN_EVENT = "experts would call the trace pathological"
@@ -31,8 +36,6 @@ MIN_OUTCOME_S = 1200.0
 # Factors that widen the interval, in log-odds, where the model's transfer to such an input is not validated.
 TRACE_WIDENING = 1.5
 UNLIKE_TRAINING_WIDENING = 2.5
-# The largest number of measurements outside the training range in any of the 436 traces of the shipped model.
-MAX_UNLIKE = 9
 TRANSFER_WARNING = (
     "The pattern model was trained on SisPorto tables of antepartum recordings. Its transfer to raw traces is "
     "not validated."
@@ -40,6 +43,10 @@ TRANSFER_WARNING = (
 UNUSED_WARNING = (
     "Decelerations and variability are measured and shown, but the score does not use them: the model was trained on "
     "SisPorto's unpublished definitions of them. Judge them yourself."
+)
+AGAINST_PHYSIOLOGY = (
+    "Against physiology: most training labours with such findings ended well, so the model subtracts. It does not "
+    "reassure."
 )
 SELECTED_WARNING = (
     "Calibrated to CTU-UHB (term labours of one hospital, selected for signal quality), where {share:.0f} % had such "
@@ -66,6 +73,8 @@ class DistressPart:
         Probabilities from which the state is raised, and high.
     reasons : list of Reason
     warnings : list of str
+    trace : TraceState or None
+        What the trace itself asks of the state; None without a trace.
     """
 
     part: Part
@@ -76,13 +85,7 @@ class DistressPart:
     thresholds: tuple[float, float] = (1.0, 1.0)
     reasons: list[Reason] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
-
-
-def prior_without_ctg(bundle: Bundle, prior: Prior) -> tuple[float, float]:
-    """Probability and spread of its log-odds without a CTG: the prior, and the spread of the calibration set."""
-    if bundle.acidaemia is not None:
-        return prior.of(bundle.acidaemia.prior), bundle.acidaemia.logit_sd
-    return bundle.fusion.prior, bundle.fusion.distress_logit_sd
+    trace: TraceState | None = None
 
 
 def default_event(bundle: Bundle) -> str:
@@ -90,8 +93,22 @@ def default_event(bundle: Bundle) -> str:
     return MILD.event if bundle.acidaemia is not None else PATTERN_EVENT
 
 
-def distress_part(bundle: Bundle, ctg: CtgInput | None, prior: Prior = TRAINING) -> DistressPart:
-    """Assess the CTG. The prior applies where the outcome is predicted, not to the judgement of experts.
+def distress_part(
+    bundle: Bundle,
+    ctg: CtgInput | None,
+    prior: Prior = TRAINING,
+    nice: str = AMENDED,
+    *,
+    lead_time: bool = True,
+) -> DistressPart:
+    """Read and assess the CTG. The prior applies where the outcome is predicted, not to the judgement of experts.
+
+    Parameters
+    ----------
+    nice : {"amended", "2022"}
+        Which version of the NICE table.
+    lead_time : bool
+        Also judge the trace with its last minutes hidden.
 
     Raises
     ------
@@ -104,20 +121,33 @@ def distress_part(bundle: Bundle, ctg: CtgInput | None, prior: Prior = TRAINING)
     if ctg.analysis is None:
         return _from_table(bundle, ctg.features or {})
     analysis = ctg.analysis
-    detail = trace_detail(analysis, ctg.stage, ctg.stated)
+    reading = read(analysis, ctg.stage, ctg.age_days)
+    guidelines = classify(reading, ctg.stage, ctg.stated, nice)
+    detail = trace_detail(analysis, reading, ctg.stage, guidelines)
+    trace = trace_state(reading, guidelines, ctg.stage, ctg.age_days)
     warnings = list(analysis.quality.warnings)
     if analysis.quality.refusal:
-        return DistressPart(Part(None, None, event, analysis.quality.refusal, detail), warnings=warnings)
+        part = Part(None, None, event, analysis.quality.refusal, detail)
+        return DistressPart(part, warnings=warnings, trace=trace)
     model = bundle.acidaemia
     if model is not None and ctg.stage != "antepartum" and analysis.duration_s >= MIN_OUTCOME_S:
-        distress = _outcome(model, analysis, ctg.stage, prior)
+        distress = _outcome(model, analysis, ctg.stage, prior, lead_time)
     else:
         distress = _from_trace(bundle, analysis, ctg.stage)
     part = replace(distress.part, detail=detail | distress.part.detail)
-    return replace(distress, part=part, warnings=warnings + distress.warnings)
+    reasons = [_remarked(reason, reading) for reason in distress.reasons]
+    return replace(distress, part=part, reasons=reasons, warnings=warnings + distress.warnings, trace=trace)
 
 
-def _outcome(model: Acidaemia, analysis: CtgAnalysis, stage: str, prior: Prior) -> DistressPart:
+def _remarked(reason: Reason, reading: Reading) -> Reason:
+    """Add a remark where the model takes a bad finding as a good sign."""
+    found = {"decelerations": reading.decelerations, "low heart rate": reading.bradycardias}
+    if reason.log_odds < 0 and found.get(reason.text):
+        return replace(reason, remark=AGAINST_PHYSIOLOGY)
+    return reason
+
+
+def _outcome(model: Acidaemia, analysis: CtgAnalysis, stage: str, prior: Prior, lead_time: bool) -> DistressPart:
     """The acidaemia model on the trace, and on the trace with its last minutes hidden."""
     values, warnings = trace_features(analysis), []
     widening = 1.0
@@ -129,11 +159,11 @@ def _outcome(model: Acidaemia, analysis: CtgAnalysis, stage: str, prior: Prior) 
         widening = TRACE_WIDENING
     mild, severe = model.models[MILD.name], model.models[SEVERE.name]
     outside = _outside(values, model.training_range)
-    if len(outside) > MAX_UNLIKE:
-        refusal = (
-            f"{len(outside)} of {len(values)} measurements lie outside what the model was trained on; in the training "
-            f"traces it was at most {MAX_UNLIKE}"
-        )
+    far = unlikeness(values, model.training_range)
+    if far > MAX_UNLIKENESS:
+        what = ", ".join(strangest(values, model.training_range))
+        limit = f"distance {far:.2f}, limit {MAX_UNLIKENESS:g}"
+        refusal = f"the trace is unlike those that the model was trained on ({what}; {limit})"
         return DistressPart(Part(None, None, MILD.event, refusal), warnings=warnings)
     if len(outside):
         warnings.append(_outside_warning(outside, TRACE_FEATURES))
@@ -151,7 +181,7 @@ def _outcome(model: Acidaemia, analysis: CtgAnalysis, stage: str, prior: Prior) 
         "events": {MILD.name: MILD.event, SEVERE.name: SEVERE.event},
         **_feature_detail(TRACE_FEATURES, values, contributions[0]),
         "cuts": [raised, high],  # stored key: the thresholds
-        "lead_time": _lead_time(model, analysis, distress.probability, shift),
+        "lead_time": _lead_time(model, analysis, distress.probability, shift) if lead_time else [],
     }
     part = Part(distress.probability, distress.interval, MILD.event, None, detail)
     return DistressPart(

@@ -16,7 +16,7 @@ from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import expit, logit, ndtri
+from scipy.special import ndtri
 
 from models.fusion.terms import Term
 from models.growth.delphi import Dopplers
@@ -115,14 +115,3 @@ def doppler_term(dopplers: Dopplers) -> Term | None:
     full = DOPPLER_SHARE * DOPPLER_LOG_ODDS
     population = float(np.log1p(DOPPLER_PREVALENCE * np.expm1(full)))
     return Term((full if state else 0.0) - population, DOPPLER_SHARE * DOPPLER_SD if state else 0.0)
-
-
-def growth_only_thresholds(prior: float, head_only: bool = True) -> tuple[float, float]:
-    """Thresholds of raised and high when no CTG can be assessed: 80 % and 95 % of a population are below them.
-
-    The fused probability then depends on the size alone, so the thresholds of the distress model do not apply. True
-    z-scores of a population are standard normal.
-    """
-    centre = float(logit(prior))
-    raised, high = (growth_term(float(ndtri(share)), 0.0, head_only).log_odds for share in (0.20, 0.05))
-    return float(expit(centre + raised)), float(expit(centre + high))

@@ -6,10 +6,11 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Reason:
-    """One signed contribution in log-odds, with a text for clinicians."""
+    """One signed contribution in log-odds, with a text for clinicians, and a remark where it contradicts physiology."""
 
     text: str
     log_odds: float
+    remark: str = ""
 
 
 @dataclass(frozen=True)

@@ -1,31 +1,33 @@
 """From inputs to one `RiskAssessment`, which page, JSON and print show.
 
-A missing modality, an unusable signal or an unknown age is a state with a reason, never a filled-in
-value. With neither modality the answer is "cannot assess".
+The state and the score are two answers. The state rests on the reading of the trace (`models.fusion.state`). The score
+needs a CTG that the model can judge; a scan adds to it and never replaces it. A missing examination, an unusable signal
+or an unknown age is said with its reason, and never filled in.
 """
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 from scipy.special import logit
 
 from models.bundle import Bundle
-from models.ctg.guidelines import figo
-from models.fusion.answer import CANNOT_ASSESS, HIGH, LOW, RAISED, RiskAssessment
+from models.fusion.answer import RiskAssessment
 from models.fusion.circumstances import ORDINARY, Circumstances
-from models.fusion.conformal import certainty
-from models.fusion.distress import DistressPart, distress_part, prior_without_ctg
+from models.fusion.conformal import NO_EVENT, certainty
+from models.fusion.distress import DistressPart, distress_part
 from models.fusion.growth_contribution import GrowthContribution, growth_contribution
-from models.fusion.growth_odds import growth_only_thresholds, missing_growth_sd
+from models.fusion.growth_odds import missing_growth_sd
 from models.fusion.held_out_births import PairedFusion, Pattern
 from models.fusion.inputs import CtgInput, ScanInput
 from models.fusion.part import Reason
 from models.fusion.pooling import Fused, fuse
 from models.fusion.prior import TRAINING, WORDS, Prior
+from models.fusion.state import CANNOT_ASSESS, Evidence, ScoreState, judge
 from models.fusion.terms import Distress, shifted
 from models.fusion.what_if import alternatives
 from models.growth import delphi
 from models.growth.assessment import GrowthAssessment
+from models.growth.delphi import Dopplers
 
 MULTIPLE_WARNING = "One of several fetuses: the models and the size charts are for single fetuses only."
 PATTERN_PRIOR_WARNING = (
@@ -52,7 +54,7 @@ def assess(
     InputError, RangeError
         A given value is unknown or impossible. A state with a reason is not an error.
     """
-    distress = judged or distress_part(bundle, ctg, circumstances.prior)
+    distress = judged or distress_part(bundle, ctg, circumstances.prior, circumstances.nice)
     growth = growth_contribution(bundle, ctg, scan, circumstances.scan_valid_days)
     warnings = distress.warnings + growth.warnings
     if circumstances.fetuses > 1:
@@ -64,94 +66,95 @@ def assess(
         missing.append(f"CTG: {distress.part.refusal}")
     if growth.refusal is not None:
         missing.append(f"Ultrasound: {growth.refusal}")
-    if distress.distress is None and growth.term is None:
-        return RiskAssessment(
-            state=CANNOT_ASSESS,
-            score=None,
-            interval=None,
-            meaning="Neither the CTG nor the ultrasound scan can be assessed.",
-            distress=distress.part,
-            growth=growth.part,
-            reasons=[],
-            missing=missing,
-            warnings=warnings,
-            bundle=bundle.identifier,
-            circumstances=circumstances.as_dict(),
-        )
-    return _assessed(bundle, distress, growth, circumstances, missing, warnings)
+    dopplers = scan.dopplers if scan is not None else Dopplers()
+    evidence = Evidence(
+        has_ctg=ctg is not None,
+        trace=distress.trace,
+        fetuses=circumstances.fetuses,
+        no_score=distress.part.refusal or "",
+        dopplers=dopplers,
+        growth_finding=_growth_finding(growth.growth),
+    )
+    answer = RiskAssessment(
+        state=CANNOT_ASSESS,
+        score=None,
+        interval=None,
+        meaning="There is no score, because there is no CTG that the model can judge.",
+        distress=distress.part,
+        growth=growth.part,
+        reasons=[],
+        missing=missing,
+        warnings=warnings,
+        bundle=bundle.identifier,
+        circumstances=circumstances.as_dict(),
+    )
+    if distress.distress is not None:
+        answer, scores = _scored(answer, bundle, distress, growth, circumstances)
+        evidence = replace(evidence, scores=scores)
+    verdict = judge(evidence)
+    return replace(
+        answer,
+        state=verdict.state,
+        state_basis=verdict.basis,
+        state_reasons=list(verdict.reasons),
+        settles=list(verdict.settles),
+    )
 
 
-def _assessed(
+def _scored(
+    answer: RiskAssessment,
     bundle: Bundle,
     distress: DistressPart,
     growth: GrowthContribution,
     circumstances: Circumstances,
-    missing: list[str],
-    warnings: list[str],
-) -> RiskAssessment:
-    """The answer where at least one part is known."""
+) -> tuple[RiskAssessment, tuple[ScoreState, ...]]:
+    """The answer with its score, and what the scores say of the state: that of the CTG alone, and with the scan."""
+    assert distress.distress is not None
     model = bundle.acidaemia
-    of_outcome = distress.severe is not None or (distress.distress is None and model is not None)
+    of_outcome = distress.severe is not None
     pairs = model.fusion if model is not None and of_outcome else PairedFusion()
     chosen = circumstances.prior if of_outcome else TRAINING
-    alone, spread = prior_without_ctg(bundle, chosen)
-    prior = distress.prior if distress.distress else alone
+    prior = distress.prior
     shift = chosen.shift(model.prior) if model is not None and of_outcome else 0.0
-    term = distress.distress.term(prior) if distress.distress else None
-    fused = fuse(pairs.rule, prior, term, growth.term, spread if term is None else missing_growth_sd())
-    thresholds = _thresholds(pairs, distress, growth, prior, shift)
-
-    def state_of(probability: float) -> str:
-        return HIGH if probability >= thresholds[1] else RAISED if probability >= thresholds[0] else LOW
-
+    term = distress.distress.term(prior)
+    fused = fuse(pairs.rule, prior, term, growth.term, missing_growth_sd())
     reasons = [*distress.reasons, *growth.reasons(fused.growth_log_odds)]
     started = float(logit(fused.probability)) - sum(reason.log_odds for reason in reasons)
-    start = Reason("an average trace" if term else f"prevalence of {100 * prior:.0f} %, as there is no CTG", started)
-    state = state_of(fused.probability)
-    basis, finding = _guideline(distress, growth.growth) if state == LOW else (None, "")
-    explanation = _STATE_WORDS[state]
-    if basis is not None:
-        state = RAISED
-        explanation = f"{basis} {finding}: raised for this reason; by the score alone it would be low."
-    meaning = f"{_meaning(distress, fused.probability, prior, chosen, growth)} {explanation}"
-    return RiskAssessment(
-        state=state,
+    answer = replace(
+        answer,
         score=100 * fused.probability,
         interval=(100 * fused.interval[0], 100 * fused.interval[1]),
-        meaning=meaning,
-        distress=distress.part,
-        growth=growth.part,
+        meaning=_meaning(distress, fused.probability, prior, chosen, growth),
         reasons=sorted(reasons, key=lambda reason: -abs(reason.log_odds)),
-        missing=missing,
-        warnings=warnings,
-        bundle=bundle.identifier,
-        state_basis=basis or "score",
-        start=start,
+        start=Reason("an average trace", started),
         severe=_severe(pairs, distress, growth, fused),
         method=pairs.rule.method,
-        certainty=_certainty(pairs, distress, growth, fused, shift),
-        alternatives=alternatives(pairs.rule, prior, distress, growth, state_of),
-        circumstances=circumstances.as_dict(),
+        certainty=_certainty(pairs, growth.term is not None, fused.probability, shift),
+        alternatives=alternatives(pairs.rule, prior, distress, growth),
     )
+    return answer, _scores(pairs, distress, growth, fused, shift)
 
 
-def _pattern(distress: DistressPart, growth: GrowthContribution) -> Pattern:
-    if distress.distress is None:
-        return "ultrasound only"
-    return "both" if growth.term else "ctg only"
+def _scores(
+    pairs: PairedFusion, distress: DistressPart, growth: GrowthContribution, fused: Fused, shift: float
+) -> tuple[ScoreState, ...]:
+    """Of a raw trace that the pattern model judges there is none: its transfer to raw traces is not validated."""
+    assert distress.distress is not None
+    if distress.trace is not None and distress.severe is None:
+        return ()
 
+    def of(words: str, probability: float, both: bool) -> ScoreState:
+        held_out = pairs.held_out.get("both" if both else "ctg only")
+        thresholds = distress.thresholds
+        if held_out is not None:
+            thresholds = tuple(shifted(threshold, shift) for threshold in held_out.thresholds())  # type: ignore[assignment]
+        certain = _certainty(pairs, both, probability, shift)
+        return ScoreState(words, probability, thresholds, certain is not None and certain["holds"] == (NO_EVENT,))
 
-def _thresholds(
-    pairs: PairedFusion, distress: DistressPart, growth: GrowthContribution, prior: float, shift: float
-) -> tuple[float, float]:
-    """Thresholds of raised and high: learned for the fused score if available, else those of the trace or the size."""
-    if distress.distress is None:
-        return growth_only_thresholds(prior, growth.head_only)
-    held_out = pairs.held_out.get(_pattern(distress, growth))
-    if held_out is None:
-        return distress.thresholds
-    raised, high = (shifted(threshold, shift) for threshold in held_out.thresholds())
-    return raised, high
+    alone = of("the score of the CTG", distress.distress.probability, both=False)
+    if growth.term is None:
+        return (alone,)
+    return alone, of("the score of CTG and scan", fused.probability, both=True)
 
 
 def _severe(pairs: PairedFusion, distress: DistressPart, growth: GrowthContribution, fused: Fused) -> float | None:
@@ -163,38 +166,27 @@ def _severe(pairs: PairedFusion, distress: DistressPart, growth: GrowthContribut
     return 100 * min(severe.probability, fused.probability)
 
 
-def _certainty(
-    pairs: PairedFusion, distress: DistressPart, growth: GrowthContribution, fused: Fused, shift: float
-) -> dict[str, Any] | None:
+def _certainty(pairs: PairedFusion, both: bool, probability: float, shift: float) -> dict[str, Any] | None:
     """The conformal set at the prevalence of its calibration, or None if none was calibrated."""
-    pattern = _pattern(distress, growth)
+    pattern: Pattern = "both" if both else "ctg only"
     quantiles = pairs.quantiles(pattern)
     if quantiles is None:
         return None
-    return asdict(certainty(quantiles, shifted(fused.probability, -shift), pattern))
+    return asdict(certainty(quantiles, shifted(probability, -shift), pattern))
 
 
-def _guideline(distress: DistressPart, growth: GrowthAssessment | None) -> tuple[str | None, str]:
-    """The guideline that makes the state at least raised, FIGO or the Delphi consensus, and its finding."""
-    answers = distress.part.detail.get("guidelines", [])
-    if any(a["rules"] == figo.RULES and a["severity"] == 2 for a in answers):
-        return figo.RULES, "calls the trace pathological"
+def _growth_finding(growth: GrowthAssessment | None) -> str:
+    """Growth restriction by the Delphi consensus, in words; empty without it."""
     if growth is not None and growth.delphi.verdict == delphi.MET:
-        return delphi.RULES, f"criteria of {growth.delphi.phase} fetal growth restriction are met"
-    return None, ""
-
-
-_STATE_WORDS = {
-    LOW: "Low: 80 % of births without the event score in this range.",
-    RAISED: "Raised: more than 80 % of births without the event score lower.",
-    HIGH: "High: more than 95 % of births without the event score lower.",
-}
+        return f"{delphi.RULES}: criteria of {growth.delphi.phase} fetal growth restriction are met"
+    return ""
 
 
 def _meaning(
     distress: DistressPart, probability: float, prior: float, chosen: Prior, growth: GrowthContribution
 ) -> str:
-    basis = "this trace" if distress.distress else "traces in general (no CTG could be assessed)"
     size = " and the published odds for this size" if growth.term else ", the size unknown"
     where = f"at a prevalence of {100 * prior:.3g} % ({WORDS[chosen.source]})"
-    return f"About {100 * probability:.0f} %: the probability that {distress.part.event}, given {basis}{size}, {where}."
+    return (
+        f"About {100 * probability:.0f} %: the probability that {distress.part.event}, given this trace{size}, {where}."
+    )

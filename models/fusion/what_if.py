@@ -1,6 +1,6 @@
 """What would change the score: a missing examination added, a finding at its usual value, another prevalence."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from models.fusion.distress import DistressPart
@@ -14,15 +14,14 @@ from models.growth.delphi import Dopplers
 
 @dataclass(frozen=True)
 class Alternative:
-    """One change, and the score and state that it would give."""
+    """One change, and the score that it would give. The state does not follow from the score alone."""
 
     change: str
     score: float
-    state: str
 
 
 def alternatives(
-    rule: FusionRule, prior: float, distress: DistressPart, growth: GrowthContribution, state: Callable[[float], str]
+    rule: FusionRule, prior: float, distress: DistressPart, growth: GrowthContribution
 ) -> list[Alternative]:
     """Each change alone, with everything else unchanged.
 
@@ -30,19 +29,17 @@ def alternatives(
     ----------
     prior : float
         Probability before either examination.
-    state : callable
-        State of a fused probability. The thresholds shift with the prior.
     """
     trace = distress.distress.term(prior) if distress.distress else None
     changes = []
     for change, distress_term, size_term in _changes(trace, distress, growth, prior):
         if distress_term is not None or size_term is not None:
             probability = fuse(rule, prior, distress_term, size_term).probability
-            changes.append(Alternative(change, 100 * probability, state(probability)))
+            changes.append(Alternative(change, 100 * probability))
     if distress.severe is not None:
         now = fuse(rule, prior, trace, growth.term).probability
         there = shifted(now, log_odds(POPULATION_PRIOR) - log_odds(prior))
-        changes.append(Alternative(f"At a prevalence of {100 * POPULATION_PRIOR:.1f} %", 100 * there, state(now)))
+        changes.append(Alternative(f"At a prevalence of {100 * POPULATION_PRIOR:.1f} %", 100 * there))
     return changes
 
 
@@ -64,8 +61,6 @@ def _changes(
         yield "Without the scan", trace, None
     if distress.distress is None:
         return
-    if has_growth:
-        yield "Without the CTG", None, growth.term
     for name, threshold in zip(("raised", "high"), distress.thresholds, strict=True):
         if not distress.distress.probability >= threshold:
             yield f"If the trace alone were just {name}", Term(log_odds(threshold) - log_odds(prior), 0.0), growth.term

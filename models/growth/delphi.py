@@ -26,17 +26,22 @@ class Dopplers:
     ----------
     umbilical_artery_pi_above_95th, uterine_artery_pi_above_95th : bool or None
     cerebroplacental_ratio_below_5th : bool or None
-    umbilical_end_diastolic_flow : {"present", "absent", "reversed"} or None
+    umbilical_end_diastolic_flow, ductus_venosus_a_wave : {"present", "absent", "reversed"} or None
     """
 
     umbilical_artery_pi_above_95th: bool | None = None
     uterine_artery_pi_above_95th: bool | None = None
     cerebroplacental_ratio_below_5th: bool | None = None
     umbilical_end_diastolic_flow: Flow | None = None
+    ductus_venosus_a_wave: Flow | None = None
 
     @classmethod
     def stated(
-        cls, flags: Mapping[str, bool | None], centiles: Mapping[str, float | None], flow: Flow | None
+        cls,
+        flags: Mapping[str, bool | None],
+        centiles: Mapping[str, float | None],
+        flow: Flow | None,
+        a_wave: Flow | None = None,
     ) -> "Dopplers":
         """Build from flags and centiles by index name (`INDICES`). A centile is used where there is no flag.
 
@@ -52,7 +57,7 @@ class Dopplers:
             if flag is not None and from_centile is not None and flag != from_centile:
                 raise InputError(f"{index}: centile {centile:g} and the statement beside it contradict each other")
             answers[field] = flag if flag is not None else from_centile
-        return cls(**answers, umbilical_end_diastolic_flow=flow)
+        return cls(**answers, umbilical_end_diastolic_flow=flow, ductus_venosus_a_wave=a_wave)
 
 
 # Index -> field, whether a centile above (True) or below (False) the limit is abnormal, and the limit.

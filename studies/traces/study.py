@@ -14,6 +14,7 @@ from models.bundle import Bundle, shipped
 from models.ctg.acidaemia import MILD, SEVERE, low_ph
 from models.ctg.analysis import CtgAnalysis, analyse
 from models.ctg.features import FEATURES, FROM_TRACE, vector
+from models.ctg.reading import read as read_trace
 from models.datasets import ctu_uhb, fhrma, uci_ctg
 from models.evaluation.metrics import auc, bootstrap
 from models.evaluation.outcome import sensitivity_at
@@ -132,7 +133,9 @@ def measure(data: Path, output: Path) -> dict[str, Any]:
         readings = ctu_uhb.experts(where)
         if readings:
             report["experts"] = beside_experts(read(output / "ctu_uhb.csv"), readings)
-            report["experts"]["kappa"] = kappa_with_experts(records, analyses, readings)
+            report["experts"]["kappa"] = kappa_with_experts(
+                records, [read_trace(one, "labour") for one in analyses], readings
+            )
         if tables is not None:
             ph = np.array([record.ph for record in records])
             report["shift"] = shift(uci_ctg.read(tables), analyses, ph, Bundle(shipped()))

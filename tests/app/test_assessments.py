@@ -232,8 +232,11 @@ def test_worklist_order_and_filters(client: TestClient, tokens: dict[str, str]) 
     send(client, {"patient": "calm", "ctg_features": str(HEALTHY).replace("'", '"')})
     send(client, {"patient": "lost"}, {"ctg": ("z.csv", b"# fs: 4\nFHR\n" + b"0\n" * 4000)})
     rows = client.get("/api/v1/assessments").json()
-    assert [row["patient"] for row in rows] == ["lost", "calm"]
-    assert [row["patient"] for row in client.get("/api/v1/assessments?state=low").json()] == ["calm"]
+    assert [(row["patient"], row["result"]["state"]) for row in rows] == [
+        ("calm", "undecided"),
+        ("lost", "cannot assess"),
+    ]
+    assert [row["patient"] for row in client.get("/api/v1/assessments?state=undecided").json()] == ["calm"]
     assert client.get("/api/v1/assessments?patient=los").json()[0]["patient"] == "lost"
     partial = client.get("/", headers={"HX-Request": "true"}).text
     assert partial.lstrip().startswith("<table")

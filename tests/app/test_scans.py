@@ -242,7 +242,7 @@ def test_a_pregnancy_is_dated_once_by_period_length_or_scan(api: TestClient) -> 
     ("data", "words"),
     [
         ({HC: "26.0"}, "looks like cm"),
-        ({"umbilical_end_diastolic_flow": "absent"}, "needs an image or a typed measure"),
+        ({"umbilical_artery_pi_centile": "97"}, "needs an image or a typed measure"),
         ({AC: "233", "crown_rump_length_mm": "60"}, "needs the day"),
         ({AC: "233", "crown_rump_length_mm": "600", "crown_rump_length_on": "2026-01-05"}, "15 to 100"),
         ({AC: "233", "last_menstrual_period": "2019-01-05"}, "0 to 44 weeks"),
@@ -260,6 +260,22 @@ def test_bad_scans_get_a_plain_answer_and_leave_nothing(api: TestClient, data: d
     assert answer.status_code == 422, answer.text
     assert words in answer.json()["detail"]
     assert counts(api) == (0, 0, 0)
+
+
+@pytest.mark.parametrize(
+    ("field", "flow", "state"),
+    [
+        ("umbilical_end_diastolic_flow", "reversed", "high"),
+        ("umbilical_end_diastolic_flow", "absent", "raised"),
+        ("ductus_venosus_a_wave", "absent", "high"),
+        ("ductus_venosus_a_wave", "present", "cannot assess"),
+    ],
+)
+def test_a_flow_alone_is_a_scan(api: TestClient, field: str, flow: str, state: str) -> None:
+    answer = send(api, {field: flow})
+    assert answer.status_code == 201, answer.text
+    assert answer.json()["result"]["state"] == state
+    assert answer.json()["result"]["score"] is None
 
 
 def test_the_check_shows_scale_and_finding(client: TestClient) -> None:

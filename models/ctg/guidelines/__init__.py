@@ -1,17 +1,42 @@
-"""Guidelines as pure functions of findings: the class, the criteria that are met, and what could not be judged."""
+"""Guidelines as functions of a reading: the class now and along the trace, its criteria, and what is not known."""
 
-from models.ctg.analysis import CtgAnalysis
-from models.ctg.guidelines import dawes_redman, figo, nice, nichd
-from models.ctg.guidelines.findings import GuidelineClass, Statements, findings_of
+from models.ctg.guidelines import dawes_redman, nst
+from models.ctg.guidelines.criteria import GuidelineClass
+from models.ctg.guidelines.figo import FIGO
+from models.ctg.guidelines.figo import criteria as figo_criteria
+from models.ctg.guidelines.nice import NICE, NICE_2022
+from models.ctg.guidelines.nice import criteria as nice_criteria
+from models.ctg.guidelines.nichd import NICHD
+from models.ctg.guidelines.nichd import criteria as nichd_criteria
+from models.ctg.guidelines.statements import Statements
+from models.ctg.nice_versions import AMENDED
+from models.ctg.reading import Reading
 
 __all__ = ["GuidelineClass", "Statements", "classify"]
 
 
-def classify(analysis: CtgAnalysis, stage: str, stated: Statements | None = None) -> tuple[GuidelineClass, ...]:
-    """Every rule set that fits the stage: labour, antepartum, or all where it is not known."""
-    if analysis.quality.refusal:
-        return ()
-    findings = findings_of(analysis)
-    intrapartum = (figo.classify(findings), nichd.classify(findings, stated), nice.classify(findings, stated))
-    antepartum = (dawes_redman.classify(findings, stage, stated),)
-    return {"labour": intrapartum, "antepartum": antepartum}.get(stage, intrapartum + antepartum)
+def classify(
+    reading: Reading,
+    stage: str,
+    stated: Statements | None = None,
+    nice: str = AMENDED,
+) -> tuple[GuidelineClass, ...]:
+    """Every rule set that fits the stage: labour, antepartum, or all where it is not known.
+
+    Parameters
+    ----------
+    nice : {"amended", "2022"}
+        Which version of the NICE table.
+    """
+    end = reading.duration_s
+    answers: tuple[GuidelineClass, ...] = ()
+    if stage != "antepartum":
+        rules = NICE if nice == AMENDED else NICE_2022
+        answers += (
+            FIGO.answer(figo_criteria(reading), end),
+            NICHD.answer(nichd_criteria(reading, stated), end),
+            rules.answer(nice_criteria(reading, stated, nice), end),
+        )
+    if stage != "labour":
+        answers += (nst.classify(reading), dawes_redman.classify(reading, stated))
+    return answers

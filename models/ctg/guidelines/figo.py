@@ -1,95 +1,135 @@
 """FIGO consensus guidelines on intrapartum monitoring, 2015."""
 
-from models.ctg.guidelines.findings import (
-    UNRELATED,
-    Findings,
-    GuidelineClass,
-    Judgement,
-    cannot,
-    graded,
-    kinds,
-    recurs,
-    unrelated,
+from models.ctg.guidelines.criteria import Criterion, RuleSet
+from models.ctg.guidelines.measures import (
+    baseline_between,
+    counted,
+    grouped,
+    increased_variability,
+    level_words,
+    low_rate,
+    not_known,
+    reduced_variability,
+    repetitions,
+    variability_of,
+    with_shallow,
 )
+from models.ctg.reading import Reading
+from models.ctg.reading.events import Deceleration, figo_kind
+from models.ctg.reading.spans import Span
+from models.ctg.reading.variability import REDUCED_BPM
 
-RULES = "FIGO 2015"
-SOURCE = (
-    "Ayres-de-Campos D et al. Int J Gynecol Obstet 2015;131:13-24 (table checked; the numbers of the sinusoidal "
-    "pattern quoted from memory, not checked)"
+FIGO = RuleSet(
+    rules="FIGO 2015",
+    source=(
+        "Ayres-de-Campos D et al. Int J Gynecol Obstet 2015;131:13-24 (table checked; the numbers of the sinusoidal "
+        "pattern, and the exception for decelerations of 10 to 15 bpm, second-hand)"
+    ),
+    labels=("normal", "suspicious", "pathological"),
+    fine="baseline 110-160 bpm, variability 5-25 bpm, no repetitive decelerations",
 )
-LABELS = ("normal", "suspicious", "pathological")
+MINUTE_S = 60.0
+LONG_S, REDUCED_RED_S, INCREASED_RED_S, SINUSOIDAL_RED_S = 300.0, 3000.0, 1800.0, 1800.0
+# The text gives no shorter duration from which variability is no longer normal: half an hour of it, half of the trace
+# where that is shorter, ten minutes of increased variability or of a sinusoidal rhythm.
+REDUCED_AMBER_S, INCREASED_AMBER_S, SINUSOIDAL_AMBER_S = 1800.0, 600.0, 600.0
+REPETITIVE_S, REPETITIVE_REDUCED_S = 1800.0, 1200.0
+EMERGENCY_BPM = 80.0
 
 
-def classify(findings: Findings) -> GuidelineClass:
-    """Normal, suspicious or pathological. Accelerations are not part of the class."""
-    if findings.baseline_bpm is None:
-        return cannot(RULES, SOURCE)
-    judged = _baseline(findings) + _variability(findings) + _decelerations(findings)
-    judged.open.append("reduced variability inside decelerations")
-    fine = "baseline 110-160 bpm, variability 5-25 bpm, no repetitive decelerations"
-    return graded(RULES, LABELS, judged, fine, SOURCE)
+def criteria(reading: Reading) -> list[Criterion]:
+    """Every criterion with its time. Accelerations are not part of the class."""
+    return _baseline(reading) + _variability(reading) + _decelerations(reading) + not_known(reading)
 
 
-def _baseline(findings: Findings) -> Judgement:
-    judged = Judgement()
-    level = findings.baseline_bpm
-    assert level is not None
-    if level < 100:
-        judged.red.append(f"baseline {level:.0f} bpm, below 100")
-    elif level < 110:
-        judged.amber.append(f"baseline {level:.0f} bpm, below 110")
-    elif level > 160:
-        judged.amber.append(f"baseline {level:.0f} bpm, above 160")
-    elif findings.tachycardia_min > 10:
-        judged.amber.append(f"tachycardia: baseline above 160 bpm for {findings.tachycardia_min:.0f} min")
-    elif findings.bradycardia_min > 10:
-        judged.amber.append(f"bradycardia: baseline below 110 bpm for {findings.bradycardia_min:.0f} min")
-    return judged
+def _baseline(reading: Reading) -> list[Criterion]:
+    found = low_rate(reading)
+    for low, high, grade, words in (
+        (0.0, 100.0, "red", "below 100"),
+        (100.0, 110.0, "amber", "below 110"),
+        (161.0, 1000.0, "amber", "above 160"),
+    ):
+        found += [
+            Criterion(grade, f"baseline {level_words(reading, span)}, {words}", span, after_s=600.0)  # type: ignore[arg-type]
+            for span in baseline_between(reading, low, high)
+        ]
+    return found
 
 
-def _variability(findings: Findings) -> Judgement:
-    judged = Judgement()
-    width = findings.variability_bpm
-    if findings.reduced_variability_min > 50:
-        judged.red.append(f"variability below 5 bpm for {findings.reduced_variability_min:.0f} min, more than 50")
-    elif width is not None and width < 5:
-        judged.amber.append(f"variability {width:.0f} bpm, below 5")
-        if findings.duration_min <= 50:
-            judged.open.append("whether variability stays reduced for more than 50 min: the trace is shorter")
-    if findings.increased_variability_min > 30:
-        judged.red.append(f"variability above 25 bpm for {findings.increased_variability_min:.0f} min, more than 30")
-    elif width is not None and width > 25:
-        judged.amber.append(f"variability {width:.0f} bpm, above 25")
-    if findings.sinusoidal_min > 30:
-        judged.red.append(f"sinusoidal rhythm for {findings.sinusoidal_min:.0f} min, more than 30")
-    if width is None:
-        judged.open.append("variability: no minute with enough signal outside accelerations and decelerations")
-    return judged
-
-
-def _decelerations(findings: Findings) -> Judgement:
-    judged = Judgement()
-    longest = max(findings.decelerations, key=lambda event: event.duration_s, default=None)
-    if longest is not None and longest.duration_s > 300:
-        judged.red.append(f"a deceleration of {longest.duration_s / 60:.1f} min, more than 5")
-        low = (findings.baseline_bpm or 0) - longest.peak
-        if low < 80:
-            judged.red.append(
-                f"it falls to {low:.0f} bpm, below 80: with reduced variability inside it is an emergency"
+def _variability(reading: Reading) -> list[Criterion]:
+    found = []
+    amber_s = min(REDUCED_AMBER_S, 0.5 * reading.duration_s)
+    for span in reduced_variability(reading):
+        if span.length_s > REDUCED_RED_S:
+            words = f"variability below 5 bpm for {span.length_s / MINUTE_S:.0f} min, more than 50"
+            found.append(Criterion("red", words, span, after_s=REDUCED_RED_S, topic="reduced"))
+        if span.length_s >= amber_s:
+            found.append(Criterion("amber", "variability below 5 bpm", span, after_s=amber_s, topic="reduced"))
+            if reading.duration_s <= REDUCED_RED_S:
+                words = "whether variability stays reduced for more than 50 min: the trace is shorter"
+                found.append(Criterion("open", words, span, after_s=amber_s))
+    for span in increased_variability(reading):
+        if span.length_s > INCREASED_RED_S:
+            words = f"variability above 25 bpm for {span.length_s / MINUTE_S:.0f} min, more than 30"
+            found.append(Criterion("red", words, span, after_s=INCREASED_RED_S, topic="increased"))
+        if span.length_s >= INCREASED_AMBER_S:
+            found.append(
+                Criterion("amber", "variability above 25 bpm", span, after_s=INCREASED_AMBER_S, topic="increased")
             )
-    if unrelated(findings):
-        judged.open.append(UNRELATED)
-        return judged
-    reduced = findings.variability_bpm is not None and findings.variability_bpm < 5
-    limit = 20 if reduced else 30
-    _, minutes = recurs(findings, kinds("late", "prolonged"), lambda share: share > 0.5)
-    if minutes > limit:
-        with_reduced = " with reduced variability" if reduced else ""
-        judged.red.append(
-            f"repetitive late or prolonged decelerations for {minutes:.0f} min{with_reduced}, more than {limit}"
+    for span in reading.sinusoidal:
+        if span.length_s > SINUSOIDAL_RED_S:
+            words = f"sinusoidal rhythm for {span.length_s / MINUTE_S:.0f} min, more than 30"
+            found.append(Criterion("red", words, span, after_s=SINUSOIDAL_RED_S, topic="sinusoidal"))
+        if span.length_s >= SINUSOIDAL_AMBER_S:
+            words = "a rhythm that looks sinusoidal"
+            found.append(Criterion("amber", words, span, after_s=SINUSOIDAL_AMBER_S, topic="sinusoidal"))
+    whole = Span(max(0.0, reading.duration_s - 3600.0), reading.duration_s)
+    if variability_of(reading, whole) is None:
+        words = "variability: too little signal outside accelerations and decelerations"
+        found.append(Criterion("open", words, whole))
+    return found
+
+
+def _decelerations(reading: Reading) -> list[Criterion]:
+    found = []
+    for event in reading.decelerations:
+        span = Span(event.start_s, event.end_s)
+        if event.duration_s > LONG_S:
+            lowest = f", lowest {event.lowest_bpm:.0f} bpm" if event.lowest_bpm < EMERGENCY_BPM else ""
+            still = ", not recovered" if event.running else ""
+            words = f"a deceleration of {event.duration_s / MINUTE_S:.1f} min, more than 5{lowest}{still}"
+            found.append(Criterion("red", words, span, after_s=LONG_S))
+        if event.flat_s > 180.0:
+            words = f"variability below 5 bpm for {event.flat_s / MINUTE_S:.1f} min inside a deceleration, more than 3"
+            found.append(Criterion("red", words, span, after_s=180.0))
+    events = with_shallow(reading)
+    grave = [event for event in events if figo_kind(event) in ("late", "prolonged")]
+    for repetition in repetitions(reading.contractions, grave):
+        width = variability_of(reading, repetition.span)
+        reduced = width is not None and width < REDUCED_BPM
+        limit = REPETITIVE_REDUCED_S if reduced else REPETITIVE_S
+        if repetition.span.length_s > limit:
+            also = " and reduced variability" if reduced else ""
+            words = f"late or prolonged decelerations {repetition.words}{also} for more than {limit / MINUTE_S:.0f} min"
+            found.append(Criterion("red", words, repetition.span, limit, topic="repeated", repeated=True))
+        words = f"late or prolonged decelerations {repetition.words}"
+        found.append(Criterion("amber", words, repetition.span, 300.0, topic="repeated", repeated=True))
+    for repetition in repetitions(reading.contractions, events):
+        words = f"repetitive decelerations: {repetition.words}"
+        found.append(Criterion("amber", words, repetition.span, 300.0, topic="repeated", repeated=True))
+    return found + _single_late(grave)
+
+
+def _single_late(grave: list[Deceleration]) -> list[Criterion]:
+    """Late decelerations that are not repetitive do not change the class; a reader is told."""
+    late = [event for event in grave if figo_kind(event) == "late"]
+    return [
+        Criterion(
+            "open",
+            f"{counted(len(group), 'late')}: the class counts them only where they are repetitive",
+            Span(group[0].start_s, group[-1].end_s),
+            decisive=False,
+            repeated=True,
         )
-    else:
-        repetitive, _ = recurs(findings, lambda event: True, lambda share: share > 0.5)
-        if repetitive:
-            judged.amber.append("repetitive decelerations: with more than half of the contractions")
-    return judged
+        for group in grouped(late)
+    ]

@@ -1,119 +1,186 @@
-"""NICE NG229 fetal monitoring in labour, 14 December 2022.
+"""NICE NG229, fetal monitoring in labour: the table of December 2022, and its later amendment.
 
-The table was taken second-hand, from a third-party implementation: check the guideline before relying on it.
+Both were taken second-hand, from third parties that quote the guideline: check it before relying on them. The amendment
+takes late decelerations out of the amber column: they are red, whatever their duration or repetition.
 """
 
+from dataclasses import replace
+
+import numpy as np
+
 from models.ctg.contractions import per_ten_minutes
-from models.ctg.events import Event
-from models.ctg.guidelines.findings import (
-    UNRELATED,
-    Findings,
-    GuidelineClass,
-    Judgement,
-    Statements,
-    kinds,
-    recurs,
-    unrelated,
+from models.ctg.guidelines.criteria import Criterion, RuleSet
+from models.ctg.guidelines.measures import (
+    TOLERANCE_S,
+    baseline_between,
+    counted,
+    grouped,
+    increased_variability,
+    level_words,
+    low_rate,
+    not_known,
+    reduced_variability,
+    repetitions,
+    with_shallow,
 )
+from models.ctg.guidelines.statements import Statements
+from models.ctg.nice_versions import AMENDED
+from models.ctg.reading import Reading
+from models.ctg.reading.events import Deceleration, nice_kind
+from models.ctg.reading.spans import Span, spans
 
-RULES = "NICE NG229"
-SOURCE = "NICE guideline NG229, 14 December 2022 (second-hand: not checked against the guideline)"
-LABELS = ("normal", "suspicious", "pathological")
-CONCERNING_S = 60.0
+NICE = RuleSet(
+    rules="NICE NG229 (amended)",
+    source="NICE guideline NG229 of December 2022 with its later amendment (both second-hand, not checked)",
+    labels=("normal", "suspicious", "pathological"),
+    fine="all four features white",
+    ambers_for_red=2,
+    coloured=True,
+)
+NICE_2022 = replace(
+    NICE, rules="NICE NG229 (2022)", source="NICE guideline NG229, 14 December 2022 (second-hand, not checked)"
+)
+MINUTE_S, HALF_HOUR_S = 60.0, 1800.0
+CONCERNING_S, SLOW_RETURN_S, PROLONGED_S = 60.0, 30.0, 180.0
+REDUCED_AMBER_S, REDUCED_RED_S, INCREASED_RED_S = 1800.0, 3000.0, 600.0
+SINUSOIDAL_S, PERHAPS_SINUSOIDAL_S = 600.0, 300.0
+RISE_BPM, RISE_FROM_S, RISE_LEAST_S = 20.0, 900.0, 600.0
+FREQUENT = 5.0
 
 
-def classify(findings: Findings, stated: Statements | None = None) -> GuidelineClass:
-    """Normal (all white), suspicious (one amber) or pathological (one red or two amber)."""
+def criteria(reading: Reading, stated: Statements | None = None, version: str = AMENDED) -> list[Criterion]:
+    """Every criterion with its time; one red or two amber make the trace pathological."""
     stated = stated or Statements()
-    judged = _contractions(findings, stated) + _baseline(findings) + _variability(findings) + _decelerations(findings)
-    severity = 2 if judged.red or len(judged.amber) >= 2 else len(judged.amber)
-    why = tuple([f"red: {line}" for line in judged.red] + [f"amber: {line}" for line in judged.amber])
-    return GuidelineClass(
-        RULES, LABELS[severity], severity, why or ("all four features white",), tuple(judged.open), SOURCE
+    return (
+        _contractions(reading, stated)
+        + _baseline(reading)
+        + _variability(reading)
+        + _decelerations(reading, version)
+        + not_known(reading)
     )
 
 
-def _contractions(findings: Findings, stated: Statements) -> Judgement:
-    judged = Judgement()
-    frequent = None
-    if findings.contractions is None:
-        judged.open.append("contractions: no tocogram")
-    else:
-        span = min(findings.duration_min, 30.0)
-        end = findings.duration_min * 60.0
-        frequent = per_ten_minutes(findings.contractions, end - span * 60.0, end)
+def _contractions(reading: Reading, stated: Statements) -> list[Criterion]:
+    end = reading.duration_s
+    recent = Span(max(0.0, end - HALF_HOUR_S), end)
+    found = []
     if stated.hypertonus:
-        judged.amber.append("hypertonus, as stated")
-    elif frequent is not None and frequent >= 5:
+        found.append(Criterion("amber", "hypertonus, as stated", recent, feature="contractions"))
+    elif stated.hypertonus is None:
+        words = "hypertonus: an external tocogram has no zero; feel the uterus"
+        found.append(Criterion("open", words, recent, decisive=False))
+    for start in np.arange(0.0, max(end - HALF_HOUR_S, 0.0) + 1.0, 600.0):
+        stretch = Span(float(start), min(float(start) + HALF_HOUR_S, end))
+        frequent = per_ten_minutes(reading.contractions, *stretch)
+        if frequent < FREQUENT or stretch.length_s < 600.0:
+            continue
         if stated.less_rest:
-            judged.amber.append(f"{frequent:.1f} contractions in 10 min with less rest between them, as stated")
+            words = "at least 5 contractions in 10 min with less rest, as stated"
+            found.append(Criterion("amber", words, stretch, feature="contractions"))
         elif stated.less_rest is None:
-            judged.open.append(f"{frequent:.1f} contractions in 10 min: amber if the uterus rests less between them")
-    if stated.hypertonus is None:
-        judged.open.append("hypertonus: an external tocogram has no zero")
-    return judged
+            words = "at least 5 contractions in 10 min: amber if the uterus rests less between them"
+            found.append(Criterion("open", words, stretch, after_s=600.0))
+    return found
 
 
-def _baseline(findings: Findings) -> Judgement:
-    judged = Judgement()
-    level = findings.baseline_bpm
-    if level is None:
-        judged.amber.append("the baseline cannot be determined")
-    elif level < 100 or level > 160:
-        judged.red.append(f"baseline {level:.0f} bpm, {'below 100' if level < 100 else 'above 160'}")
-    elif level < 110:
-        judged.amber.append(f"baseline {level:.0f} bpm, 100-109")
-    elif findings.baseline_rise_bpm >= 20:
-        judged.amber.append(f"the baseline has risen by {findings.baseline_rise_bpm:.0f} bpm, at least 20")
-    return judged
+def _baseline(reading: Reading) -> list[Criterion]:
+    found = low_rate(reading)
+    for low, high, words in ((0.0, 100.0, "below 100"), (161.0, 1000.0, "above 160")):
+        found += [
+            Criterion("red", f"baseline {level_words(reading, span)}, {words}", span, after_s=600.0)
+            for span in baseline_between(reading, low, high)
+        ]
+    found += [
+        Criterion("amber", f"baseline {level_words(reading, span)}, 100-109", span, 600.0, feature="baseline")
+        for span in baseline_between(reading, 100.0, 110.0)
+    ]
+    level = np.round(reading.baseline_bpm)
+    if len(level) > 2 * RISE_FROM_S and np.isfinite(level).all():
+        first = float(np.median(level[: int(RISE_FROM_S)]))
+        for span in spans(level - first >= RISE_BPM, tolerance_s=TOLERANCE_S, least_s=RISE_LEAST_S):
+            words = f"the baseline has risen by at least 20 bpm, from {first:.0f} to {level_words(reading, span)}"
+            found.append(Criterion("amber", words, span, RISE_LEAST_S, feature="baseline"))
+    if not np.isfinite(level).any():
+        whole = Span(0.0, reading.duration_s)
+        found.append(Criterion("amber", "the baseline cannot be determined", whole, feature="baseline"))
+    return found
 
 
-def _variability(findings: Findings) -> Judgement:
-    judged = Judgement()
-    reduced, increased = findings.reduced_variability_min, findings.increased_variability_min
-    if reduced > 50:
-        judged.red.append(f"variability below 5 bpm for {reduced:.0f} min, more than 50")
-    elif reduced >= 30:
-        judged.amber.append(f"variability below 5 bpm for {reduced:.0f} min, 30 to 50")
-    if increased > 10:
-        judged.red.append(f"variability above 25 bpm for {increased:.0f} min, more than 10")
-    elif increased > 0:
-        judged.amber.append(f"variability above 25 bpm for {increased:.0f} min, up to 10")
-    if findings.sinusoidal_min >= 10:
-        judged.red.append(f"sinusoidal rhythm for {findings.sinusoidal_min:.0f} min")
-    elif findings.sinusoidal_min > 0:
-        judged.open.append("a sinusoidal rhythm of under 10 min: the table gives no duration")
-    if findings.variability_bpm is None:
-        judged.open.append("variability: no minute with enough signal")
-    return judged
+def _variability(reading: Reading) -> list[Criterion]:
+    found = []
+    for span in reduced_variability(reading):
+        minutes = span.length_s / MINUTE_S
+        if span.length_s > REDUCED_RED_S:
+            words = f"variability below 5 bpm for {minutes:.0f} min, more than 50"
+            found.append(Criterion("red", words, span, REDUCED_RED_S, topic="reduced"))
+        if span.length_s >= REDUCED_AMBER_S:
+            words = "variability below 5 bpm for 30 min or more"
+            found.append(Criterion("amber", words, span, REDUCED_AMBER_S, feature="variability", topic="reduced"))
+    for span in increased_variability(reading):
+        if span.length_s > INCREASED_RED_S:
+            words = f"variability above 25 bpm for {span.length_s / MINUTE_S:.0f} min, more than 10"
+            found.append(Criterion("red", words, span, INCREASED_RED_S, topic="increased"))
+        found.append(Criterion("amber", "variability above 25 bpm", span, feature="variability", topic="increased"))
+    for span in reading.sinusoidal:
+        if span.length_s >= SINUSOIDAL_S:
+            found.append(Criterion("red", "a sinusoidal rhythm", span, after_s=SINUSOIDAL_S))
+        elif span.length_s >= PERHAPS_SINUSOIDAL_S:
+            found.append(Criterion("open", "a rhythm that looks sinusoidal for under 10 min", span))
+    return found
 
 
-def _concerning(event: Event) -> bool:
-    return event.kind == "variable" and event.duration_s > CONCERNING_S
+def concerning(event: Deceleration) -> bool:
+    """Whether a variable deceleration lasts more than 60 s, has reduced variability inside, or returns slowly.
+
+    The guideline gives no number for a slow return: it is taken as more than 30 s after nadir and contraction.
+    """
+    if nice_kind(event) not in ("variable", "gradual"):
+        return False
+    over = event.nadir_s if event.contraction is None else max(event.nadir_s, event.contraction.end_s)
+    slow = event.return_s > SLOW_RETURN_S and event.end_s - over > SLOW_RETURN_S
+    return event.duration_s > CONCERNING_S or slow or event.flat_s > 0.5 * event.duration_s
 
 
-def _decelerations(findings: Findings) -> Judgement:
-    judged = Judgement()
-    prolonged = max((event.duration_s for event in findings.decelerations), default=0.0)
-    if prolonged >= 180:
-        judged.red.append(f"acute bradycardia or a prolonged deceleration: {prolonged / 60:.1f} min, at least 3")
-    if findings.decelerations:
-        judged.open.append("variability, return and shouldering within decelerations: only their length is judged")
-    if unrelated(findings):
-        judged.open.append(UNRELATED)
-        return judged
-    late, late_min = recurs(findings, kinds("late"), lambda share: share > 0.5)
-    variable, variable_min = recurs(findings, _concerning, lambda share: share > 0.5)
-    if late_min > 30 or variable_min > 30:
-        minutes, name = max((late_min, "late"), (variable_min, "concerning variable"))
-        judged.red.append(f"repetitive {name} decelerations for {minutes:.0f} min, more than 30")
-    elif late:
-        judged.amber.append(f"repetitive late decelerations for {late_min:.0f} min")
-    elif variable:
-        judged.amber.append(f"repetitive concerning variable decelerations for {variable_min:.0f} min (over 60 s)")
+def _decelerations(reading: Reading, version: str) -> list[Criterion]:
+    found = []
+    for event in reading.decelerations:
+        if event.duration_s >= PROLONGED_S:
+            still = ", not recovered" if event.running else ""
+            words = f"a prolonged deceleration of {event.duration_s / MINUTE_S:.1f} min, at least 3{still}"
+            found.append(Criterion("red", words, Span(event.start_s, event.end_s), after_s=PROLONGED_S))
+    for slow in reading.bradycardias:
+        still = ", not recovered" if slow.running else ""
+        words = f"acute bradycardia at {slow.median_bpm:.0f} bpm for {slow.span.length_s / MINUTE_S:.0f} min{still}"
+        found.append(Criterion("red", words, slow.span, after_s=PROLONGED_S))
+    events = with_shallow(reading)
+    late = [event for event in events if nice_kind(event) == "late"]
+    variable = [event for event in events if concerning(event)]
+    if version == AMENDED:
+        found += [
+            Criterion("red", counted(len(group), "late"), Span(group[0].start_s, group[-1].end_s), repeated=True)
+            for group in grouped(late)
+        ]
     else:
-        long = [event for event in findings.decelerations if _concerning(event)]
-        span = (long[-1].end_s - long[0].start_s) / 60.0 if long else 0.0
-        if span > 30:
-            judged.amber.append(f"concerning variable decelerations (over 60 s) for {span:.0f} min")
-    return judged
+        found += _repetitive(reading, late, "late decelerations")
+    found += _repetitive(reading, variable, "variable decelerations with concerning features")
+    for group in grouped(variable):
+        span = Span(group[0].start_s, group[-1].end_s)
+        if span.length_s > HALF_HOUR_S:
+            words = "variable decelerations with concerning features for more than 30 min"
+            found.append(Criterion("amber", words, span, HALF_HOUR_S, feature="decelerations", repeated=True))
+    if variable:
+        words = "loss of shouldering within decelerations is not measured"
+        found.append(Criterion("open", words, Span(variable[0].start_s, variable[-1].end_s), decisive=False))
+    return found
+
+
+def _repetitive(reading: Reading, events: list[Deceleration], name: str) -> list[Criterion]:
+    """Amber for less than 30 min, red for more."""
+    found = []
+    for one in repetitions(reading.contractions, events):
+        words = f"repetitive {name} {one.words}"
+        if one.span.length_s > HALF_HOUR_S:
+            long = f"{words}, for more than 30 min"
+            found.append(Criterion("red", long, one.span, HALF_HOUR_S, topic=name, repeated=True))
+        found.append(Criterion("amber", words, one.span, 300.0, feature="decelerations", topic=name, repeated=True))
+    return found

@@ -1,102 +1,106 @@
-"""NICHD workshop on electronic fetal monitoring, 2008: three categories."""
+"""NICHD workshop on electronic fetal monitoring, 2008: three categories. ACOG's guideline of 2025 builds on them."""
 
-from dataclasses import replace
-
-from models.ctg.events import Event
-from models.ctg.guidelines.findings import (
-    UNRELATED,
-    Findings,
-    GuidelineClass,
-    Judgement,
-    Statements,
-    cannot,
-    graded,
-    kinds,
-    recurs,
-    unrelated,
+from models.ctg.guidelines.criteria import Criterion, RuleSet
+from models.ctg.guidelines.measures import (
+    Repetition,
+    baseline_between,
+    counted,
+    grouped,
+    level_words,
+    not_known,
+    repetitions,
+    trailing_variability,
+    variability_of,
 )
+from models.ctg.guidelines.statements import Statements
+from models.ctg.reading import Reading
+from models.ctg.reading.events import Deceleration, nichd_kind
+from models.ctg.reading.spans import Span, spans
+from models.ctg.reading.variability import ABSENT_BPM, INCREASED_BPM, REDUCED_BPM, STEP_S
 
-RULES = "NICHD 2008"
-SOURCE = (
-    "Macones GA et al. Obstet Gynecol 2008;112:661-666 (checked; the duration of the sinusoidal pattern quoted "
-    "from memory, not checked)"
+NICHD = RuleSet(
+    rules="NICHD 2008",
+    source=(
+        "Macones GA et al. Obstet Gynecol 2008;112:661-666 (checked; the duration of the sinusoidal pattern "
+        "second-hand). ACOG Clinical Practice Guideline 10 (2025) builds on these categories"
+    ),
+    labels=("category I", "category II", "category III"),
+    fine="baseline 110-160 bpm, moderate variability, no late, variable or prolonged decelerations",
 )
-LABELS = ("category I", "category II", "category III")
-RECURRENT_WINDOW_MIN = 20.0
+SINUSOIDAL_S = 1200.0
+# Variability is read over the last twenty minutes, as recurrence is.
+READ_OVER_S = 1200.0
 
 
-def classify(findings: Findings, stated: Statements | None = None) -> GuidelineClass:
-    """Category I, II or III.
+def criteria(reading: Reading, stated: Statements | None = None) -> list[Criterion]:
+    """Every criterion with its time.
 
-    A bandwidth cannot distinguish absent from minimal variability, so absence is taken from `stated`.
+    Absent variability is a bandwidth below 2 bpm, or what a person stated. Between 2 and 5 bpm a monitor's rounding
+    hides whether variability is absent; with a grave finding this stays open.
     """
-    level = findings.baseline_bpm
-    if level is None:
-        return cannot(RULES, SOURCE)
     stated = stated or Statements()
-    findings = replace(findings, decelerations=tuple(_named(event) for event in findings.decelerations))
-    judged = Judgement()
-    width = findings.variability_bpm
-    related = not unrelated(findings)
-    if not related:
-        judged.open.append(UNRELATED)
-    late, variable = (_recurrent(findings, kind) for kind in ("late", "variable"))
-    bradycardia = level < 110
-    if findings.sinusoidal_min >= 20:
-        judged.red.append(f"sinusoidal rhythm for {findings.sinusoidal_min:.0f} min, at least 20")
-    grave = [
-        name
-        for name, present in (
-            ("late decelerations", late),
-            ("variable decelerations", variable),
-            ("bradycardia", bradycardia),
-        )
-        if present
+    found = _grave(reading, stated)
+    for low, high in ((0.0, 110.0), (161.0, 1000.0)):
+        found += [
+            Criterion("amber", f"baseline {level_words(reading, span)}, outside 110-160", span, after_s=600.0)
+            for span in baseline_between(reading, low, high)
+        ]
+    return found + _variability(reading) + _decelerations(reading) + not_known(reading)
+
+
+def _recurrent(reading: Reading, kind: str) -> list[Repetition]:
+    events = [event for event in (*reading.decelerations, *reading.dips) if nichd_kind(event) == kind]
+    return repetitions(reading.contractions, events, at_least_half=True)
+
+
+def _grave(reading: Reading, stated: Statements) -> list[Criterion]:
+    found = [
+        Criterion("red", "sinusoidal rhythm for at least 20 min", span, after_s=SINUSOIDAL_S)
+        for span in reading.sinusoidal
+        if span.length_s >= SINUSOIDAL_S
     ]
-    minimal = width is not None and width <= 5
-    if minimal and grave:
-        recurrent = [name if name == "bradycardia" else f"recurrent {name}" for name in grave]
-        if stated.absent_variability:
-            judged.red.append(f"absent variability with {' and '.join(recurrent)}")
+    grave = [
+        (f"recurrent {kind} decelerations {one.words}", one.span)
+        for kind in ("late", "variable")
+        for one in _recurrent(reading, kind)
+    ]
+    grave += [("bradycardia", span) for span in baseline_between(reading, 0.0, 110.0)]
+    for words, span in grave:
+        width = variability_of(reading, span)
+        if width is not None and width > REDUCED_BPM:
+            continue
+        if stated.absent_variability or (
+            stated.absent_variability is None and width is not None and width < ABSENT_BPM
+        ):
+            found.append(Criterion("red", f"absent variability with {words}", span, after_s=300.0))
         elif stated.absent_variability is None:
-            judged.open.append(
-                f"whether variability is absent; with {' and '.join(recurrent)} that would be category III"
-            )
-    judged += _lesser(findings, related)
-    fine = "baseline 110-160 bpm, moderate variability, no late, variable or prolonged decelerations"
-    return graded(RULES, LABELS, judged, fine, SOURCE)
+            unsure = f"whether variability is absent: {words} would then be category III"
+            found.append(Criterion("open", unsure, span, after_s=300.0))
+    return found
 
 
-def _named(event: Event) -> Event:
-    """Name a deceleration of 2 min or more prolonged (FIGO: more than 3 min). A shorter one keeps its kind."""
-    return replace(event, kind="prolonged") if event.duration_s >= 120 else event
+def _variability(reading: Reading) -> list[Criterion]:
+    width = trailing_variability(reading, READ_OVER_S)
+    found = []
+    for holds, words in (
+        (width < ABSENT_BPM, "absent variability: below 2 bpm"),
+        ((width >= ABSENT_BPM) & (width <= REDUCED_BPM), "minimal variability: at most 5 bpm"),
+        (width > INCREASED_BPM, "marked variability: above 25 bpm"),
+        (width != width, "variability cannot be measured"),
+    ):
+        found += [Criterion("amber", words, span) for span in spans(holds, STEP_S, least_s=120.0)]
+    return found
 
 
-def _recurrent(findings: Findings, kind: str) -> bool:
-    """With at least half of the contractions in any 20 min (in the whole stretch where it is shorter)."""
-    whole, minutes = recurs(findings, kinds(kind), lambda share: share >= 0.5)
-    return minutes >= RECURRENT_WINDOW_MIN or (whole and findings.duration_min <= RECURRENT_WINDOW_MIN)
-
-
-def _lesser(findings: Findings, related: bool) -> Judgement:
-    """Criteria of category II."""
-    judged = Judgement()
-    level, width = findings.baseline_bpm, findings.variability_bpm
-    assert level is not None
-    if level < 110 or level > 160:
-        judged.amber.append(f"baseline {level:.0f} bpm, outside 110-160")
-    if width is None:
-        judged.amber.append("variability cannot be measured")
-    elif width <= 5:
-        judged.amber.append(f"minimal variability: {width:.0f} bpm, at most 5")
-    elif width > 25:
-        judged.amber.append(f"marked variability: {width:.0f} bpm, above 25")
-    for kind in ("late", "variable", "prolonged"):
-        number = sum(event.kind == kind for event in findings.decelerations)
-        if number:
-            judged.amber.append(f"{number} {kind} deceleration{'s' if number > 1 else ''}")
-    gradual = sum(event.kind == "gradual" for event in findings.decelerations)
-    if gradual:
-        why = "no contraction belongs to them" if related else "there is no tocogram"
-        judged.amber.append(f"{gradual} gradual deceleration{'s' if gradual > 1 else ''}, late or early: {why}")
-    return judged
+def _decelerations(reading: Reading) -> list[Criterion]:
+    found = []
+    for kind in ("late", "variable", "prolonged", "gradual"):
+        events: list[Deceleration] = [
+            event for event in (*reading.decelerations, *reading.dips) if nichd_kind(event) == kind
+        ]
+        why = ", late or early: no contraction belongs to them" if kind == "gradual" else ""
+        found += [
+            Criterion("amber", counted(len(group), kind) + why, Span(group[0].start_s, group[-1].end_s), repeated=True)
+            for group in grouped(sorted(events, key=lambda event: event.start_s))
+        ]
+    return found

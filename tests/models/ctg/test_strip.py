@@ -6,13 +6,19 @@ import numpy as np
 import pytest
 
 from models.ctg.analysis import analyse
+from models.ctg.reading import read
 from models.ctg.recording import CtgRecording
-from models.ctg.strip import FHR_HIGH, FHR_LOW, Paper, runs, strip_pdf, strip_svg, thumbnail_svg
+from models.ctg.strip import FHR_HIGH, FHR_LOW, Marks, Paper, runs, strip_pdf, strip_svg, thumbnail_svg
 from models.errors import RangeError
 from models.synthetic.traces import trace
 
 LABOUR = trace(minutes=30, accelerations=2, late_decelerations=True, loss=0.0, seed=1).recording
 MM_PER_UNIT = 0.5
+
+
+def marks(recording: CtgRecording) -> Marks:
+    """What is drawn over a recording."""
+    return Marks.of(read(analyse(recording)))
 
 
 @pytest.mark.parametrize("speed", [1, 2, 3])
@@ -21,7 +27,7 @@ def test_a_minute_and_a_beat_have_their_length_on_paper(speed: int, scale: int) 
     paper = Paper(speed, scale)
     assert (paper.x(60) - paper.x(0)) * MM_PER_UNIT == pytest.approx(10 * speed)
     assert (paper.y(120) - paper.y(120 + scale)) * MM_PER_UNIT == pytest.approx(10)
-    svg = strip_svg(LABOUR, analyse(LABOUR), paper, title="x")
+    svg = strip_svg(LABOUR, marks(LABOUR), paper, title="x")
     width = float(re.findall(r'width="([\d.]+)mm"', svg)[0])
     assert width == pytest.approx(30 * 10 * speed, abs=40)
     assert f"{speed} cm/min, {scale} bpm/cm. Research prototype" in svg
@@ -44,13 +50,13 @@ def test_gaps_are_gaps() -> None:
     heart = LABOUR.fhr_bpm.copy()
     heart[2000:2400] = np.nan
     gappy = CtgRecording(heart, LABOUR.toco, 4.0, "test")
-    curve = re.findall(r'<path class="fhr"[^>]* d="([^"]*)"', strip_svg(gappy, analyse(gappy)))[0]
+    curve = re.findall(r'<path class="fhr"[^>]* d="([^"]*)"', strip_svg(gappy, marks(gappy)))[0]
     assert curve.count("M") == 2
 
 
 def test_events_carry_their_kind_lag_and_letter() -> None:
-    svg = strip_svg(LABOUR, analyse(LABOUR))
-    assert svg.count('class="deceleration"') == len(analyse(LABOUR).decelerations)
+    svg = strip_svg(LABOUR, marks(LABOUR))
+    assert svg.count('class="deceleration"') == len(marks(LABOUR).decelerations)
     assert "late deceleration at" in svg
     assert "s from the acme" in svg
     assert ">L</text>" in svg
@@ -59,18 +65,18 @@ def test_events_carry_their_kind_lag_and_letter() -> None:
 
 
 def test_a_title_cannot_break_the_drawing() -> None:
-    svg = strip_svg(LABOUR, analyse(LABOUR), title='<b>&"')
+    svg = strip_svg(LABOUR, marks(LABOUR), title='<b>&"')
     assert "&lt;b&gt;&amp;" in svg
 
 
 def test_without_a_tocogram_it_says_so_and_a_thumbnail_is_only_the_heart() -> None:
     bare = CtgRecording(LABOUR.fhr_bpm, None, 4.0, "test")
-    assert "no tocogram" in strip_svg(bare, analyse(bare))
+    assert "no tocogram" in strip_svg(bare, marks(bare))
     assert 'class="toco"' not in thumbnail_svg(LABOUR)
 
 
 def test_the_pdf_has_one_page_of_the_strips_size() -> None:
-    content = strip_pdf(strip_svg(LABOUR, analyse(LABOUR), Paper(1), title="x"))
+    content = strip_pdf(strip_svg(LABOUR, marks(LABOUR), Paper(1), title="x"))
     assert content.startswith(b"%PDF")
     assert content.count(b"/Type /Page\n") == 1
     width, height = (float(n) for n in re.findall(rb"/MediaBox \[0 0 ([\d.]+) ([\d.]+)\]", content)[0])

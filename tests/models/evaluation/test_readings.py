@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from models.ctg.analysis import analyse
+from models.ctg.reading import read
 from models.datasets.ctu_uhb import BirthRecord, ExpertReading
 from models.evaluation.readings import by_expert, first_stage_windows, kappa_with_experts, majority
 from models.synthetic.traces import trace
@@ -48,28 +49,28 @@ def test_repeats_collapse_to_the_first_that_could_be_read() -> None:
 @pytest.mark.slow
 def test_kappa_of_agreement_and_what_was_excluded() -> None:
     records = [record(f"{i}", late=i % 2 == 1, seed=i) for i in range(4)]
-    analyses = [analyse(one.recording) for one in records]
+    traces = [read(analyse(one.recording)) for one in records]
     readings = [
-        ExpertReading(one.name, expert, (1, 1, -1) if int(one.name) % 2 == 0 else (2, 2, -1))
+        ExpertReading(one.name, expert, (1, 1, -1) if int(one.name) % 2 == 0 else (3, 3, -1))
         for one in records
         for expert in range(6)
     ]
-    made = kappa_with_experts(records, analyses, readings)
+    made = kappa_with_experts(records, traces, readings)
     assert made is not None
     assert made["value"] == pytest.approx(1.0)
     assert made["windows"] == 8
     fewer = [reading for reading in readings if reading.record != "3" or reading.expert < 4]
-    made = kappa_with_experts(records, analyses, fewer)
+    made = kappa_with_experts(records, traces, fewer)
     assert made is not None
     assert (made["windows"], made["excluded"]) == (6, {"no majority of at least five": 2})
-    assert kappa_with_experts(records, analyses, []) is None
+    assert kappa_with_experts(records, traces, []) is None
 
 
 def test_a_refused_trace_is_excluded_not_guessed() -> None:
     lost = record("0", late=False, seed=0)
     lost.recording.fhr_bpm[:] = np.nan
     readings = [ExpertReading("0", expert, (1, 1, 1)) for expert in range(6)]
-    made = kappa_with_experts([lost], [analyse(lost.recording)], readings)
+    made = kappa_with_experts([lost], [read(analyse(lost.recording))], readings)
     assert made is not None
     assert made["value"] is None
     assert made["excluded"] == {"the trace cannot be assessed there": 2}

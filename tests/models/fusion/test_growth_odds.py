@@ -12,7 +12,6 @@ from models.fusion.growth_odds import (
     DOPPLER_PREVALENCE,
     doppler_term,
     growth_log_odds,
-    growth_only_thresholds,
     growth_term,
     missing_growth_sd,
     tracked,
@@ -91,8 +90,3 @@ def test_dopplers_raise_lower_or_say_nothing() -> None:
         Dopplers(umbilical_end_diastolic_flow="reversed"),
     ):
         assert doppler_term(worse) == low
-
-
-def test_growth_only_thresholds_are_ordered_around_the_prior() -> None:
-    raised, high = growth_only_thresholds(0.08)
-    assert 0.08 < raised < high

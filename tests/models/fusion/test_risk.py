@@ -1,5 +1,6 @@
 """The four paths: CTG only, ultrasound only, both, neither; and every state with its reason."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,17 +12,20 @@ from models.ctg.acidaemia import MILD, SEVERE
 from models.ctg.analysis import analyse
 from models.ctg.features import DESIGN_NAMES
 from models.ctg.guidelines import Statements
+from models.ctg.reading import read
 from models.ctg.trace_features import TRACE_FEATURES, trace_features
 from models.errors import InputError, RangeError
-from models.fusion.answer import CANNOT_ASSESS
+from models.fusion.circumstances import Circumstances
 from models.fusion.distress import PATTERN_EVENT
 from models.fusion.inputs import CtgInput, Outline, ScanImage, ScanInput
 from models.fusion.risk import assess
+from models.fusion.state import CANNOT_ASSESS, HIGH, LOW, RAISED, UNDECIDED
 from models.growth.assessment import Age
 from models.growth.delphi import Dopplers
 from models.growth.measures import AC, FL, HC
 from models.synthetic.beats import beats
 from models.synthetic.heads import phantom
+from models.synthetic.scenes import Scene
 from models.synthetic.traces import trace
 from models.ultrasound.biometry import HeadEllipse
 from models.ultrasound.ellipse import Ellipse
@@ -43,10 +47,10 @@ def test_ctg_only(bundle: Bundle) -> None:
 
 def test_ultrasound_only(bundle: Bundle) -> None:
     median, small = check(assess(bundle, None, MEDIAN)), check(assess(bundle, None, SMALL))
-    assert bundle.acidaemia is not None
-    assert median.score == pytest.approx(100 * bundle.acidaemia.prior, rel=0.1)
-    assert median.state == "low"
-    assert small.state in {"raised", "high"}
+    for alone in (median, small):
+        assert (alone.state, alone.state_basis, alone.score) == (CANNOT_ASSESS, "no CTG", None)
+        assert alone.state_reasons == ["no CTG was given"]
+        assert "no score" in alone.meaning
     assert small.growth.probability is not None
     assert small.growth.probability > 0.5
     assert any("CTG" in line for line in small.missing)
@@ -149,7 +153,7 @@ def test_without_the_acidaemia_files_the_bundle_loads_and_works(bundle: Bundle, 
     assert check(assess(without, None, SMALL)).distress.event == PATTERN_EVENT
 
 
-def test_a_pathological_guideline_is_never_low(bundle: Bundle) -> None:
+def test_a_pathological_guideline_is_high_whatever_the_score_says(bundle: Bundle) -> None:
     troubled = beats(minutes=80, decelerations=True, accelerations=0, seed=1).recording
     assessment = check(assess(bundle, CtgInput(analysis=analyse(troubled), stage="labour"), MEDIAN))
     figo = assessment.distress.detail["guidelines"][0]
@@ -157,19 +161,43 @@ def test_a_pathological_guideline_is_never_low(bundle: Bundle) -> None:
     assert bundle.acidaemia is not None
     assert assessment.distress.probability is not None
     assert assessment.distress.probability < bundle.acidaemia.cuts[MILD.name][0]
-    assert (assessment.state, assessment.state_basis) == ("raised", "FIGO 2015")
-    assert "by the score alone it would be low" in assessment.meaning
-    calm = check(assess(bundle, CtgInput(analysis=analyse(beats(minutes=80, seed=1).recording), stage="labour"), None))
-    assert (calm.state, calm.state_basis) == ("low", "score")
+    assert (assessment.state, assessment.state_basis) == (HIGH, "FIGO 2015")
+    assert assessment.state_reasons[0].startswith("FIGO 2015 pathological: late or prolonged decelerations with")
 
 
-def test_a_trace_unlike_any_other_is_not_scored(bundle: Bundle) -> None:
+def test_low_needs_every_rule_set_and_the_score(bundle: Bundle) -> None:
+    calm = Scene(60, 1).level((0.0, 138.0)).vary(11.0).accelerate().done()
+    ctg = CtgInput(analysis=analyse(calm), stage="labour", age_days=280)
+    answer = check(assess(bundle, ctg, None))
+    assert (answer.state, answer.state_basis) == (LOW, "rule sets and score")
+    assert [reason for reason in answer.state_reasons if "normal" in reason or "category I" in reason]
+    for other, why in (
+        (CtgInput(analysis=analyse(calm), stage="unknown", age_days=280), "not stated whether"),
+        (CtgInput(analysis=analyse(calm), stage="labour", age_days=258), "before 37+0"),
+        (CtgInput(analysis=analyse(replace(calm, toco=None)), stage="labour", age_days=280), "contractions"),
+    ):
+        lesser = check(assess(bundle, other, None))
+        assert lesser.state == UNDECIDED
+        assert any(why in reason for reason in lesser.state_reasons)
+    twins = check(assess(bundle, ctg, None, Circumstances(fetuses=2)))
+    assert (twins.state, "one of several fetuses" in twins.state_reasons) == (UNDECIDED, True)
+
+
+def test_a_flat_trace_with_late_decelerations_is_high_and_has_a_score(bundle: Bundle) -> None:
     flat = trace(minutes=80, baseline_bpm=158, variability_bpm=3, late_decelerations=True, accelerations=0, seed=4)
     assessment = check(assess(bundle, CtgInput(analysis=analyse(flat.recording), stage="labour"), None))
-    assert assessment.state == CANNOT_ASSESS
+    assert assessment.state == HIGH
+    assert assessment.distress.refusal is None
+
+
+def test_a_refused_score_does_not_refuse_the_state(bundle: Bundle) -> None:
+    strange = Scene(60, 3).level((0.0, 140.0)).vary(11.0).fall(50, 70, 10).done()
+    wild = np.where(np.arange(len(strange.fhr_bpm)) % 8 < 4, strange.fhr_bpm, strange.fhr_bpm + 20.0)
+    assessment = check(assess(bundle, CtgInput(analysis=analyse(replace(strange, fhr_bpm=wild)), stage="labour"), None))
     assert assessment.distress.refusal is not None
-    assert "outside what the model was trained on" in assessment.distress.refusal
-    assert assessment.distress.detail["guidelines"]
+    assert "unlike those that the model was trained on" in assessment.distress.refusal
+    assert assessment.score is None
+    assert assessment.state == HIGH
 
 
 def test_guidelines_follow_the_stage(bundle: Bundle) -> None:
@@ -179,9 +207,11 @@ def test_guidelines_follow_the_stage(bundle: Bundle) -> None:
         detail = assess(bundle, CtgInput(analysis=analysis, stage=stage), None).distress.detail
         return [answer["rules"] for answer in detail["guidelines"]]
 
-    assert rules("labour") == ["FIGO 2015", "NICHD 2008", "NICE NG229"]
-    assert rules("antepartum") == ["Dawes-Redman"]
-    assert len(rules("unknown")) == 4
+    assert rules("labour") == ["FIGO 2015", "NICHD 2008", "NICE NG229 (amended)"]
+    assert rules("antepartum") == ["NST", "Dawes-Redman"]
+    assert len(rules("unknown")) == 5
+    older = assess(bundle, CtgInput(analysis=analysis, stage="labour"), None, Circumstances(nice="2022"))
+    assert older.distress.detail["guidelines"][2]["rules"] == "NICE NG229 (2022)"
     stated = CtgInput(analysis=analysis, stage="labour", stated=Statements(hypertonus=True))
     nice = assess(bundle, stated, None).distress.detail["guidelines"][2]
     assert any("hypertonus" in line for line in nice["criteria"])
@@ -189,7 +219,7 @@ def test_guidelines_follow_the_stage(bundle: Bundle) -> None:
 
 def test_short_term_variation_is_never_shown_for_labour(bundle: Bundle) -> None:
     analysis = analyse(LABOUR)
-    assert analysis.short_term_variation_ms is not None
+    assert read(analysis).short_term_variation_ms is not None
     for stage in ("labour", "unknown"):
         detail = assess(bundle, CtgInput(analysis=analysis, stage=stage), None).distress.detail
         assert detail["short_term_variation_ms"] is None
@@ -214,7 +244,7 @@ def test_a_bad_signal_is_a_state(bundle: Bundle) -> None:
     assessment = check(assess(bundle, CtgInput(analysis=analysis), MEDIAN))
     assert assessment.distress.refusal is not None
     assert "signal loss" in assessment.distress.refusal
-    assert assessment.score is not None
+    assert (assessment.state, assessment.state_basis, assessment.score) == (CANNOT_ASSESS, "signal loss", None)
 
 
 @pytest.mark.parametrize(
@@ -309,14 +339,28 @@ def test_weight_and_abdomen_speak_for_the_size(bundle: Bundle) -> None:
     assert not any("Only the head" in line for line in assessment.warnings)
 
 
-def test_growth_restriction_by_consensus_is_never_low(bundle: Bundle) -> None:
-    scan = ScanInput(
-        typed={HC: 262.0, AC: 232.0, FL: 51.0}, age=AGE, dopplers=Dopplers(umbilical_end_diastolic_flow="absent")
-    )
+def test_growth_restriction_by_consensus_raises_a_ctg(bundle: Bundle) -> None:
+    scan = ScanInput(typed={AC: 200.0}, age=AGE)
     assessment = check(assess(bundle, CtgInput(features=dict(HEALTHY)), scan))
-    assert assessment.state == "raised"
-    assert assessment.state_basis == "Delphi consensus 2016"
-    assert "early fetal growth restriction" in assessment.meaning
+    assert assessment.state == RAISED
+    assert "Delphi consensus 2016: criteria of early fetal growth restriction are met" in assessment.state_reasons
+    alone = check(assess(bundle, None, scan))
+    assert (alone.state, alone.growth.detail["growth"]["delphi"]["verdict"]) == (CANNOT_ASSESS, "met")
+
+
+@pytest.mark.parametrize(
+    ("dopplers", "state"),
+    [
+        (Dopplers(umbilical_end_diastolic_flow="reversed"), HIGH),
+        (Dopplers(umbilical_end_diastolic_flow="absent"), RAISED),
+        (Dopplers(ductus_venosus_a_wave="absent"), HIGH),
+        (Dopplers(ductus_venosus_a_wave="reversed"), HIGH),
+        (Dopplers(umbilical_end_diastolic_flow="present", ductus_venosus_a_wave="present"), CANNOT_ASSESS),
+    ],
+)
+def test_a_flow_alone_decides(bundle: Bundle, dopplers: Dopplers, state: str) -> None:
+    assert check(assess(bundle, None, ScanInput(age=AGE, dopplers=dopplers))).state == state
+    assert check(assess(bundle, None, ScanInput(typed={HC: 260.4}, age=AGE, dopplers=dopplers))).state == state
 
 
 def test_impossible_values_are_errors(bundle: Bundle) -> None:
@@ -331,3 +375,12 @@ def test_contributions_cover_every_given_feature(bundle: Bundle) -> None:
     contributions = assessment.distress.detail["contributions"]
     assert set(contributions) == set(DESIGN_NAMES)
     assert np.isfinite(list(contributions.values())).all()
+
+
+def test_a_contribution_against_physiology_is_remarked(bundle: Bundle) -> None:
+    troubled = analyse(beats(minutes=80, decelerations=True, accelerations=0, seed=1).recording)
+    answer = assess(bundle, CtgInput(analysis=troubled, stage="labour"), None)
+    reason = next(reason for reason in answer.reasons if reason.text == "decelerations")
+    assert ("Against physiology" in reason.remark) == (reason.log_odds < 0)
+    calm = assess(bundle, CtgInput(analysis=analyse(beats(minutes=80, seed=1).recording), stage="labour"), None)
+    assert not any(reason.remark for reason in calm.reasons)

@@ -1,74 +1,68 @@
-"""Dawes-Redman, as far as its tables are at hand."""
+"""Dawes-Redman: each criterion, what is not judged, and what is urgent."""
+
+from dataclasses import replace
 
 import pytest
 
+from models.ctg.events import Event
 from models.ctg.guidelines.dawes_redman import classify, lost_beats
-from models.ctg.guidelines.findings import Findings, Statements
-from tests.models.ctg.guidelines.vectors import normal_but, one_deceleration
+from models.ctg.guidelines.statements import Statements
+from models.ctg.reading import Reading
+from tests.models.ctg.guidelines.vectors import fall, hour, span
 
-STV = 6.0
-HIGH, LOW, NOTHING = Statements(high_variation=True), Statements(high_variation=False), None
-MOVED = Statements(high_variation=True, fetal_movements=1)
-STILL = Statements(high_variation=True, fetal_movements=0)
-
-
-def calm(**changes: object) -> Findings:
-    return normal_but(**{"short_term_variation_ms": STV, "accelerations": 3, "duration_min": 30.0, **changes})
+ACCELERATIONS = tuple(Event(60.0 * m, 60.0 * m + 30, 20.0, 60.0 * m + 10) for m in (5, 12, 20, 28))
+ALL = Statements(fetal_movements=3, high_variation=True)
 
 
-def drop(beats: float, minutes: float) -> Findings:
-    event = one_deceleration("variable", 60, area_bpm_s=60.0 * beats).decelerations[0]
-    return calm(decelerations=(event,), duration_min=minutes)
+def trace(**changes: object) -> Reading:
+    values = {"accelerations": ACCELERATIONS, "short_term_variation_ms": 7.0, **changes}
+    return replace(hour(40), **values)  # type: ignore[arg-type]
 
 
-MET, OPEN, NOT = "criteria met", "not judged: table not available", "criteria not met"
-VECTORS: list[tuple[Findings, Statements | None, str, str]] = [
-    (calm(), HIGH, MET, "all"),
-    (calm(), NOTHING, OPEN, "nothing"),
-    (calm(), LOW, NOT, "high variation"),
-    (calm(short_term_variation_ms=3.0), HIGH, MET, ""),
-    (calm(short_term_variation_ms=2.99), HIGH, NOT, "below 3"),
-    (calm(short_term_variation_ms=2.0), NOTHING, NOT, "below 3"),
-    (calm(short_term_variation_ms=None), HIGH, OPEN, ""),
-    (calm(baseline_bpm=116.0), HIGH, MET, ""),
-    (calm(baseline_bpm=115.9), HIGH, NOT, "outside 116-160"),
-    (calm(baseline_bpm=160.0), HIGH, MET, ""),
-    (calm(baseline_bpm=160.1), HIGH, NOT, "outside 116-160"),
-    (calm(accelerations=3), HIGH, MET, ""),
-    (calm(accelerations=2), HIGH, OPEN, ""),
-    (calm(accelerations=2), MOVED, MET, ""),
-    (calm(accelerations=2), STILL, NOT, "no fetal movement"),
-    (calm(accelerations=0), MOVED, OPEN, ""),
-    (calm(accelerations=3), STILL, MET, ""),
-    (calm(sinusoidal_min=2.0), HIGH, NOT, "sinusoidal"),
-    (drop(20, 30), HIGH, MET, ""),
-    (drop(21, 30), HIGH, NOT, "more than 20"),
-    (drop(21, 31), HIGH, MET, ""),
-    (drop(100, 60), HIGH, MET, ""),
-    (drop(101, 60), HIGH, NOT, "more than 100"),
-    (drop(5, 11), HIGH, NOT, "at the end"),
-    (calm(duration_min=10.0), HIGH, MET, ""),
-    (calm(duration_min=9.9), HIGH, "cannot assess", "10 min"),
-    (calm(baseline_bpm=None), HIGH, "cannot assess", "baseline"),
-    (calm(duration_min=60.0), HIGH, MET, ""),
-    (calm(variability_bpm=3.0), HIGH, MET, ""),
-    (calm(short_term_variation_ms=2.0, baseline_bpm=170.0), HIGH, NOT, "outside 116-160"),
-    (calm(contractions=None), HIGH, MET, ""),
-    (calm(tachycardia_min=20.0), HIGH, MET, ""),
-]
+def test_met_only_with_what_a_person_states() -> None:
+    assert (classify(trace(), ALL).label, classify(trace(), ALL).severity) == ("criteria met", 0)
+    unstated = classify(trace())
+    assert (unstated.label, unstated.severity) == ("not judged", None)
+    assert any("table not available" in line for line in unstated.not_judged)
 
 
-@pytest.mark.parametrize(("findings", "stated", "label", "words"), VECTORS)
-def test_vector(findings: Findings, stated: Statements | None, label: str, words: str) -> None:
-    answer = classify(findings, "antepartum", stated)
-    assert answer.label == label
-    assert words in "; ".join(answer.criteria)
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"short_term_variation_ms": 2.6}, "short-term variation 2.6 ms, below 3"),
+        ({"decelerations": (fall(10, 3, lowest=60),)}, "criteria"),
+        ({"sinusoidal": (span(10, 25),)}, "a sinusoidal rhythm"),
+    ],
+)
+def test_each_criterion(changes: dict[str, object], words: str) -> None:
+    reading = trace(**changes)
+    if "decelerations" in changes:
+        reading = replace(reading, decelerations=(replace(reading.decelerations[0], area_bpm_s=9000.0),))
+        words = "a deceleration of 150 lost beats, more than 100"
+    answer = classify(reading, ALL)
+    assert (answer.label, answer.severity) == ("criteria not met", 1)
+    assert answer.criteria == (words,)
 
 
-def test_never_for_labour() -> None:
-    answer = classify(calm(), "labour", HIGH)
-    assert (answer.label, answer.severity) == ("not for labour", None)
+def test_the_basal_rate() -> None:
+    assert "outside 116-160" in classify(replace(hour(40, bpm=112), accelerations=ACCELERATIONS), ALL).criteria[0]
 
 
-def test_lost_beats() -> None:
-    assert lost_beats(30.0 * 60.0) == pytest.approx(30.0)
+def test_repeated_decelerations_and_one_at_the_end_are_urgent() -> None:
+    for events in ((fall(10, 1), fall(20, 1)), (fall(38, 2, running=True),)):
+        answer = classify(trace(decelerations=events), ALL)
+        assert answer.severity == 2
+        assert any(line.endswith("urgent") for line in answer.criteria)
+
+
+def test_few_accelerations() -> None:
+    few = trace(accelerations=ACCELERATIONS[:2])
+    assert classify(few, ALL).severity == 0
+    assert classify(few, Statements(fetal_movements=0, high_variation=True)).severity == 1
+    assert classify(few, Statements(high_variation=True)).severity is None
+    assert classify(trace(), Statements(high_variation=False)).severity == 1
+
+
+def test_short_or_unknown() -> None:
+    assert classify(hour(9), ALL).criteria == ("the criteria are first tested at 10 min",)
+    assert lost_beats(600.0) == 10.0

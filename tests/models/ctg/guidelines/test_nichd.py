@@ -1,66 +1,75 @@
-"""NICHD 2008: three categories, with the boundary values."""
+"""The three categories, absent variability measured and stated, and recurrence."""
 
+import numpy as np
 import pytest
 
-from models.ctg.guidelines.findings import Findings, Statements
-from models.ctg.guidelines.nichd import classify
-from tests.models.ctg.guidelines.vectors import normal_but, one_deceleration, with_decelerations
-
-ABSENT, PRESENT = Statements(absent_variability=True), Statements(absent_variability=False)
-VECTORS: list[tuple[Findings, Statements | None, int, str]] = [
-    (normal_but(), None, 1, "moderate variability"),
-    (normal_but(baseline_bpm=110.0), None, 1, ""),
-    (normal_but(baseline_bpm=160.0), None, 1, ""),
-    (normal_but(baseline_bpm=109.0), None, 2, "outside 110-160"),
-    (normal_but(baseline_bpm=161.0), None, 2, "outside 110-160"),
-    (normal_but(variability_bpm=5.1), None, 1, ""),
-    (normal_but(variability_bpm=5.0), None, 2, "minimal"),
-    (normal_but(variability_bpm=25.0), None, 1, ""),
-    (normal_but(variability_bpm=25.1), None, 2, "marked"),
-    (normal_but(variability_bpm=None), None, 2, "cannot be measured"),
-    (normal_but(accelerations=0), None, 1, ""),
-    (normal_but(sinusoidal_min=19.9), None, 1, ""),
-    (normal_but(sinusoidal_min=20.0), None, 3, "sinusoidal"),
-    (one_deceleration("early", 60), None, 1, ""),
-    (one_deceleration("late", 60), None, 2, "1 late deceleration"),
-    (one_deceleration("variable", 60), None, 2, "1 variable deceleration"),
-    (one_deceleration("early", 119), None, 1, ""),
-    (one_deceleration("early", 120), None, 2, "1 prolonged"),
-    (one_deceleration("variable", 150), None, 2, "1 prolonged"),
-    (one_deceleration("gradual", 60), None, 2, "gradual"),
-    (with_decelerations("late"), None, 2, "late decelerations"),
-    (with_decelerations("early"), None, 1, ""),
-    (with_decelerations("late", variability_bpm=3.0), ABSENT, 3, "absent variability with recurrent late"),
-    (with_decelerations("late", variability_bpm=3.0), PRESENT, 2, "minimal"),
-    (with_decelerations("late", variability_bpm=3.0), None, 2, "minimal"),
-    (with_decelerations("late", variability_bpm=6.0), ABSENT, 2, "late"),
-    (with_decelerations("variable", variability_bpm=3.0), ABSENT, 3, "recurrent variable"),
-    (with_decelerations("late", 0.5, variability_bpm=3.0), ABSENT, 3, "recurrent late"),
-    (with_decelerations("late", 0.15, variability_bpm=3.0), ABSENT, 2, "late"),
-    (normal_but(baseline_bpm=105.0, variability_bpm=3.0), ABSENT, 3, "bradycardia"),
-    (normal_but(baseline_bpm=110.0, variability_bpm=3.0), ABSENT, 2, "minimal"),
-    (normal_but(baseline_bpm=170.0, variability_bpm=3.0), ABSENT, 2, "outside"),
-    (with_decelerations("early", variability_bpm=3.0), ABSENT, 2, "minimal"),
-]
+from models.ctg.guidelines.nichd import NICHD, criteria
+from models.ctg.guidelines.statements import Statements
+from models.ctg.reading import Reading
+from tests.models.ctg.guidelines.vectors import decelerations, fall, graded, hour, one, span
 
 
-@pytest.mark.parametrize(("findings", "stated", "category", "words"), VECTORS)
-def test_vector(findings: Findings, stated: Statements | None, category: int, words: str) -> None:
-    answer = classify(findings, stated)
-    assert answer.label == f"category {'I' * category}"
-    assert words in "; ".join(answer.criteria)
+def category(reading: Reading, stated: Statements | None = None) -> str:
+    return graded(NICHD, criteria(reading, stated), reading).label
 
 
-def test_absent_variability_is_asked_for_where_it_decides() -> None:
-    answer = classify(with_decelerations("late", variability_bpm=3.0))
-    assert any("category III" in line for line in answer.not_judged)
-    assert not any("category III" in line for line in classify(normal_but(variability_bpm=3.0)).not_judged)
+def test_category_one() -> None:
+    assert category(hour()) == "category I"
+    assert category(decelerations(hour(), "early")) == "category I"
 
 
-def test_without_a_baseline_there_is_no_class() -> None:
-    assert classify(normal_but(baseline_bpm=None)).severity is None
+@pytest.mark.parametrize("bpm", [109, 161])
+def test_a_baseline_outside_is_two(bpm: float) -> None:
+    assert category(hour(bpm=bpm)) == "category II"
 
 
-def test_without_a_tocogram_late_and_early_are_not_told_apart() -> None:
-    answer = classify(normal_but(contractions=None, decelerations=one_deceleration("gradual", 60).decelerations))
-    assert "no tocogram" in "; ".join(answer.criteria + answer.not_judged)
+@pytest.mark.parametrize("width", [1.0, 4.0, 5.0, 28.0])
+def test_variability_outside_is_two(width: float) -> None:
+    assert category(hour(bandwidth=width)) == "category II"
+
+
+def test_variability_that_cannot_be_measured_is_two() -> None:
+    assert category(hour(bandwidth_bpm=np.full(120, np.nan))) == "category II"
+
+
+@pytest.mark.parametrize("kind", ["late", "variable", "gradual"])
+def test_decelerations_are_two(kind: str) -> None:
+    assert category(decelerations(hour(), kind, 40)) == "category II"
+
+
+def test_a_late_deceleration_has_no_least_depth() -> None:
+    shallow = (one("late", hour().contractions[-2], depth_bpm=6.0),)
+    assert category(hour(dips=shallow)) == "category II"
+
+
+def test_two_minutes_are_prolonged() -> None:
+    answer = graded(NICHD, criteria(hour(decelerations=(fall(45, 2.1),))), hour())
+    assert answer.criteria == ("1 prolonged deceleration, the last at minute 47",)
+
+
+@pytest.mark.parametrize(("minutes", "expected"), [(21, "category III"), (18, "category I")])
+def test_sinusoidal_from_twenty_minutes(minutes: float, expected: str) -> None:
+    assert category(hour(sinusoidal=(span(60 - minutes, 60),))) == expected
+
+
+def test_absent_variability_with_a_grave_finding_is_three() -> None:
+    for grave in (decelerations(hour(bandwidth=1.0), "late"), decelerations(hour(bandwidth=1.0), "variable")):
+        assert category(grave) == "category III"
+    assert category(hour(bpm=100, bandwidth=1.0)) == "category III"
+    assert category(hour(bandwidth=1.0)) == "category II"
+
+
+def test_minimal_variability_leaves_open_whether_it_is_absent_until_it_is_stated() -> None:
+    reading = decelerations(hour(bandwidth=3.5), "late")
+    answer = graded(NICHD, criteria(reading), reading)
+    assert answer.label == "category II"
+    assert any("whether variability is absent" in line for line in answer.not_judged)
+    assert category(reading, Statements(absent_variability=True)) == "category III"
+    denied = graded(NICHD, criteria(reading, Statements(absent_variability=False)), reading)
+    assert denied.label == "category II"
+    assert not any("absent" in line for line in denied.not_judged)
+
+
+def test_half_of_the_contractions_is_recurrent() -> None:
+    assert category(decelerations(hour(bandwidth=1.0), "late", every=2)) == "category III"
+    assert category(decelerations(hour(bandwidth=1.0), "late", every=3)) == "category II"

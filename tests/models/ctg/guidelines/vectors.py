@@ -1,39 +1,86 @@
-"""Scripted decelerations and contractions for the guidelines' vectors."""
+"""Readings with stated content, for the guidelines' vectors: an hour is normal unless something is changed."""
 
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
+
 from models.ctg.events import Event
-from models.ctg.guidelines.findings import Findings
+from models.ctg.guidelines.criteria import Criterion, GuidelineClass, RuleSet
+from models.ctg.reading import Reading
+from models.ctg.reading.events import Deceleration
+from models.ctg.reading.spans import Span
+from models.ctg.reading.variability import STEP_S
 
-NORMAL = Findings()
-
-
-def normal_but(**changes: Any) -> Findings:
-    """A normal hour with these changes."""
-    return replace(NORMAL, **changes)
-
-
-def contractions(number: int, every_s: float = 240.0) -> tuple[Event, ...]:
-    """Contractions of 60 s, the first at 2 min."""
-    return tuple(Event(120 + every_s * i - 30, 120 + every_s * i + 30, 40, 120 + every_s * i) for i in range(number))
+EVERY_S = 180.0
 
 
-def with_decelerations(
-    kind: str, share: float = 1.0, *, number: int = 14, duration_s: float = 50.0, every_s: float = 240.0, **changes: Any
-) -> Findings:
-    """Contractions, the first `share` of which have a deceleration of this kind 30 s after the acme."""
-    events = contractions(number, every_s)
-    downs = tuple(
-        Event(c.peak_s + 10, c.peak_s + 10 + duration_s, 30, c.peak_s + 30, kind, 30.0, 15 * duration_s)
-        for c in events[: round(share * number)]
+def hour(minutes: float = 60.0, bpm: float = 140.0, bandwidth: float = 12.0, **changes: Any) -> Reading:
+    """A normal reading of this length with contractions every three minutes, with these changes."""
+    seconds = int(minutes * 60)
+    reading = Reading(
+        duration_s=float(seconds),
+        grid_bpm=np.full(seconds, bpm),
+        reference_bpm=np.full(seconds, bpm),
+        baseline_bpm=np.full(seconds, bpm),
+        contractions=contractions(seconds),
+        contractions_known=np.ones(seconds, dtype=bool),
+        bandwidth_bpm=np.full(-(-seconds // STEP_S), bandwidth),
     )
-    return normal_but(contractions=events, decelerations=downs, **changes)
+    return replace(reading, **changes)
 
 
-def one_deceleration(kind: str, duration_s: float, peak: float = 30.0, area_bpm_s: float = 600.0) -> Findings:
-    """One deceleration with the third of fourteen contractions."""
-    events = contractions(14)
-    acme = events[2].peak_s
-    event = Event(acme, acme + duration_s, peak, acme + 30, kind, 30.0, area_bpm_s)
-    return normal_but(contractions=events, decelerations=(event,))
+def contractions(seconds: float) -> tuple[Event, ...]:
+    """Contractions of 60 s every three minutes, the first acme at 2 min."""
+    acmes = np.arange(120.0, seconds - 60, EVERY_S)
+    return tuple(Event(float(a) - 30, float(a) + 30, 40.0, float(a)) for a in acmes)
+
+
+def course(minutes: float, *steps: tuple[float, float], step_s: float = 1.0) -> np.ndarray:
+    """A value that changes at given minutes: (minute, value), ..."""
+    values = np.empty(int(minutes * 60 / step_s))
+    for start, value in steps:
+        values[int(start * 60 / step_s) :] = value
+    return values
+
+
+def decelerations(
+    reading: Reading, kind: str, start_min: float = 0.0, end_min: float = 60.0, *, every: int = 1, **changes: Any
+) -> Reading:
+    """Add a deceleration of this kind with every `every`-th contraction between the minutes."""
+    chosen = [c for c in reading.contractions if 60 * start_min <= c.start_s and c.peak_s + 100 <= 60 * end_min]
+    events = tuple(one(kind, c, **changes) for c in chosen[::every])
+    return replace(reading, decelerations=tuple(sorted((*reading.decelerations, *events), key=lambda e: e.start_s)))
+
+
+def one(kind: str, contraction: Event | None, at_s: float = 0.0, **changes: Any) -> Deceleration:
+    """One deceleration: late, variable, early or gradual; 30 bpm unless changed."""
+    acme = contraction.peak_s if contraction is not None else at_s
+    shapes = {
+        "late": {"start_s": acme, "nadir_s": acme + 35, "end_s": acme + 75, "onset_s": 35.0, "return_s": 40.0},
+        "variable": {"start_s": acme - 15, "nadir_s": acme, "end_s": acme + 25, "onset_s": 10.0, "return_s": 10.0},
+        "early": {"start_s": acme - 35, "nadir_s": acme, "end_s": acme + 35, "onset_s": 35.0, "return_s": 35.0},
+        "gradual": {"start_s": acme, "nadir_s": acme + 35, "end_s": acme + 75, "onset_s": 35.0, "return_s": 20.0},
+    }
+    values: dict[str, Any] = {"depth_bpm": 30.0, "lowest_bpm": 110.0, "contraction": contraction, **shapes[kind]}
+    return Deceleration(**{**values, **changes})
+
+
+def fall(
+    start_min: float, minutes: float, *, lowest: float = 85.0, running: bool = False, flat_s: float = 0.0
+) -> Deceleration:
+    """One isolated deceleration of any length."""
+    start = 60 * start_min
+    return Deceleration(
+        start, start + 60 * minutes, start + 60, 140 - lowest, lowest, 40.0, 40.0, running=running, flat_s=flat_s
+    )
+
+
+def span(start_min: float, end_min: float) -> Span:
+    """From minute to minute."""
+    return Span(60 * start_min, 60 * end_min)
+
+
+def graded(rules: RuleSet, criteria: list[Criterion], reading: Reading) -> GuidelineClass:
+    """The answer at the end."""
+    return rules.answer(criteria, reading.duration_s)

@@ -1,0 +1,105 @@
+"""Findings that decide the state of a trace, whatever a model says.
+
+They are taken from the reading, with their times, by the same definitions as the rule sets. Which finding means which
+state is decided in `docs/adr/0020-state-apart-from-score.md`.
+"""
+
+import numpy as np
+
+from models.ctg.guidelines.criteria import Criterion
+from models.ctg.guidelines.figo import (
+    INCREASED_RED_S,
+    REDUCED_RED_S,
+    SINUSOIDAL_AMBER_S,
+)
+from models.ctg.guidelines.measures import (
+    TEN_MIN_S,
+    TOLERANCE_S,
+    counted,
+    grouped,
+    increased_variability,
+    level_words,
+    reduced_variability,
+    repetitions,
+    with_shallow,
+)
+from models.ctg.reading import Reading
+from models.ctg.reading.events import PROLONGED_S, figo_kind, nice_kind
+from models.ctg.reading.spans import Span, spans
+
+# Readers state a baseline to 5 bpm.
+ROUNDED_TO_BPM = 5.0
+LOW_BPM, HIGH_BPM = 100.0, 160.0
+
+
+def urgent(reading: Reading) -> list[Criterion]:
+    """Findings that mean *high*: the rate is low or has fallen, and has not recovered at the last readable second."""
+    end = reading.duration_s
+    found = [
+        Criterion(
+            "red",
+            f"acute bradycardia: {slow.median_bpm:.0f} bpm for {slow.span.length_s / 60:.0f} min, not recovered",
+            Span(slow.span.start_s, end),
+        )
+        for slow in reading.bradycardias
+        if slow.running
+    ]
+    for event in reading.decelerations:
+        if event.running and event.duration_s >= PROLONGED_S and not found:
+            minutes = event.duration_s / 60.0
+            words = f"a deceleration of {minutes:.1f} min to {event.lowest_bpm:.0f} bpm, not recovered"
+            found.append(Criterion("red", words, Span(event.start_s, end)))
+    return found
+
+
+def alarming(reading: Reading) -> list[Criterion]:
+    """Findings that mean *raised*."""
+    found = []
+    level = ROUNDED_TO_BPM * np.round(reading.baseline_bpm / ROUNDED_TO_BPM)
+    with np.errstate(invalid="ignore"):
+        outside = ((level > HIGH_BPM, "above 160"), (level < LOW_BPM, "below 100"))
+    for holds, words in outside:
+        found += [
+            Criterion("red", f"baseline {level_words(reading, span)}, {words}", span, TEN_MIN_S)
+            for span in spans(holds, tolerance_s=TOLERANCE_S, least_s=TEN_MIN_S)
+        ]
+    for stretches, least_s, words in (
+        (reduced_variability(reading), REDUCED_RED_S, "variability below 5 bpm for more than 50 min"),
+        (increased_variability(reading), INCREASED_RED_S, "variability above 25 bpm for more than 30 min"),
+        (list(reading.sinusoidal), SINUSOIDAL_AMBER_S, "a sinusoidal rhythm"),
+    ):
+        found += [Criterion("red", words, span, least_s) for span in stretches if span.length_s >= least_s]
+    late = [event for event in with_shallow(reading) if figo_kind(event) == "late"]
+    for one in repetitions(reading.contractions, late):
+        words = f"late decelerations {one.words}"
+        found.append(Criterion("red", words, one.span, 300.0, repeated=True))
+    return found
+
+
+def questionable(reading: Reading) -> list[Criterion]:
+    """Findings that forbid *low*, besides what the rule sets say: a single late deceleration, by FIGO or NICE."""
+    late = [event for event in with_shallow(reading) if "late" in (nice_kind(event), figo_kind(event))]
+    return [
+        Criterion("amber", counted(len(group), "late"), Span(group[0].start_s, group[-1].end_s), repeated=True)
+        for group in grouped(late)
+    ]
+
+
+def preterminal(reading: Reading) -> list[Criterion]:
+    """Findings that mean *raised* in a trace without labour: repeated decelerations, or one with little variability."""
+    flat = reduced_variability(reading)
+    found = []
+    for group in grouped(list(reading.decelerations)):
+        stretch = Span(group[0].start_s, group[-1].end_s)
+        little = any(span.start_s <= stretch.end_s and span.end_s >= stretch.start_s for span in flat)
+        if len(group) >= 2 or little:
+            also = " with variability below 5 bpm" if little else ""
+            words = f"{counted(len(group), '')}{also} without labour"
+            found.append(Criterion("red", words, stretch, repeated=True))
+    return found
+
+
+def counted_now(criteria: list[Criterion], at_s: float) -> list[str]:
+    """Words of those that count at this moment, in order of their start, with times."""
+    now = sorted((c for c in criteria if c.counts(at_s)), key=lambda c: c.span.start_s)
+    return list(dict.fromkeys(c.timed(at_s) for c in now))
