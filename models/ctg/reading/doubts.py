@@ -77,6 +77,8 @@ def _steps(grid_bpm: Array) -> list[_Step]:
         if found and at - found[-1][0] < _STAYS_S // 2:
             continue
         before, after = values[max(0, k - _SIDE_S) : k + 1], values[k + _ABRUPT_S : k + _ABRUPT_S + _STAYS_S]
+        if abs(float(after.mean()) - float(before.mean())) < STEP_BPM / 2:
+            continue
         low, high = float(np.median(before)), float(np.median(after))
         spreads = [float(np.percentile(side, 90) - np.percentile(side, 10)) for side in (before, after)]
         abrupt = gap[k] > _ABRUPT_S or change[k] > 0.6 * abs(high - low)

@@ -28,13 +28,15 @@ _BEFORE_S = (1200, 300)
 _LEVEL_STEP_S = 30
 
 
-def held_level(grid_bpm: Array) -> tuple[Array, tuple[Span, ...]]:
+def held_level(grid_bpm: Array, first: Array | None = None) -> tuple[Array, tuple[Span, ...]]:
     """Estimate the level outside low stretches.
 
     Parameters
     ----------
     grid_bpm : ndarray, shape (seconds,)
         Heart rate, gaps as NaN.
+    first : ndarray, shape (seconds,), or None
+        `models.ctg.baseline.baseline` of the same signal, where it is known.
 
     Returns
     -------
@@ -44,7 +46,7 @@ def held_level(grid_bpm: Array) -> tuple[Array, tuple[Span, ...]]:
     """
     if not np.isfinite(grid_bpm).any():
         return grid_bpm.copy(), ()
-    level = baseline(grid_bpm)
+    level = baseline(grid_bpm) if first is None else first
     smooth = _by_step(grid_bpm)
     found: tuple[Span, ...] = ()
     for _ in range(2):
@@ -77,11 +79,20 @@ def _before(level: Array) -> Array:
     """Median level of 5 to 20 minutes earlier, for each 5 s; at the start, of what there is."""
     coarse = level[::_LEVEL_STEP_S]
     far, near = (seconds // _LEVEL_STEP_S for seconds in _BEFORE_S)
-    earliest = np.full(len(coarse), np.nan)
-    for k in range(len(coarse)):
-        earliest[k] = np.median(coarse[max(0, k - far) : max(k - near, min(4, k)) + 1])
+    length = far - near + 1
+    earliest = np.empty(len(coarse))
+    for k in range(min(far, len(coarse))):
+        earliest[k] = _middle(coarse[: max(k - near, min(4, k)) + 1])
+    if len(coarse) > far:
+        windows = np.lib.stride_tricks.sliding_window_view(coarse, length)[: len(coarse) - far]
+        earliest[far:] = np.median(windows, axis=1)
     steps = -(-len(level) // STEP_S)
     return np.repeat(earliest, _LEVEL_STEP_S // STEP_S)[:steps]
+
+
+def _middle(values: Array) -> float:
+    ordered = np.sort(values)
+    return float(0.5 * (ordered[(len(ordered) - 1) // 2] + ordered[len(ordered) // 2]))
 
 
 def _low_stretches(smooth: Array, before: Array) -> list[Span]:

@@ -106,7 +106,8 @@ def read(analysis: CtgAnalysis, stage: str = "labour", age_days: float | None = 
     preterm = age_days is not None and age_days < PRETERM_DAYS
     samples = readable(ctg, analysis.recording.fhr_bpm)
     grid, interpolated = seconds_of(samples, rate)
-    reference, low = held_level(grid)
+    known_level = analysis.baseline_trace_bpm if samples is analysis.recording.fhr_bpm else None
+    reference, low = held_level(grid, None if analysis.quality.refusal else known_level)
     toco = to_grid(ctg.toco, rate) if ctg.toco is not None else None
     found = find_contractions(toco) if toco is not None else []
     known = known_seconds(toco, found, len(grid), labour=stage != "antepartum")
