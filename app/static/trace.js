@@ -81,6 +81,8 @@ function announce(plot) {
 }
 
 function draw() {
+  // The right edge keeps its share of the trace: a new speed or theme never goes back to the first minutes.
+  const seen = plots.length ? (box.scrollLeft + box.clientWidth) / box.scrollWidth : 1;
   for (const plot of plots) plot.destroy();
   box.textContent = "";
   const width = Math.max(400, (data.seconds.at(-1) / 60) * speed * PX_PER_CM + 60);
@@ -103,6 +105,7 @@ function draw() {
     const uc = options(130, width, [0, top], [0, 50, 100], activity, [() => {}, (p) => marks(p, data.events.contractions ?? [], "--accent", false)]);
     plots.push(new uPlot(uc, [data.seconds, data.toco], box));
   }
+  requestAnimationFrame(() => { box.scrollLeft = seen * box.scrollWidth - box.clientWidth; });
 }
 
 function move(step) {
@@ -135,6 +138,5 @@ if (box) {
     data = await response.json();
     draw();
     controls.hidden = false;
-    requestAnimationFrame(() => { box.scrollLeft = box.scrollWidth; }); // the latest minutes first
   }
 }

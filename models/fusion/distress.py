@@ -21,6 +21,7 @@ from models.ctg.guidelines import classify
 from models.ctg.nice_versions import AMENDED
 from models.ctg.pattern import STATES, View
 from models.ctg.reading import Reading, read
+from models.ctg.recording import LOWEST_MEASURED_BPM
 from models.ctg.summary import trace_detail
 from models.ctg.trace_features import TRACE_FEATURES, trace_features
 from models.fusion.inputs import CtgInput
@@ -44,6 +45,7 @@ UNUSED_WARNING = (
     "Decelerations and variability are measured and shown, but the score does not use them: the model was trained on "
     "SisPorto's unpublished definitions of them. Judge them yourself."
 )
+LAST_S, MAX_NOT_MEASURED_S = 600, 60
 AGAINST_PHYSIOLOGY = (
     "Against physiology: most training labours with such findings ended well, so the model subtracts. It does not "
     "reassure."
@@ -126,8 +128,9 @@ def distress_part(
     detail = trace_detail(analysis, reading, ctg.stage, guidelines)
     trace = trace_state(reading, guidelines, ctg.stage, ctg.age_days)
     warnings = list(analysis.quality.warnings)
-    if analysis.quality.refusal:
-        part = Part(None, None, event, analysis.quality.refusal, detail)
+    refusal = analysis.quality.refusal or _not_measured(reading)
+    if refusal:
+        part = Part(None, None, event, refusal, detail)
         return DistressPart(part, warnings=warnings, trace=trace)
     model = bundle.acidaemia
     if model is not None and ctg.stage != "antepartum" and analysis.duration_s >= MIN_OUTCOME_S:
@@ -137,6 +140,15 @@ def distress_part(
     part = replace(distress.part, detail=detail | distress.part.detail)
     reasons = [_remarked(reason, reading) for reason in distress.reasons]
     return replace(distress, part=part, reasons=reasons, warnings=warnings + distress.warnings, trace=trace)
+
+
+def _not_measured(reading: Reading) -> str | None:
+    """Why the models cannot judge the end of the trace, although it can be read."""
+    with np.errstate(invalid="ignore"):
+        low_s = int((reading.grid_bpm[-LAST_S:] < LOWEST_MEASURED_BPM).sum())
+    if low_s < MAX_NOT_MEASURED_S:
+        return None
+    return f"the rate is below 50 bpm for {low_s / 60:.0f} of the last 10 min, which the model does not measure"
 
 
 def _remarked(reason: Reason, reading: Reading) -> Reason:

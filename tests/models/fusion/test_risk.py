@@ -384,3 +384,11 @@ def test_a_contribution_against_physiology_is_remarked(bundle: Bundle) -> None:
     assert ("Against physiology" in reason.remark) == (reason.log_odds < 0)
     calm = assess(bundle, CtgInput(analysis=analyse(beats(minutes=80, seed=1).recording), stage="labour"), None)
     assert not any(reason.remark for reason in calm.reasons)
+
+
+def test_a_rate_that_the_model_does_not_measure_gets_no_score(bundle: Bundle) -> None:
+    agonal = Scene(60, 1).level((0.0, 138.0)).vary(10.0).fall(48, 43, 12).done()
+    answer = check(assess(bundle, CtgInput(analysis=analyse(agonal), stage="labour"), MEDIAN))
+    assert (answer.state, answer.score) == (HIGH, None)
+    assert answer.distress.refusal is not None
+    assert "below 50 bpm for 10 of the last 10 min" in answer.distress.refusal
