@@ -43,7 +43,9 @@ def main() -> None:
 
 
 @app.command()
-def migrate(revision: str = "head") -> None:
+def migrate(
+    revision: Annotated[str, typer.Option(help="Revision of the schema; head is the newest.")] = "head",
+) -> None:
     """Migrate the database schema to a revision."""
     from app.database import make_engine
     from app.database import migrate as run
@@ -56,8 +58,8 @@ def migrate(revision: str = "head") -> None:
 
 @app.command()
 def serve(
-    host: str | None = None,
-    port: int | None = None,
+    host: Annotated[str | None, typer.Option(help="Address to listen on; default: the setting.")] = None,
+    port: Annotated[int | None, typer.Option(help="Port to listen on; default: the setting.")] = None,
     prepare: Annotated[
         bool, typer.Option(help="First migrate, create an administrator and demonstration patients.")
     ] = False,
@@ -106,7 +108,7 @@ def doctor(
 
 
 @app.command()
-def backup(archive: Path) -> None:
+def backup(archive: Annotated[Path, typer.Argument(help="New archive, .tar.gz.")]) -> None:
     """Write database and bundles into an archive; the application may be running."""
     from app.backup import backup as run
     from app.settings import settings
@@ -116,7 +118,7 @@ def backup(archive: Path) -> None:
 
 
 @app.command()
-def restore(archive: Path) -> None:
+def restore(archive: Annotated[Path, typer.Argument(help="Archive that `backup` wrote.")]) -> None:
     """Restore an archive into an empty home."""
     from app.backup import restore as run
     from app.settings import settings

@@ -41,8 +41,10 @@ def run(engine: Engine, revision: str) -> None:
                 repair(connection, schema.revision_of(connection), move)
             move(connection, revision)
     except CommandError as error:
-        known = schema.revisions()
-        raise FetalHealthError(f"no schema {revision}: {error} (there are {known[0]} to {known[-1]})") from error
+        all_revisions = schema.revisions()
+        raise FetalHealthError(
+            f"no schema {revision}: {error} (there are {all_revisions[0]} to {all_revisions[-1]})"
+        ) from error
     except DBAPIError as error:
         reason = str(error.orig).splitlines()[0]
         raise FetalHealthError(f"the migration failed, and nothing was changed: {reason}") from error

@@ -29,10 +29,11 @@ def revision_of(connection: Connection) -> str | None:
     if not inspect(connection).has_table("alembic_version"):
         return None
     found = list(connection.execute(text("SELECT version_num FROM alembic_version")).scalars())
-    known = revisions()
-    if len(found) > 1 or not set(found) <= set(known):
+    all_revisions = revisions()
+    if len(found) > 1 or not set(found) <= set(all_revisions):
         raise FetalHealthError(
-            f"the database has schema {', '.join(sorted(found))}, and this release knows {known[0]} to {known[-1]}: "
+            f"the database has schema {', '.join(sorted(found))}, and this release knows {all_revisions[0]} to "
+            f"{all_revisions[-1]}: "
             "install the release that wrote it, or restore a backup"
         )
     return found[0] if found else None

@@ -1,6 +1,6 @@
 """A round of unmodified Flower, for comparison: its SuperLink, two SuperNodes, and a ClientApp without work.
 
-Without TLS and node authentication, so the comparison is kind to it.
+Without TLS and node authentication, so the comparison favours it.
 """
 
 import os

@@ -70,7 +70,7 @@ def plans() -> None:
 
 
 @app.command("status")
-def status(folder: Path) -> None:
+def status(folder: Annotated[Path, typer.Argument(help="Folder of a run.")]) -> None:
     """Show the state of a run."""
     from federated.run.status import read_status
 
@@ -83,7 +83,7 @@ def status(folder: Path) -> None:
 
 
 @app.command("stop")
-def stop(folder: Path) -> None:
+def stop(folder: Annotated[Path, typer.Argument(help="Folder of a run.")]) -> None:
     """Stop a run; the same `federate run --folder` resumes it later."""
     from federated.run import control
 

@@ -9,7 +9,7 @@ import json
 import os
 import shutil
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import cached_property
 from hashlib import sha256
 from importlib.resources import files
@@ -51,27 +51,27 @@ class FusionSettings:
 
     Attributes
     ----------
-    prior : float
-        Share of pathological rows in the calibration set: the probability of distress when no CTG can be assessed.
+    prevalence : float
+        Share of pathological rows in the calibration set.
     distress_logit_sd : float
         Standard deviation of the out-of-fold log-odds over the calibration rows.
-    cuts : dict of view to (float, float)
+    thresholds : dict of view to (float, float)
         Raised and high: 80 % and 95 % out-of-fold specificity.
     """
 
-    prior: float
+    prevalence: float
     distress_logit_sd: float
-    cuts: dict[View, tuple[float, float]]
+    thresholds: dict[View, tuple[float, float]]
 
     def as_dict(self) -> dict[str, Any]:
-        """The settings as the bundle stores them, in JSON types."""
-        return asdict(self)
+        """The settings as the bundle stores them: the stored keys are ``prior`` and ``cuts``."""
+        return {"prior": self.prevalence, "distress_logit_sd": self.distress_logit_sd, "cuts": self.thresholds}
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> "FusionSettings":
         """Read the settings from what `as_dict` gives."""
-        cuts: dict[View, tuple[float, float]] = {view: tuple(values["cuts"][view]) for view in VIEWS}
-        return cls(float(values["prior"]), float(values["distress_logit_sd"]), cuts)
+        thresholds: dict[View, tuple[float, float]] = {view: tuple(values["cuts"][view]) for view in VIEWS}
+        return cls(float(values["prior"]), float(values["distress_logit_sd"]), thresholds)
 
 
 @dataclass(frozen=True)
@@ -81,9 +81,9 @@ class Acidaemia:
     Attributes
     ----------
     models : dict of target name to AcidaemiaModel
-    cuts : dict of target name to (float, float)
+    thresholds : dict of target name to (float, float)
         80 % and 95 % out-of-fold specificity.
-    prior : float
+    prevalence : float
         Share of records with a pH at or below 7.15 in the calibration set.
     logit_sd : float
         Standard deviation of the out-of-fold log-odds of that target.
@@ -96,8 +96,8 @@ class Acidaemia:
     """
 
     models: dict[str, AcidaemiaModel]
-    cuts: dict[str, tuple[float, float]]
-    prior: float
+    thresholds: dict[str, tuple[float, float]]
+    prevalence: float
     logit_sd: float
     training_range: tuple[NDArray[np.float64], NDArray[np.float64]]
     fusion: PairedFusion
@@ -181,8 +181,8 @@ class Bundle:
             low, high = settings["training_range"]
             return Acidaemia(
                 models=models,
-                cuts={name: (float(pair[0]), float(pair[1])) for name, pair in settings["cuts"].items()},
-                prior=float(settings["prior"]),
+                thresholds={name: (float(pair[0]), float(pair[1])) for name, pair in settings["cuts"].items()},
+                prevalence=float(settings["prior"]),
                 logit_sd=float(settings["logit_sd"]),
                 training_range=(np.array(low), np.array(high)),
                 fusion=PairedFusion.from_dict(settings.get("fusion")),

@@ -104,7 +104,9 @@ def card(
 
 
 @app.command("feature-vector")
-def feature_vector(path: Annotated[Path, typer.Argument()] = Path("docs/reference/ctg-features.md")) -> None:
+def feature_vector(
+    path: Annotated[Path, typer.Argument(help="The page to write.")] = Path("docs/reference/ctg-features.md"),
+) -> None:
     """Write the page on the features that the CTG models see."""
     from studies.feature_vector import document
 

@@ -1,7 +1,7 @@
 """Federated training without a transport: the same loops as a Flower run, called in this process.
 
-Out-of-fold studies use them because they are fast. Tests prove that a Flower run gives the same bytes. A *lane* is the
-index of a fold model: model 0 trains on all rows, model k leaves fold k - 1 out.
+Out-of-fold studies use them because they are fast. Tests prove that a Flower run gives the same bytes. Fold
+model 0 trains on all rows, fold model k leaves fold k - 1 out.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -41,7 +41,7 @@ Report = Callable[[int, float, float], None]
 
 
 def train_image_sites(
-    sites: Sequence[ImageSite], plan: UltrasoundPlan, seed: int, lanes: Sequence[int], report: Report
+    sites: Sequence[ImageSite], plan: UltrasoundPlan, seed: int, fold_models: Sequence[int], report: Report
 ) -> Weights:
     """Train the given fold models over all rounds.
 
@@ -52,24 +52,24 @@ def train_image_sites(
     plan : UltrasoundPlan
     seed : int
         Seed of the first weights.
-    lanes : sequence of int
+    fold_models : sequence of int
     report : callable
         Called with the round number, the mean loss and the bytes sent up.
 
     Returns
     -------
     dict of str to ndarray
-        Named ``lane.weight``.
+        Named ``fold_model.weight``.
     """
     initial = initial_fold_models(plan, seed)
-    arrays: Weights = join({lane: fold_model_of(initial, lane) for lane in lanes})
+    arrays: Weights = join({fold_model: fold_model_of(initial, fold_model) for fold_model in fold_models})
     rounds = Rounds(plan.aggregation, {site.name: SiteCounts(len(site.records), site.strata) for site in sites})
     local = LocalReplies(rounds, plan.compression, {site.name: position for position, site in enumerate(sites)})
     for round_number in range(1, plan.rounds + 1):
         replies: list[WeightReply] = []
         means, size = [], 0
         for site in sites:
-            trained, losses = site.train(arrays, round_number, lanes)
+            trained, losses = site.train(arrays, round_number, fold_models)
             reply, sent = local.reply(site.name, round_number, arrays, trained, losses)
             replies.append(reply)
             means.append(np.mean(losses))
@@ -112,11 +112,11 @@ class LocalReplies:
         losses : sequence of float
             Losses of its batches.
         """
-        sent = join({lane: reply.arrays for lane, reply in trained.items()})
+        sent = join({fold_model: reply.arrays for fold_model, reply in trained.items()})
         seed = rounding_seed(self.positions[site], round_number)
         packed, self._residuals[site] = pack(sent, current, self.plan, seed, self._residuals.get(site, {}))
         before = {name: np.asarray(current[name]) for name in sent}
-        rows = {lane: int(reply.weight) for lane, reply in trained.items()}
+        rows = {fold_model: int(reply.weight) for fold_model, reply in trained.items()}
         site_reply = self.rounds.reply(site, unpack(packed, before, self.plan), rows, spread(losses))
         return site_reply, sum(values.nbytes for values in packed.values())
 
@@ -128,28 +128,28 @@ def boost_sites(sites: Sequence[TreeSite], plan: TreePlan, frame: Document) -> d
     for round_number in range(1, plan.rounds + 1):
         rounds.append({})
         losses.append(np.sum([site.out_of_fold_losses() for site in sites], axis=0))
-        for lane in range(len(sites[0].fold_models)):
+        for fold_model in range(len(sites[0].fold_models)):
             chosen = [sites[k] for k in proposers(len(sites), plan, round_number)]
-            proposal = proposal_of(plan, frame, [site.step(lane, round_number) for site in chosen])
+            proposal = proposal_of(plan, frame, [site.step(fold_model, round_number) for site in chosen])
             totals: list[Sums] | None = None
             for site in sites:
-                totals = add(totals, site.leaf_sums(lane, proposal))
+                totals = add(totals, site.leaf_sums(fold_model, proposal))
             merged = finish_round(plan, proposal, totals or [])
             for site in sites:
-                site.absorb(lane, merged)
-            rounds[-1][lane] = merged
+                site.absorb(fold_model, merged)
+            rounds[-1][fold_model] = merged
     if plan.best_round:
         rounds = until_best(rounds, best_rounds(np.array(losses), plan.calibration_folds + 1))
         for site in sites:
             site.restore([np.zeros_like(margin) for margin in site.margins()])
             for documents in rounds:
-                for lane, document in documents.items():
-                    site.absorb(lane, document)
-    finals = [lane for lane in rounds[0] if is_final(lane, plan)]
+                for fold_model, document in documents.items():
+                    site.absorb(fold_model, document)
+    finals = [fold_model for fold_model in rounds[0] if is_final(fold_model, plan)]
     learners = sites[0].rows.learners
     return {
-        learner.name: concatenate([documents[lane] for documents in rounds if lane in documents])
-        for learner, lane in zip(learners, finals, strict=True)
+        learner.name: concatenate([documents[fold_model] for documents in rounds if fold_model in documents])
+        for learner, fold_model in zip(learners, finals, strict=True)
     }
 
 

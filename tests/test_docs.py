@@ -136,6 +136,12 @@ def test_reference_pages_are_those_of_the_code(name: str) -> None:
     assert written == generator().PAGES[name](), "run `make docs`"
 
 
+def test_every_parameter_of_a_command_says_what_it_means() -> None:
+    page = (DOCS / "reference" / "command-line.md").read_text(encoding="utf-8")
+    silent = [line for line in page.splitlines() if re.match(r"\| `[^`]+` \|\s+\|", line)]
+    assert silent == []
+
+
 def test_every_decision_has_a_status_a_date_and_what_enforces_it() -> None:
     for page in (DOCS / "adr").glob("0*.md"):
         text = page.read_text(encoding="utf-8")

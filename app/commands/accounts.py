@@ -13,7 +13,7 @@ user_app = typer.Typer(no_args_is_help=True, help="Manage accounts.")
 
 @user_app.command("add")
 def user_add(
-    name: str,
+    name: Annotated[str, typer.Argument(help="Name to sign in with.")],
     role: Annotated[str, typer.Option(help="clinician, operator or administrator")] = "clinician",
     password_stdin: Annotated[bool, typer.Option(help="Read the password from standard input.")] = False,
 ) -> None:

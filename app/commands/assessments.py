@@ -9,6 +9,7 @@ import typer
 from models.errors import InputError
 
 NOTICE = "Research prototype. Not a medical device."
+Rate = Annotated[float | None, typer.Option(help="Hz, for a CSV that does not state it.")]
 Channel = Annotated[int | None, typer.Option(help="1 or 2, where a file holds two fetal heart rates.")]
 Stage = Annotated[str, typer.Option(help="labour, antepartum or unknown")]
 
@@ -18,13 +19,13 @@ def assess(
     ctg: Annotated[list[Path] | None, typer.Option(help="CTG file; a WFDB record needs .hea and .dat.")] = None,
     image: Annotated[list[Path] | None, typer.Option(help="PNG, JPEG or DICOM of the head; may repeat.")] = None,
     features: Annotated[Path | None, typer.Option(help="JSON file with named CTG features.")] = None,
-    sampling_rate_hz: float | None = None,
+    sampling_rate_hz: Rate = None,
     channel: Channel = None,
     stage: Annotated[str | None, typer.Option(help="labour, antepartum or unknown")] = None,
-    pixel_size_mm: float | None = None,
-    head_circumference_mm: float | None = None,
-    abdominal_circumference_mm: float | None = None,
-    femur_length_mm: float | None = None,
+    pixel_size_mm: Annotated[float | None, typer.Option(help="Where the image states no scale.")] = None,
+    head_circumference_mm: Annotated[float | None, typer.Option(help="Typed; replaces the measured one.")] = None,
+    abdominal_circumference_mm: Annotated[float | None, typer.Option(help="Typed.")] = None,
+    femur_length_mm: Annotated[float | None, typer.Option(help="Typed.")] = None,
     gestational_age: Annotated[str | None, typer.Option(help="At the scan, weeks+days.")] = None,
     prior: Annotated[
         str | None, typer.Option(help="training, population or a prevalence; default: the setting.")
@@ -190,7 +191,7 @@ def analyse(
     strip: Annotated[Path | None, typer.Option(help="Write the strip here, .svg or .pdf.")] = None,
     speed: Annotated[int, typer.Option(help="Paper speed, cm/min: 1, 2 or 3.")] = 1,
     scale: Annotated[int, typer.Option(help="bpm per cm: 30 or 20.")] = 30,
-    sampling_rate_hz: float | None = None,
+    sampling_rate_hz: Rate = None,
     channel: Channel = None,
     stage: Stage = "unknown",
     as_json: Annotated[bool, typer.Option("--json", help="All measurements as JSON.")] = False,

@@ -27,7 +27,7 @@ def models_list() -> None:
 
 
 @models_app.command("show")
-def models_show(identifier: str) -> None:
+def models_show(identifier: Annotated[str, typer.Argument(help="Identifier of a registered bundle.")]) -> None:
     """Show the model card of a bundle."""
     from app.bundles.store import BundleRow
     from models.bundle import CARD

@@ -14,7 +14,8 @@ data_app = typer.Typer(no_args_is_help=True, help="Data sets: fetch, check, gene
 
 @data_app.command("fetch")
 def data_fetch(
-    folder: Path, name: Annotated[str, typer.Option(help="uci, ctu-uhb or hc18; default all.")] = ""
+    folder: Annotated[Path, typer.Argument(help="Where the data sets go.")],
+    name: Annotated[str, typer.Option(help="uci, ctu-uhb or hc18; default all.")] = "",
 ) -> None:
     """Download data sets from their official sources (needs internet)."""
     from models.datasets.download import fetch
@@ -24,7 +25,7 @@ def data_fetch(
 
 
 @data_app.command("check")
-def data_check(folder: Path) -> None:
+def data_check(folder: Annotated[Path, typer.Argument(help="Folder with the data sets.")]) -> None:
     """List the data sets in a folder and say whether they can be read."""
     from models.datasets.download import check
 
@@ -36,7 +37,10 @@ def data_check(folder: Path) -> None:
 
 
 @data_app.command("synthesise")
-def data_synthesise(folder: Path, seed: int = 0) -> None:
+def data_synthesise(
+    folder: Annotated[Path, typer.Argument(help="New folder for the synthetic data sets.")],
+    seed: Annotated[int, typer.Option(help="The same seed gives the same data.")] = 0,
+) -> None:
     """Write synthetic data sets in the official layouts (they are no evidence)."""
     from models.synthetic.datasets import write
 

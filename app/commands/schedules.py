@@ -50,7 +50,7 @@ def show() -> None:
 
 
 @schedule_app.command("remove")
-def remove(identifier: int) -> None:
+def remove(identifier: Annotated[int, typer.Argument(help="Number of the schedule, as `show` prints it.")]) -> None:
     """Remove a schedule."""
     from app.retraining import schedule
 

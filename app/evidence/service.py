@@ -54,7 +54,7 @@ def evidence(bundle: Bundle) -> dict[str, Any]:
         "created": manifest["created"],
         "synthetic": bundle.synthetic,
         "event": MILD.event,
-        "prior": model.prior if model is not None else None,
+        "prior": model.prevalence if model is not None else None,
         "population_prior": POPULATION_PRIOR,
         "rule": model.fusion.rule.method if model is not None else None,
         "data": manifest["data"],

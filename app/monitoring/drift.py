@@ -63,7 +63,7 @@ def inputs(rows: list[dict[str, Any]], bundle: Bundle) -> list[Drift]:
         centres = (np.arange(len(total)) + 0.5) / len(total)
         expected = _counted(np.repeat(centres, total), np.unique(edges))
         # Converted to the prevalence of the held-out births, which the reference has.
-        shifts = [Prior(value=row["prior"]).shift(model.prior) for row in answered]
+        shifts = [Prior(value=row["prior"]).shift(model.prevalence) for row in answered]
         probabilities = [shifted(row["distress"], -shift) for row, shift in zip(answered, shifts, strict=True)]
         drifts.append(
             _drift("answers", "probability of distress", expected, _counted(np.array(probabilities), np.unique(edges)))

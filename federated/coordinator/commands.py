@@ -63,7 +63,7 @@ def show(folder: Folder = FEDERATION) -> None:
 
 
 @kits.command("revoke")
-def revoke(hospital: str, folder: Folder = FEDERATION) -> None:
+def revoke(hospital: Annotated[str, typer.Argument(help="Name of the hospital.")], folder: Folder = FEDERATION) -> None:
     """Exclude a hospital: from now on the server refuses its key."""
     from federated.coordinator.folder import FederationFolder
 

@@ -106,7 +106,7 @@ def _real_pairs(bundle: Bundle, where: Path) -> Report:
     records, _, features = _births(where)
     ph, z = np.array([record.ph for record in records]), birth_sizes(records)
     mild, severe = (model.models[target.name].probabilities_or_prior(features) for target in (MILD, SEVERE))
-    both = fuse_births(model.fusion, model.prior, mild, severe, z)
+    both = fuse_births(model.fusion, model.prevalence, mild, severe, z)
     quantiles = model.fusion.quantiles("both")
     low = low_ph(ph, MILD.threshold).astype(bool)
     report = _frame(bundle, where, ctu_uhb.input_files, len(records), len(records))

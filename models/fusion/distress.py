@@ -163,9 +163,9 @@ def _outcome(model: Acidaemia, analysis: CtgAnalysis, stage: str, prior: Prior, 
     """The acidaemia model on the trace, and on the trace with its last minutes hidden."""
     values, warnings = trace_features(analysis), []
     widening = 1.0
-    shift = prior.shift(model.prior)
+    shift = prior.shift(model.prevalence)
     if prior.value is None:
-        warnings.append(SELECTED_WARNING.format(share=100 * model.prior))
+        warnings.append(SELECTED_WARNING.format(share=100 * model.prevalence))
     if stage != "labour":
         warnings.append("The stage is not known. The acidaemia model was trained on labour traces that end at birth.")
         widening = TRACE_WIDENING
@@ -185,7 +185,7 @@ def _outcome(model: Acidaemia, analysis: CtgAnalysis, stage: str, prior: Prior, 
     distress = _distress(calibrated, float(mild.calibration.logit_sd(mild.margins(rows))[0]) * widening)
     # A pH below 7.05 is also a pH at or below 7.15.
     graver = min(shifted(float(severe.probabilities(rows)[0]), shift), distress.probability)
-    raised, high = (shifted(threshold, shift) for threshold in model.cuts[MILD.name])
+    raised, high = (shifted(threshold, shift) for threshold in model.thresholds[MILD.name])
     contributions, _ = mild.contributions(rows)
     detail = {
         "model": "acidaemia",
@@ -200,7 +200,7 @@ def _outcome(model: Acidaemia, analysis: CtgAnalysis, stage: str, prior: Prior, 
         part,
         distress,
         severe=graver,
-        prior=prior.of(model.prior),
+        prior=prior.of(model.prevalence),
         shift=shift,
         thresholds=(raised, high),
         reasons=_grouped(TRACE_FEATURES, contributions[0]),
@@ -280,8 +280,8 @@ def _pattern(bundle: Bundle, view: View, values: Array, widening: float, warning
     return DistressPart(
         part,
         distress,
-        prior=bundle.fusion.prior,
-        thresholds=bundle.fusion.cuts[view],
+        prior=bundle.fusion.prevalence,
+        thresholds=bundle.fusion.thresholds[view],
         reasons=_grouped(columns, contributions[0]),
         warnings=warnings,
     )

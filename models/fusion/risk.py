@@ -115,7 +115,7 @@ def _scored(
     pairs = model.fusion if model is not None and of_outcome else PairedFusion()
     chosen = circumstances.prior if of_outcome else TRAINING
     prior = distress.prior
-    shift = chosen.shift(model.prior) if model is not None and of_outcome else 0.0
+    shift = chosen.shift(model.prevalence) if model is not None and of_outcome else 0.0
     term = distress.distress.term(prior)
     fused = fuse(pairs.rule, prior, term, growth.term, missing_growth_sd())
     reasons = [*distress.reasons, *growth.reasons(fused.growth_log_odds)]

@@ -11,10 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.ctg.recording import recording
-from models.synthetic.traces import SyntheticTrace, lost_samples
+from models.synthetic.traces import RATE_HZ, SyntheticTrace, lost_samples
 
 Array = NDArray[np.float64]
-RATE_HZ = 4.0
 
 
 def _event(time: Array, start: float, rise_s: float, hold_s: float, fall_s: float, height: float) -> Array:

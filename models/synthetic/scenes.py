@@ -12,9 +12,10 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from models.ctg.recording import CtgRecording, recording
+from models.synthetic.traces import RATE_HZ
 
 Array = NDArray[np.float64]
-RATE_HZ = 4.0
+
 TONE, HEIGHT, WIDTH_S = 10.0, 40.0, 80.0
 
 

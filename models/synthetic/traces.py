@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from models.ctg.recording import CtgRecording, recording
 
 Array = NDArray[np.float64]
+RATE_HZ = 4.0
 
 
 @dataclass(frozen=True)
@@ -64,10 +65,9 @@ def trace(
     late_decelerations: bool = False,
     contraction_every_s: float = 200.0,
     loss: float = 0.04,
-    sampling_rate_hz: float = 4.0,
     seed: int = 0,
 ) -> SyntheticTrace:
-    """Make a trace.
+    """Make a trace at 4 Hz.
 
     Parameters
     ----------
@@ -77,7 +77,7 @@ def trace(
         Share of samples dropped, in bursts of 2 to 20 s.
     """
     rng = np.random.default_rng(seed)
-    time = np.arange(int(minutes * 60 * sampling_rate_hz)) / sampling_rate_hz
+    time = np.arange(int(minutes * 60 * RATE_HZ)) / RATE_HZ
     phases = rng.uniform(0, 2 * np.pi, 2)
     heart = baseline_bpm + 0.32 * variability_bpm * np.sin(2 * np.pi * time / 17.0 + phases[0])
     heart += 0.18 * variability_bpm * np.sin(2 * np.pi * time / 6.1 + phases[1]) + rng.normal(0, 0.4, len(time))
@@ -93,8 +93,8 @@ def trace(
     ups = tuple(float(s) for s in slots if not any(-50 < s - d < 110 for d in downs))
     for start in ups:
         heart += _bump(time, start, 44, 30)
-    heart[lost_samples(rng, len(time), loss, sampling_rate_hz)] = np.nan
-    simulated = recording(heart, toco, sampling_rate_hz, "synthetic", "labour" if late_decelerations else "antepartum")
+    heart[lost_samples(rng, len(time), loss, RATE_HZ)] = np.nan
+    simulated = recording(heart, toco, RATE_HZ, "synthetic", "labour" if late_decelerations else "antepartum")
     return SyntheticTrace(simulated, baseline_bpm, ups, downs, tuple(float(p) for p in peaks))
 
 

@@ -25,7 +25,7 @@ def build(
     kind: Annotated[str, typer.Argument(help="real, semi-real or copula")],
     data: Annotated[Path, typer.Argument(help="Folder with the data sets in their official layouts.")],
     output: Annotated[Path, typer.Argument(help="New folder: cohort.csv, cohort.json, and requests to assess.")],
-    seed: int = 0,
+    seed: Annotated[int, typer.Option(help="The same seed gives the same cohort.")] = 0,
     correlation: Annotated[float, typer.Option(help="semi-real: of the head's z-score with the birth weight's.")] = 0.5,
     odds_ratio: Annotated[float, typer.Option(help="copula: below the 3rd centile against the median.")] = 3.5,
     dependence: Annotated[float, typer.Option(help="copula: of the trace with smallness, within outcomes.")] = 0.0,

@@ -139,8 +139,8 @@ def copula_cohort(assumed: Assumptions, trace: Array, seed: int) -> CopulaCohort
     Parameters
     ----------
     trace : ndarray, shape (n,)
-        Held-out log-odds of real births, taken at their word: how they spread among births with and without the event
-        follows from them, so that they are calibrated exactly at their own prevalence.
+        Held-out log-odds of real births. They are taken to be exactly calibrated at their own prevalence, which fixes
+        how they spread among births with and without the event.
     seed : int
     """
     rng = np.random.default_rng(seed)

@@ -59,7 +59,7 @@ def study(folder: Path, plan: Plan, output: Path, wanted: Sequence[str]) -> None
     section = plan.ultrasound or UltrasoundPlan()
     records = [record for record in hc18.read(folder) if record.same_frame_as is None]
     fold = hashed_folds([record.examination for record in records], section.folds)
-    lane = FOLD + 1
+    fold_model = FOLD + 1
 
     def make(part: str) -> Rows:
         arm, _, number = part.rpartition("/")
@@ -80,8 +80,8 @@ def study(folder: Path, plan: Plan, output: Path, wanted: Sequence[str]) -> None
                 print(f"{part} round {round_number}: loss {loss:.3f}, {size / 1024:.0f} kB up", flush=True)
 
         together = [[site] for site in sites] if arm == "local" else [sites]
-        trained = [train_image_sites(some, cut, seed, [lane], report) for some in together]
-        networks = [network_of(fold_model_of(arrays, lane)) for arrays in trained]
+        trained = [train_image_sites(some, cut, seed, [fold_model], report) for some in together]
+        networks = [network_of(fold_model_of(arrays, fold_model)) for arrays in trained]
         rows: Rows = []
         for record, k, s in zip(records, fold, site_of, strict=True):
             if k == FOLD:

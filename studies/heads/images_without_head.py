@@ -1,4 +1,4 @@
-"""Images without a measurable head, made honestly: from HC18's own pictures, from photographs, and from noise.
+"""Images without a measurable head, made from HC18's own pictures, from photographs and from noise.
 
 Each maker takes a source of randomness and returns grey pixels. The network has seen none of them in training.
 """

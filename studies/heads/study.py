@@ -51,12 +51,12 @@ def from_run(run: RunFolder, plan: Plan, folder: Path, output: Path) -> None:
     pairs = list(zip(fold.tolist(), records, heads, strict=True))
     _write(output / "hc18.csv", [_head_row(k, record, head) for k, record, head in pairs])
     failures(records, heads, output.parents[1] / "images" / "evidence-head-failures.jpg")
-    lane_by_name = {record.name: networks[k] for k, record, _ in pairs}
+    network_by_name = {record.name: networks[k] for k, record, _ in pairs}
     negatives = [
         {
             "kind": negative.kind,
             "source": negative.source,
-            "refusal": predict_head(lane_by_name[record.name], negative.pixels).refusal,
+            "refusal": predict_head(network_by_name[record.name], negative.pixels).refusal,
         }
         for record, negative in from_records(records)
     ]
@@ -141,14 +141,14 @@ def arms(folder: Path, plan: Plan, output: Path, parts: Sequence[str]) -> None:
         sites = [
             ImageSite(f"site-{k + 1}", records_of(records, site_of == k), cut, seed=plan.seed) for k in range(cut.sites)
         ]
-        lane = int(number) + 1
+        fold_model = int(number) + 1
 
         def report(round_number: int, loss: float, _: float) -> None:
             if round_number % 10 == 0:
                 print(f"{part} round {round_number}: loss {loss:.3f}", flush=True)
 
-        arrays = train_image_sites(sites, cut, plan.seed, [lane], report)
-        network = network_of(fold_model_of(arrays, lane))
+        arrays = train_image_sites(sites, cut, plan.seed, [fold_model], report)
+        network = network_of(fold_model_of(arrays, fold_model))
         return [
             {
                 "part": part,

@@ -36,7 +36,7 @@ def study(folder: Path, plan: Plan, output: Path, wanted: Sequence[str]) -> None
     section = plan.ultrasound or UltrasoundPlan()
     records = [record for record in hc18.read(folder) if record.same_frame_as is None]
     fold = hashed_folds([record.examination for record in records], section.folds)
-    lane = FOLD + 1
+    fold_model = FOLD + 1
     cut = section.model_copy(update={"sites": SITES, "rounds": ROUNDS, "local_epochs": 1.0})
     site_of = head_sites(records, cut, plan.seed)
 
@@ -53,7 +53,9 @@ def study(folder: Path, plan: Plan, output: Path, wanted: Sequence[str]) -> None
             def report(round_number: int, loss: float, size: float) -> None:
                 print(f"{part} round {round_number}: loss {loss:.3f}", flush=True)
 
-            network = network_of(fold_model_of(train_image_sites(sites, arm, plan.seed, [lane], report), lane))
+            network = network_of(
+                fold_model_of(train_image_sites(sites, arm, plan.seed, [fold_model], report), fold_model)
+            )
             shipped, everything = [], []
             for site in sites:
                 shipped.append(site.epsilon)

@@ -1,4 +1,4 @@
-"""How well the measuring measures: generators with known events, other methods, labels of false signal."""
+"""Accuracy of the measurements: generators with known events, other methods, labels of false signal."""
 
 from collections.abc import Sequence
 from pathlib import Path

@@ -22,7 +22,8 @@ from models.synthetic.library.known import (
     calm,
     plain,
 )
-from models.synthetic.scenes import RATE_HZ, Scene
+from models.synthetic.scenes import Scene
+from models.synthetic.traces import RATE_HZ
 
 
 def signal() -> list[KnownTrace]:

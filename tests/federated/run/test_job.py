@@ -114,8 +114,8 @@ def test_the_candidate_predicts_an_outcome(finished: Path) -> None:
     acidaemia = Bundle(finished / "candidate").acidaemia
     assert acidaemia is not None
     assert set(acidaemia.models) == {target.name for target in TARGETS}
-    assert all(0 < low <= high <= 1 for low, high in acidaemia.cuts.values())
-    assert 0.2 < acidaemia.prior < 0.5
+    assert all(0 < low <= high <= 1 for low, high in acidaemia.thresholds.values())
+    assert 0.2 < acidaemia.prevalence < 0.5
 
 
 def test_nothing_is_left_running(finished: Path) -> None:

@@ -54,7 +54,7 @@ def test_another_prior_shifts_the_number_and_never_the_state(bundle: Bundle) -> 
     ordinary = check(assess(bundle, TRACE, SMALL))
     for prior in (Prior.parse("population"), Prior.parse("0.06")):
         assessment = check(assess(bundle, TRACE, SMALL, Circumstances(prior)))
-        shift = prior.shift(trained(bundle).prior)
+        shift = prior.shift(trained(bundle).prevalence)
         assert assessment.score is not None
         assert ordinary.score is not None
         assert logit(assessment.score / 100) == pytest.approx(logit(ordinary.score / 100) + shift)

@@ -97,7 +97,7 @@ def test_a_labour_trace_goes_to_the_acidaemia_model(bundle: Bundle) -> None:
     assert detail["model"] == "acidaemia"
     assert detail["probabilities"][SEVERE.name] <= detail["probabilities"][MILD.name] == assessment.distress.probability
     assert bundle.acidaemia is not None
-    assert detail["cuts"] == list(bundle.acidaemia.cuts[MILD.name])
+    assert detail["cuts"] == list(bundle.acidaemia.thresholds[MILD.name])
     assert not any("pattern model" in line for line in assessment.warnings)
     assert any("CTU-UHB" in line for line in assessment.warnings)
     assert {reason.text for reason in assessment.reasons} == {feature.group for feature in TRACE_FEATURES}
@@ -160,7 +160,7 @@ def test_a_pathological_guideline_is_high_whatever_the_score_says(bundle: Bundle
     assert figo["label"] == "pathological"
     assert bundle.acidaemia is not None
     assert assessment.distress.probability is not None
-    assert assessment.distress.probability < bundle.acidaemia.cuts[MILD.name][0]
+    assert assessment.distress.probability < bundle.acidaemia.thresholds[MILD.name][0]
     assert (assessment.state, assessment.state_basis) == (HIGH, "FIGO 2015")
     assert assessment.state_reasons[0].startswith("FIGO 2015 pathological: late or prolonged decelerations with")
 
