@@ -145,12 +145,12 @@ def _scores(scores: tuple[ScoreState, ...]) -> dict[str, list[tuple[str, str]]]:
 
 
 def _others_against_low(evidence: Evidence) -> list[tuple[str, str]]:
-    found = []
+    unmet = []
     if evidence.fetuses > 1:
-        found.append(("one of several fetuses", "Identify and read each fetus."))
+        unmet.append(("one of several fetuses", "Identify and read each fetus."))
     if not evidence.scores:
-        found.append((f"there is no score: {evidence.no_score or 'no model judges this trace'}", ""))
+        unmet.append((f"there is no score: {evidence.no_score or 'no model judges this trace'}", ""))
     for score in evidence.scores:
         if not score.certain:
-            found.append((f"{score.words} does not exclude the event at 90 %", "Record for longer."))
-    return found
+            unmet.append((f"{score.words} does not exclude the event at 90 %", "Record for longer."))
+    return unmet

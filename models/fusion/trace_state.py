@@ -111,27 +111,27 @@ def _against_low(
     reading: Reading, guidelines: Sequence[GuidelineClass], stage: str, age_days: float | None
 ) -> list[tuple[str, str]]:
     end = reading.duration_s
-    found = []
+    unmet = []
     if reading.readable_share(end - LAST_S, end) < READABLE_LAST_S / LAST_S:
-        found.append(("less than 5 of the last 10 min can be read", "Restore the signal."))
+        unmet.append(("less than 5 of the last 10 min can be read", "Restore the signal."))
     if reading.readable_share(end - RECENT_S, end) < READABLE_RECENT_S / RECENT_S:
-        found.append(("less than 20 of the last 30 min can be read", "Restore the signal and record for longer."))
-    found += [(words, "Watch the next contractions.") for words in counted_now(questionable(reading), end)]
+        unmet.append(("less than 20 of the last 30 min can be read", "Restore the signal and record for longer."))
+    unmet += [(words, "Watch the next contractions.") for words in counted_now(questionable(reading), end)]
     doubted = [Criterion("open", doubt.words, doubt.span) for doubt in reading.doubts]
-    found += [(words, "Compare with the mother's pulse.") for words in counted_now(doubted, end)]
+    unmet += [(words, "Compare with the mother's pulse.") for words in counted_now(doubted, end)]
     for answer in guidelines:
         reason = _rules_against_low(answer, reading)
         if reason:
-            found.append((reason, "Complete what the rule set cannot judge." if answer.severity is None else ""))
+            unmet.append((reason, "Complete what the rule set cannot judge." if answer.severity is None else ""))
     if stage == "unknown":
-        found.append(("it was not stated whether the woman is in labour", "State the stage."))
+        unmet.append(("it was not stated whether the woman is in labour", "State the stage."))
     if stage == "labour":
         known = reading.contractions_known[int(max(0.0, end - RECENT_S)) :]
         if not len(known) or known.mean() < CONTRACTIONS_KNOWN:
-            found.append(("the contractions of more than half of the last 30 min are not known", "Check the tocogram."))
+            unmet.append(("the contractions of more than half of the last 30 min are not known", "Check the tocogram."))
     if age_days is not None and age_days < TERM_DAYS:
-        found.append(("before 37+0 weeks neither the rule sets nor the model are validated", "A specialist reads it."))
-    return found
+        unmet.append(("before 37+0 weeks neither the rule sets nor the model are validated", "A specialist reads it."))
+    return unmet
 
 
 def _rules_against_low(answer: GuidelineClass, reading: Reading) -> str:

@@ -88,14 +88,14 @@ def _lost(recording: CtgRecording) -> float:
 
 def out_of_fold(path: Path, names: Sequence[str]) -> dict[int, Array]:
     """Mean out-of-fold probability of the milder event for each lead, shape (records,); NaN where it is refused."""
-    found: dict[int, dict[str, list[float]]] = {lead: {} for lead in LEADS_S}
+    probabilities: dict[int, dict[str, list[float]]] = {lead: {} for lead in LEADS_S}
     for row in read(path):
         for lead in LEADS_S:
             if row["part"].startswith(SCORES) and int(row[f"assessed_{lead}"]):
-                found[lead].setdefault(row["record"], []).append(float(row[f"{MILD.name}_{lead}"]))
+                probabilities[lead].setdefault(row["record"], []).append(float(row[f"{MILD.name}_{lead}"]))
     return {
         lead: np.array([np.mean(values[name]) if name in values else np.nan for name in names])
-        for lead, values in found.items()
+        for lead, values in probabilities.items()
     }
 
 

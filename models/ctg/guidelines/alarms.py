@@ -35,7 +35,7 @@ LOW_BPM, HIGH_BPM = 100.0, 160.0
 def urgent(reading: Reading) -> list[Criterion]:
     """Findings that mean *high*: the rate is low or has fallen, and has not recovered at the last readable second."""
     end = reading.duration_s
-    found = [
+    listed = [
         Criterion(
             "red",
             f"acute bradycardia: {slow.median_bpm:.0f} bpm for {slow.span.length_s / 60:.0f} min, not recovered",
@@ -45,21 +45,21 @@ def urgent(reading: Reading) -> list[Criterion]:
         if slow.running
     ]
     for event in reading.decelerations:
-        if event.running and event.duration_s >= PROLONGED_S and not found:
+        if event.running and event.duration_s >= PROLONGED_S and not listed:
             minutes = event.duration_s / 60.0
             words = f"a deceleration of {minutes:.1f} min to {event.lowest_bpm:.0f} bpm, not recovered"
-            found.append(Criterion("red", words, Span(event.start_s, end)))
-    return found
+            listed.append(Criterion("red", words, Span(event.start_s, end)))
+    return listed
 
 
 def alarming(reading: Reading) -> list[Criterion]:
     """Findings that mean *raised*."""
-    found = []
+    listed = []
     level = ROUNDED_TO_BPM * np.round(reading.baseline_bpm / ROUNDED_TO_BPM)
     with np.errstate(invalid="ignore"):
         outside = ((level > HIGH_BPM, "above 160"), (level < LOW_BPM, "below 100"))
     for holds, words in outside:
-        found += [
+        listed += [
             Criterion("red", f"baseline {level_words(reading, span)}, {words}", span, TEN_MIN_S)
             for span in spans(holds, tolerance_s=TOLERANCE_S, least_s=TEN_MIN_S)
         ]
@@ -68,12 +68,12 @@ def alarming(reading: Reading) -> list[Criterion]:
         (increased_variability(reading), INCREASED_RED_S, "variability above 25 bpm for more than 30 min"),
         (list(reading.sinusoidal), SINUSOIDAL_AMBER_S, "a sinusoidal rhythm"),
     ):
-        found += [Criterion("red", words, span, least_s) for span in stretches if span.length_s >= least_s]
+        listed += [Criterion("red", words, span, least_s) for span in stretches if span.length_s >= least_s]
     late = [event for event in with_shallow(reading) if figo_kind(event) == "late"]
-    for one in repetitions(reading.contractions, late):
-        words = f"late decelerations {one.words}"
-        found.append(Criterion("red", words, one.span, 300.0, repeated=True))
-    return found
+    for repetition in repetitions(reading.contractions, late):
+        words = f"late decelerations {repetition.words}"
+        listed.append(Criterion("red", words, repetition.span, 300.0, repeated=True))
+    return listed
 
 
 def questionable(reading: Reading) -> list[Criterion]:
@@ -88,15 +88,15 @@ def questionable(reading: Reading) -> list[Criterion]:
 def preterminal(reading: Reading) -> list[Criterion]:
     """Findings that mean *raised* in a trace without labour: repeated decelerations, or one with little variability."""
     flat = reduced_variability(reading)
-    found = []
+    listed = []
     for group in grouped(list(reading.decelerations)):
         stretch = Span(group[0].start_s, group[-1].end_s)
         little = any(span.start_s <= stretch.end_s and span.end_s >= stretch.start_s for span in flat)
         if len(group) >= 2 or little:
             also = " with variability below 5 bpm" if little else ""
             words = f"{counted(len(group), '')}{also} without labour"
-            found.append(Criterion("red", words, stretch, repeated=True))
-    return found
+            listed.append(Criterion("red", words, stretch, repeated=True))
+    return listed
 
 
 def counted_now(criteria: list[Criterion], at_s: float) -> list[str]:

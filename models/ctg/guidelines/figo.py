@@ -43,65 +43,65 @@ def criteria(reading: Reading) -> list[Criterion]:
 
 
 def _baseline(reading: Reading) -> list[Criterion]:
-    found = low_rate(reading)
+    listed = low_rate(reading)
     for low, high, grade, words in (
         (0.0, 100.0, "red", "below 100"),
         (100.0, 110.0, "amber", "below 110"),
         (161.0, 1000.0, "amber", "above 160"),
     ):
-        found += [
+        listed += [
             Criterion(grade, f"baseline {level_words(reading, span)}, {words}", span, after_s=600.0)  # type: ignore[arg-type]
             for span in baseline_between(reading, low, high)
         ]
-    return found
+    return listed
 
 
 def _variability(reading: Reading) -> list[Criterion]:
-    found = []
+    listed = []
     amber_s = min(REDUCED_AMBER_S, 0.5 * reading.duration_s)
     for span in reduced_variability(reading):
         if span.length_s > REDUCED_RED_S:
             words = f"variability below 5 bpm for {span.length_s / MINUTE_S:.0f} min, more than 50"
-            found.append(Criterion("red", words, span, after_s=REDUCED_RED_S, topic="reduced"))
+            listed.append(Criterion("red", words, span, after_s=REDUCED_RED_S, topic="reduced"))
         if span.length_s >= amber_s:
-            found.append(Criterion("amber", "variability below 5 bpm", span, after_s=amber_s, topic="reduced"))
+            listed.append(Criterion("amber", "variability below 5 bpm", span, after_s=amber_s, topic="reduced"))
             if reading.duration_s <= REDUCED_RED_S:
                 words = "whether variability stays reduced for more than 50 min: the trace is shorter"
-                found.append(Criterion("open", words, span, after_s=amber_s))
+                listed.append(Criterion("open", words, span, after_s=amber_s))
     for span in increased_variability(reading):
         if span.length_s > INCREASED_RED_S:
             words = f"variability above 25 bpm for {span.length_s / MINUTE_S:.0f} min, more than 30"
-            found.append(Criterion("red", words, span, after_s=INCREASED_RED_S, topic="increased"))
+            listed.append(Criterion("red", words, span, after_s=INCREASED_RED_S, topic="increased"))
         if span.length_s >= INCREASED_AMBER_S:
-            found.append(
+            listed.append(
                 Criterion("amber", "variability above 25 bpm", span, after_s=INCREASED_AMBER_S, topic="increased")
             )
     for span in reading.sinusoidal:
         if span.length_s > SINUSOIDAL_RED_S:
             words = f"sinusoidal rhythm for {span.length_s / MINUTE_S:.0f} min, more than 30"
-            found.append(Criterion("red", words, span, after_s=SINUSOIDAL_RED_S, topic="sinusoidal"))
+            listed.append(Criterion("red", words, span, after_s=SINUSOIDAL_RED_S, topic="sinusoidal"))
         if span.length_s >= SINUSOIDAL_AMBER_S:
             words = "a rhythm that looks sinusoidal"
-            found.append(Criterion("amber", words, span, after_s=SINUSOIDAL_AMBER_S, topic="sinusoidal"))
+            listed.append(Criterion("amber", words, span, after_s=SINUSOIDAL_AMBER_S, topic="sinusoidal"))
     whole = Span(max(0.0, reading.duration_s - 3600.0), reading.duration_s)
     if variability_of(reading, whole) is None:
         words = "variability: too little signal outside accelerations and decelerations"
-        found.append(Criterion("open", words, whole))
-    return found
+        listed.append(Criterion("open", words, whole))
+    return listed
 
 
 def _decelerations(reading: Reading) -> list[Criterion]:
-    found = []
+    listed = []
     for event in reading.decelerations:
         span = Span(event.start_s, event.end_s)
         if event.duration_s > LONG_S:
             lowest = f", lowest {event.lowest_bpm:.0f} bpm" if event.lowest_bpm < EMERGENCY_BPM else ""
             still = ", not recovered" if event.running else ""
             words = f"a deceleration of {event.duration_s / MINUTE_S:.1f} min, more than 5{lowest}{still}"
-            found.append(Criterion("red", words, span, after_s=LONG_S))
+            listed.append(Criterion("red", words, span, after_s=LONG_S))
         if event.flat_s > 180.0:
             words = f"variability below 5 bpm for {event.flat_s / MINUTE_S:.1f} min inside a deceleration, more than 3"
-            found.append(Criterion("red", words, span, after_s=180.0))
+            listed.append(Criterion("red", words, span, after_s=180.0))
     events = with_shallow(reading)
     grave = [event for event in events if figo_kind(event) in ("late", "prolonged")]
     for repetition in repetitions(reading.contractions, grave):
@@ -111,13 +111,13 @@ def _decelerations(reading: Reading) -> list[Criterion]:
         if repetition.span.length_s > limit:
             also = " and reduced variability" if reduced else ""
             words = f"late or prolonged decelerations {repetition.words}{also} for more than {limit / MINUTE_S:.0f} min"
-            found.append(Criterion("red", words, repetition.span, limit, topic="repeated", repeated=True))
+            listed.append(Criterion("red", words, repetition.span, limit, topic="repeated", repeated=True))
         words = f"late or prolonged decelerations {repetition.words}"
-        found.append(Criterion("amber", words, repetition.span, 300.0, topic="repeated", repeated=True))
+        listed.append(Criterion("amber", words, repetition.span, 300.0, topic="repeated", repeated=True))
     for repetition in repetitions(reading.contractions, events):
         words = f"repetitive decelerations: {repetition.words}"
-        found.append(Criterion("amber", words, repetition.span, 300.0, topic="repeated", repeated=True))
-    return found + _single_late(grave)
+        listed.append(Criterion("amber", words, repetition.span, 300.0, topic="repeated", repeated=True))
+    return listed + _single_late(grave)
 
 
 def _single_late(grave: list[Deceleration]) -> list[Criterion]:

@@ -145,18 +145,20 @@ def _recurring(
     *,
     at_least_half: bool = False,
 ) -> list[Repetition]:
-    found = [event_of(contraction) for contraction in contractions]
+    event_by_contraction = [event_of(contraction) for contraction in contractions]
     stretches = []
-    for first, event in enumerate(found):
+    for first, event in enumerate(event_by_contraction):
         if event is None:
             continue
         for length in (REPETITION_S, REPETITION_LONG_S):
             group = [
-                k for k in range(first, len(found)) if contractions[k].peak_s <= contractions[first].peak_s + length
+                k
+                for k in range(first, len(event_by_contraction))
+                if contractions[k].peak_s <= contractions[first].peak_s + length
             ]
             if len(group) >= LEAST_CONTRACTIONS:
                 break
-        hits = [found[k] for k in group]
+        hits = [event_by_contraction[k] for k in group]
         present = [one for one in hits if one is not None]
         # The window starts at a hit, which would count too much: the share is that of the contractions after it.
         share = (len(present) - 1) / max(len(group) - 1, 1)
@@ -169,7 +171,7 @@ def _recurring(
     answers = []
     for span in merged(stretches):
         within = [k for k, c in enumerate(contractions) if span.start_s - 120 <= c.peak_s <= span.end_s + 30]
-        hits_in = sum(found[k] is not None for k in within)
+        hits_in = sum(event_by_contraction[k] is not None for k in within)
         answers.append(Repetition(span, hits_in, len(within)))
     return answers
 
@@ -221,34 +223,34 @@ def _hidden(reading: Reading) -> list[Criterion]:
         part = lost[int(contraction.start_s) : int(contraction.end_s + AFTER_CONTRACTION_S)]
         return contraction if len(part) and part.mean() >= LOSS_IN_CONTRACTIONS else None
 
-    found = []
+    listed = []
     for stretch in _recurring(reading.contractions, hidden):
         within = slice(int(stretch.span.start_s), int(stretch.span.end_s))
         between = lost[within][~covered[within]]
         # Loss that goes on between contractions is plain loss.
         if not len(between) or between.mean() < 0.6 * lost[within][covered[within]].mean():
             words = f"the signal is lost {stretch.words}: decelerations may be hidden"
-            found.append(Criterion("open", words, stretch.span, repeated=True))
-    return found
+            listed.append(Criterion("open", words, stretch.span, repeated=True))
+    return listed
 
 
 def _lost(reading: Reading) -> list[Criterion]:
     """More than half of the last ten minutes, or of the last hour, is lost; also a gap at the end."""
     seen = np.concatenate([[0.0], np.cumsum(np.isfinite(reading.grid_bpm))])
     end = np.arange(1, len(seen))
-    found = []
+    listed = []
     for window, name in ((TEN_MIN_S, "last ten minutes"), (JUDGED_S, "last hour")):
         start = np.maximum(0, end - int(window))
         share = (seen[end] - seen[start]) / np.maximum(end - start, 1)
-        found += [
+        listed += [
             Criterion("open", f"more than half of the signal of the {name} is lost", span, lingers_s=1.0)
             for span in spans(share < MAX_LOSS, least_s=TEN_MIN_S / 10)
         ]
     readable = float(seen[-1] - seen[max(0, len(seen) - 1 - int(JUDGED_S))])
     if readable < TEN_MIN_S:
         words = f"only {readable / 60:.1f} min of the last hour can be read; a baseline needs ten"
-        found.append(Criterion("open", words, Span(0.0, reading.duration_s)))
-    return found
+        listed.append(Criterion("open", words, Span(0.0, reading.duration_s)))
+    return listed
 
 
 def _doubted(reading: Reading) -> list[Criterion]:

@@ -63,12 +63,12 @@ def criteria(reading: Reading, stated: Statements | None = None, version: str = 
 def _contractions(reading: Reading, stated: Statements) -> list[Criterion]:
     end = reading.duration_s
     recent = Span(max(0.0, end - HALF_HOUR_S), end)
-    found = []
+    listed = []
     if stated.hypertonus:
-        found.append(Criterion("amber", "hypertonus, as stated", recent, feature="contractions"))
+        listed.append(Criterion("amber", "hypertonus, as stated", recent, feature="contractions"))
     elif stated.hypertonus is None:
         words = "hypertonus: an external tocogram has no zero; feel the uterus"
-        found.append(Criterion("open", words, recent, decisive=False))
+        listed.append(Criterion("open", words, recent, decisive=False))
     for start in np.arange(0.0, max(end - HALF_HOUR_S, 0.0) + 1.0, 600.0):
         stretch = Span(float(start), min(float(start) + HALF_HOUR_S, end))
         frequent = per_ten_minutes(reading.contractions, *stretch)
@@ -76,21 +76,21 @@ def _contractions(reading: Reading, stated: Statements) -> list[Criterion]:
             continue
         if stated.less_rest:
             words = "at least 5 contractions in 10 min with less rest, as stated"
-            found.append(Criterion("amber", words, stretch, feature="contractions"))
+            listed.append(Criterion("amber", words, stretch, feature="contractions"))
         elif stated.less_rest is None:
             words = "at least 5 contractions in 10 min: amber if the uterus rests less between them"
-            found.append(Criterion("open", words, stretch, after_s=600.0))
-    return found
+            listed.append(Criterion("open", words, stretch, after_s=600.0))
+    return listed
 
 
 def _baseline(reading: Reading) -> list[Criterion]:
-    found = low_rate(reading)
+    listed = low_rate(reading)
     for low, high, words in ((0.0, 100.0, "below 100"), (161.0, 1000.0, "above 160")):
-        found += [
+        listed += [
             Criterion("red", f"baseline {level_words(reading, span)}, {words}", span, after_s=600.0)
             for span in baseline_between(reading, low, high)
         ]
-    found += [
+    listed += [
         Criterion("amber", f"baseline {level_words(reading, span)}, 100-109", span, 600.0, feature="baseline")
         for span in baseline_between(reading, 100.0, 110.0)
     ]
@@ -99,34 +99,34 @@ def _baseline(reading: Reading) -> list[Criterion]:
         first = float(np.median(level[: int(RISE_FROM_S)]))
         for span in spans(level - first >= RISE_BPM, tolerance_s=TOLERANCE_S, least_s=RISE_LEAST_S):
             words = f"the baseline has risen by at least 20 bpm, from {first:.0f} to {level_words(reading, span)}"
-            found.append(Criterion("amber", words, span, RISE_LEAST_S, feature="baseline"))
+            listed.append(Criterion("amber", words, span, RISE_LEAST_S, feature="baseline"))
     if not np.isfinite(level).any():
         whole = Span(0.0, reading.duration_s)
-        found.append(Criterion("amber", "the baseline cannot be determined", whole, feature="baseline"))
-    return found
+        listed.append(Criterion("amber", "the baseline cannot be determined", whole, feature="baseline"))
+    return listed
 
 
 def _variability(reading: Reading) -> list[Criterion]:
-    found = []
+    listed = []
     for span in reduced_variability(reading):
         minutes = span.length_s / MINUTE_S
         if span.length_s > REDUCED_RED_S:
             words = f"variability below 5 bpm for {minutes:.0f} min, more than 50"
-            found.append(Criterion("red", words, span, REDUCED_RED_S, topic="reduced"))
+            listed.append(Criterion("red", words, span, REDUCED_RED_S, topic="reduced"))
         if span.length_s >= REDUCED_AMBER_S:
             words = "variability below 5 bpm for 30 min or more"
-            found.append(Criterion("amber", words, span, REDUCED_AMBER_S, feature="variability", topic="reduced"))
+            listed.append(Criterion("amber", words, span, REDUCED_AMBER_S, feature="variability", topic="reduced"))
     for span in increased_variability(reading):
         if span.length_s > INCREASED_RED_S:
             words = f"variability above 25 bpm for {span.length_s / MINUTE_S:.0f} min, more than 10"
-            found.append(Criterion("red", words, span, INCREASED_RED_S, topic="increased"))
-        found.append(Criterion("amber", "variability above 25 bpm", span, feature="variability", topic="increased"))
+            listed.append(Criterion("red", words, span, INCREASED_RED_S, topic="increased"))
+        listed.append(Criterion("amber", "variability above 25 bpm", span, feature="variability", topic="increased"))
     for span in reading.sinusoidal:
         if span.length_s >= SINUSOIDAL_S:
-            found.append(Criterion("red", "a sinusoidal rhythm", span, after_s=SINUSOIDAL_S))
+            listed.append(Criterion("red", "a sinusoidal rhythm", span, after_s=SINUSOIDAL_S))
         elif span.length_s >= PERHAPS_SINUSOIDAL_S:
-            found.append(Criterion("open", "a rhythm that looks sinusoidal for under 10 min", span))
-    return found
+            listed.append(Criterion("open", "a rhythm that looks sinusoidal for under 10 min", span))
+    return listed
 
 
 def concerning(event: Deceleration) -> bool:
@@ -142,45 +142,47 @@ def concerning(event: Deceleration) -> bool:
 
 
 def _decelerations(reading: Reading, version: str) -> list[Criterion]:
-    found = []
+    listed = []
     for event in reading.decelerations:
         if event.duration_s >= PROLONGED_S:
             still = ", not recovered" if event.running else ""
             words = f"a prolonged deceleration of {event.duration_s / MINUTE_S:.1f} min, at least 3{still}"
-            found.append(Criterion("red", words, Span(event.start_s, event.end_s), after_s=PROLONGED_S))
+            listed.append(Criterion("red", words, Span(event.start_s, event.end_s), after_s=PROLONGED_S))
     for slow in reading.bradycardias:
         still = ", not recovered" if slow.running else ""
         words = f"acute bradycardia at {slow.median_bpm:.0f} bpm for {slow.span.length_s / MINUTE_S:.0f} min{still}"
-        found.append(Criterion("red", words, slow.span, after_s=PROLONGED_S))
+        listed.append(Criterion("red", words, slow.span, after_s=PROLONGED_S))
     events = with_shallow(reading)
     late = [event for event in events if nice_kind(event) == "late"]
     variable = [event for event in events if concerning(event)]
     if version == AMENDED:
-        found += [
+        listed += [
             Criterion("red", counted(len(group), "late"), Span(group[0].start_s, group[-1].end_s), repeated=True)
             for group in grouped(late)
         ]
     else:
-        found += _repetitive(reading, late, "late decelerations")
-    found += _repetitive(reading, variable, "variable decelerations with concerning features")
+        listed += _repetitive(reading, late, "late decelerations")
+    listed += _repetitive(reading, variable, "variable decelerations with concerning features")
     for group in grouped(variable):
         span = Span(group[0].start_s, group[-1].end_s)
         if span.length_s > HALF_HOUR_S:
             words = "variable decelerations with concerning features for more than 30 min"
-            found.append(Criterion("amber", words, span, HALF_HOUR_S, feature="decelerations", repeated=True))
+            listed.append(Criterion("amber", words, span, HALF_HOUR_S, feature="decelerations", repeated=True))
     if variable:
         words = "loss of shouldering within decelerations is not measured"
-        found.append(Criterion("open", words, Span(variable[0].start_s, variable[-1].end_s), decisive=False))
-    return found
+        listed.append(Criterion("open", words, Span(variable[0].start_s, variable[-1].end_s), decisive=False))
+    return listed
 
 
 def _repetitive(reading: Reading, events: list[Deceleration], name: str) -> list[Criterion]:
     """Amber for less than 30 min, red for more."""
-    found = []
-    for one in repetitions(reading.contractions, events):
-        words = f"repetitive {name} {one.words}"
-        if one.span.length_s > HALF_HOUR_S:
+    listed = []
+    for repetition in repetitions(reading.contractions, events):
+        words = f"repetitive {name} {repetition.words}"
+        if repetition.span.length_s > HALF_HOUR_S:
             long = f"{words}, for more than 30 min"
-            found.append(Criterion("red", long, one.span, HALF_HOUR_S, topic=name, repeated=True))
-        found.append(Criterion("amber", words, one.span, 300.0, feature="decelerations", topic=name, repeated=True))
-    return found
+            listed.append(Criterion("red", long, repetition.span, HALF_HOUR_S, topic=name, repeated=True))
+        listed.append(
+            Criterion("amber", words, repetition.span, 300.0, feature="decelerations", topic=name, repeated=True)
+        )
+    return listed

@@ -39,13 +39,13 @@ def criteria(reading: Reading, stated: Statements | None = None) -> list[Criteri
     hides whether variability is absent; with a grave finding this stays open.
     """
     stated = stated or Statements()
-    found = _grave(reading, stated)
+    listed = _grave(reading, stated)
     for low, high in ((0.0, 110.0), (161.0, 1000.0)):
-        found += [
+        listed += [
             Criterion("amber", f"baseline {level_words(reading, span)}, outside 110-160", span, after_s=600.0)
             for span in baseline_between(reading, low, high)
         ]
-    return found + _variability(reading) + _decelerations(reading) + not_known(reading)
+    return listed + _variability(reading) + _decelerations(reading) + not_known(reading)
 
 
 def _recurrent(reading: Reading, kind: str) -> list[Repetition]:
@@ -54,7 +54,7 @@ def _recurrent(reading: Reading, kind: str) -> list[Repetition]:
 
 
 def _grave(reading: Reading, stated: Statements) -> list[Criterion]:
-    found = [
+    listed = [
         Criterion("red", "sinusoidal rhythm for at least 20 min", span, after_s=SINUSOIDAL_S)
         for span in reading.sinusoidal
         if span.length_s >= SINUSOIDAL_S
@@ -72,35 +72,35 @@ def _grave(reading: Reading, stated: Statements) -> list[Criterion]:
         if stated.absent_variability or (
             stated.absent_variability is None and width is not None and width < ABSENT_BPM
         ):
-            found.append(Criterion("red", f"absent variability with {words}", span, after_s=300.0))
+            listed.append(Criterion("red", f"absent variability with {words}", span, after_s=300.0))
         elif stated.absent_variability is None:
             unsure = f"whether variability is absent: {words} would then be category III"
-            found.append(Criterion("open", unsure, span, after_s=300.0))
-    return found
+            listed.append(Criterion("open", unsure, span, after_s=300.0))
+    return listed
 
 
 def _variability(reading: Reading) -> list[Criterion]:
     width = trailing_variability(reading, READ_OVER_S)
-    found = []
+    listed = []
     for holds, words in (
         (width < ABSENT_BPM, "absent variability: below 2 bpm"),
         ((width >= ABSENT_BPM) & (width <= REDUCED_BPM), "minimal variability: at most 5 bpm"),
         (width > INCREASED_BPM, "marked variability: above 25 bpm"),
         (width != width, "variability cannot be measured"),
     ):
-        found += [Criterion("amber", words, span) for span in spans(holds, STEP_S, least_s=120.0)]
-    return found
+        listed += [Criterion("amber", words, span) for span in spans(holds, STEP_S, least_s=120.0)]
+    return listed
 
 
 def _decelerations(reading: Reading) -> list[Criterion]:
-    found = []
+    listed = []
     for kind in ("late", "variable", "prolonged", "gradual"):
         events: list[Deceleration] = [
             event for event in (*reading.decelerations, *reading.dips) if nichd_kind(event) == kind
         ]
         why = ", late or early: no contraction belongs to them" if kind == "gradual" else ""
-        found += [
+        listed += [
             Criterion("amber", counted(len(group), kind) + why, Span(group[0].start_s, group[-1].end_s), repeated=True)
             for group in grouped(sorted(events, key=lambda event: event.start_s))
         ]
-    return found
+    return listed

@@ -53,14 +53,14 @@ def bradycardias(grid_bpm: Array, reference_bpm: Array) -> tuple[Bradycardia, ..
     with np.errstate(invalid="ignore"):
         low = rate < BELOW_BPM
         far = rate <= reference_bpm[:last] - FAR_BELOW_BPM
-    found = []
+    episodes = []
     both = spans(low, tolerance_s=TOLERANCE_S, least_s=LEAST_S) + spans(far, tolerance_s=TOLERANCE_S, least_s=LEAST_S)
     for span in merged(both):
         inside = grid_bpm[int(span.start_s) : int(span.end_s)]
         # What is lost does not show a bradycardia: a minute of it must have been seen.
         if np.isfinite(inside).sum() >= LEAST_S / 3:
-            found.append(Bradycardia(span, float(np.nanmedian(inside)), span.end_s >= last - TOLERANCE_S))
-    return tuple(found)
+            episodes.append(Bradycardia(span, float(np.nanmedian(inside)), span.end_s >= last - TOLERANCE_S))
+    return tuple(episodes)
 
 
 def low_ten_minutes(grid_bpm: Array) -> list[Span]:

@@ -49,18 +49,18 @@ def doubts(grid_bpm: Array, contractions: Sequence[Event]) -> tuple[Doubt, ...]:
         Heart rate, gaps as NaN.
     """
     steps = _steps(grid_bpm)
-    found = [doubt for step in steps if (doubt := _ratio(step))]
+    all_doubts = [doubt for step in steps if (doubt := _ratio(step))]
     maternal: list[Doubt] = []
     for step in steps:
         if not any(one.span.start_s <= step.at_s < one.span.end_s for one in maternal):
             maternal += [doubt for doubt in (_maternal(step, grid_bpm, contractions),) if doubt]
-    found += maternal
-    found += _alternating(steps)
-    found += [
+    all_doubts += maternal
+    all_doubts += _alternating(steps)
+    all_doubts += [
         Doubt(span, "a rate of 30 to 50 bpm: the fetal heart, the mother's pulse or a halved rate? Feel and listen")
         for span in merged(very_low(grid_bpm), 60.0)
     ]
-    return tuple(sorted(found))
+    return tuple(sorted(all_doubts))
 
 
 def _steps(grid_bpm: Array) -> list[_Step]:
@@ -71,10 +71,10 @@ def _steps(grid_bpm: Array) -> list[_Step]:
     values = grid_bpm[present]
     change = np.abs(values[_ABRUPT_S:] - values[:-_ABRUPT_S])
     gap = present[_ABRUPT_S:] - present[:-_ABRUPT_S]
-    found: list[tuple[int, float, float]] = []
+    changes: list[tuple[int, float, float]] = []
     for k in np.flatnonzero((change > STEP_BPM) & (gap <= _GAP_S)):
         at = int(present[k + _ABRUPT_S])
-        if found and at - found[-1][0] < _STAYS_S // 2:
+        if changes and at - changes[-1][0] < _STAYS_S // 2:
             continue
         before, after = values[max(0, k - _SIDE_S) : k + 1], values[k + _ABRUPT_S : k + _ABRUPT_S + _STAYS_S]
         if abs(float(after.mean()) - float(before.mean())) < STEP_BPM / 2:
@@ -83,9 +83,9 @@ def _steps(grid_bpm: Array) -> list[_Step]:
         spreads = [float(np.percentile(side, 90) - np.percentile(side, 10)) for side in (before, after)]
         abrupt = gap[k] > _ABRUPT_S or change[k] > 0.6 * abs(high - low)
         if abrupt and abs(high - low) > STEP_BPM and max(spreads) < max(STEP_BPM, 0.5 * abs(high - low)):
-            found.append((at, low, high))
+            changes.append((at, low, high))
     minute = carried(running_mean(carried(grid_bpm), _STAYS_S))
-    return [_Step(at, low, high, _until(minute, at, low, high)) for at, low, high in found]
+    return [_Step(at, low, high, _until(minute, at, low, high)) for at, low, high in changes]
 
 
 def _until(minute: Array, at: int, before: float, after: float) -> int:
@@ -128,7 +128,7 @@ def _maternal(step: _Step, grid_bpm: Array, contractions: Sequence[Event]) -> Do
 
 def _alternating(steps: Sequence[_Step]) -> list[Doubt]:
     """Four or more steps up and down within an hour."""
-    found = []
+    stretches = []
     for k in range(len(steps) - ALTERNATIONS + 1):
         group = steps[k : k + ALTERNATIONS]
         signs = [np.sign(step.after_bpm - step.before_bpm) for step in group]
@@ -139,6 +139,6 @@ def _alternating(steps: Sequence[_Step]) -> list[Doubt]:
             and group[-1].at_s - group[0].at_s <= 3600
             and all(a != b for a, b in pairwise(signs))
         ):
-            found.append(Span(float(group[0].at_s), float(group[-1].until_s)))
+            stretches.append(Span(float(group[0].at_s), float(group[-1].until_s)))
     words = "the rate jumps between two levels: two fetuses, or fetus and mother?"
-    return [Doubt(span, words) for span in merged(found, 600.0)]
+    return [Doubt(span, words) for span in merged(stretches, 600.0)]

@@ -163,14 +163,14 @@ def accelerations(interpolated_bpm: Array, reference_bpm: Array, low: Sequence[S
     amplitude, least = (PRETERM_BPM, PRETERM_S) if preterm else (AMPLITUDE_BPM, MIN_EVENT_S)
     distance = running_mean(interpolated_bpm, 3) - reference_bpm
     sunken = inside(low, len(distance))
-    found = []
+    events = []
     for where in _runs(distance, 0.5, least):
         peak = where.start + int(np.argmax(distance[where]))
         if distance[peak] >= amplitude and where.stop - where.start < MAX_ACCELERATION_S and not sunken[where].any():
             area = float(distance[where].sum())
             top = float(distance[peak])
-            found.append(Event(float(where.start), float(where.stop), top, float(peak), area_bpm_s=area))
-    return found
+            events.append(Event(float(where.start), float(where.stop), top, float(peak), area_bpm_s=area))
+    return events
 
 
 def decelerations(
@@ -190,13 +190,13 @@ def decelerations(
     smooth = running_mean(bridged_bpm, 3)
     distance = reference_bpm - smooth
     last = _last(smooth)
-    found = []
+    events = []
     for where in _runs(distance, RETURNED_BPM, MIN_EVENT_S):
         for span in _pieces(where, distance):
             event = _measured(span, distance, smooth, last)
             if event is not None and event.depth_bpm > AMPLITUDE_BPM:
-                found.append(_related(event, contractions, known))
-    return found
+                events.append(_related(event, contractions, known))
+    return events
 
 
 def shallow_dips(
@@ -214,7 +214,7 @@ def shallow_dips(
     smooth = running_mean(interpolated_bpm, _SHALLOW_MEAN_S)
     distance = reference_bpm - smooth
     known, last = inside(taken, len(distance)), _last(smooth)
-    found = []
+    dips = []
     for contraction in contractions:
         window = slice(max(0, int(contraction.start_s)), min(len(distance), int(contraction.peak_s + RELATED_S[1])))
         part = distance[window]
@@ -230,8 +230,8 @@ def shallow_dips(
         if _SHALLOW_LENGTH_S[0] <= span.length_s <= _SHALLOW_LENGTH_S[1] and not known[edges].any():
             event = _measured(span, distance, smooth, last)
             if event is not None:
-                found.append(_related(event, [contraction], np.ones(len(distance), dtype=bool)))
-    return found
+                dips.append(_related(event, [contraction], np.ones(len(distance), dtype=bool)))
+    return dips
 
 
 def _pieces(where: slice, distance: Array) -> list[Span]:

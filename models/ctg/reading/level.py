@@ -48,13 +48,13 @@ def held_level(grid_bpm: Array, first: Array | None = None) -> tuple[Array, tupl
         return grid_bpm.copy(), ()
     level = baseline(grid_bpm) if first is None else first
     smooth = _by_step(grid_bpm)
-    found: tuple[Span, ...] = ()
+    stretches: tuple[Span, ...] = ()
     for _ in range(2):
-        found = tuple(_low_stretches(smooth, _before(level)))
-        if not found:
+        stretches = tuple(_low_stretches(smooth, _before(level)))
+        if not stretches:
             break
-        level = _without(grid_bpm, found)
-    return level, found
+        level = _without(grid_bpm, stretches)
+    return level, stretches
 
 
 def _without(grid_bpm: Array, low: tuple[Span, ...]) -> Array:
@@ -97,7 +97,7 @@ def _middle(values: Array) -> float:
 
 def _low_stretches(smooth: Array, before: Array) -> list[Span]:
     rate, before = carried(smooth), before.copy()
-    found: list[Span] = []
+    stretches: list[Span] = []
     last = int(np.flatnonzero(np.isfinite(smooth))[-1]) + 1
     k = 0
     while k < last:
@@ -112,11 +112,11 @@ def _low_stretches(smooth: Array, before: Array) -> list[Span]:
             until = k + _BEFORE_S[0] // STEP_S
             before[k:until] = np.minimum(before[k:until], settled)
         elif (end - k) * STEP_S >= MIN_FALL_S:
-            found.append(Span(float(k * STEP_S), float(end * STEP_S)))
+            stretches.append(Span(float(k * STEP_S), float(end * STEP_S)))
             k = end
         else:
             k = max(end, k + 1)
-    return found
+    return stretches
 
 
 def _recovery(rate: Array, level: float) -> int | None:

@@ -109,9 +109,9 @@ def read(analysis: CtgAnalysis, stage: str = "labour", age_days: float | None = 
     known_level = analysis.baseline_trace_bpm if samples is analysis.recording.fhr_bpm else None
     reference, low = held_level(grid, None if analysis.quality.refusal else known_level)
     toco = to_grid(ctg.toco, rate) if ctg.toco is not None else None
-    found = find_contractions(toco) if toco is not None else []
-    known = known_seconds(toco, found, len(grid), labour=stage != "antepartum")
-    contractions = [event for event in found if known[min(int(event.peak_s), len(known) - 1)]]
+    peaks = find_contractions(toco) if toco is not None else []
+    known = known_seconds(toco, peaks, len(grid), labour=stage != "antepartum")
+    contractions = [event for event in peaks if known[min(int(event.peak_s), len(known) - 1)]]
     ups = accelerations(interpolated, reference, low, preterm)
     downs = decelerations(interpolate_gaps(grid, BRIDGED_S), reference, contractions, known)
     level = _with_new_baselines(grid, reference, downs)

@@ -35,14 +35,14 @@ def spans(holds: Flags, step_s: float = 1.0, *, tolerance_s: float = 0.0, least_
         Shorter runs are left out, after interruptions were closed.
     """
     labels, _ = ndimage.label(holds)
-    found = [Span(where.start * step_s, where.stop * step_s) for (where,) in ndimage.find_objects(labels)]
-    return [span for span in merged(found, tolerance_s) if span.length_s >= least_s]
+    stretches = [Span(where.start * step_s, where.stop * step_s) for (where,) in ndimage.find_objects(labels)]
+    return [span for span in merged(stretches, tolerance_s) if span.length_s >= least_s]
 
 
-def merged(found: Iterable[Span], tolerance_s: float = 0.0) -> list[Span]:
+def merged(stretches: Iterable[Span], tolerance_s: float = 0.0) -> list[Span]:
     """Join spans that overlap or are at most `tolerance_s` apart."""
     joined: list[Span] = []
-    for span in sorted(found):
+    for span in sorted(stretches):
         if joined and span.start_s - joined[-1].end_s <= tolerance_s:
             joined[-1] = Span(joined[-1].start_s, max(joined[-1].end_s, span.end_s))
         else:
@@ -50,9 +50,9 @@ def merged(found: Iterable[Span], tolerance_s: float = 0.0) -> list[Span]:
     return joined
 
 
-def inside(found: Iterable[Span], seconds: int) -> Flags:
+def inside(stretches: Iterable[Span], seconds: int) -> Flags:
     """Mark the seconds that lie in any of the spans, shape (seconds,)."""
     marked = np.zeros(seconds, dtype=bool)
-    for span in found:
+    for span in stretches:
         marked[max(0, int(span.start_s)) : max(0, int(np.ceil(span.end_s)))] = True
     return marked
