@@ -1,4 +1,4 @@
-"""Four synthetic women for a first look: traces, phantoms of a head, typed measures and several visits."""
+"""Six synthetic women for a first look: traces, phantoms of a head, typed measures and several visits."""
 
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -21,6 +21,7 @@ from models.fusion.circumstances import ORDINARY
 from models.growth.dating import TERM_DAYS
 from models.synthetic.beats import beats
 from models.synthetic.heads import head_of, phantom
+from models.synthetic.scenes import Scene
 from models.synthetic.traces import as_csv, trace
 from models.ultrasound import formats
 from models.ultrasound.image import UltrasoundImage
@@ -50,8 +51,10 @@ class Case:
 
 
 def cases() -> tuple[Case, ...]:
-    """One case for each state: raised, low, cannot assess, and growth over two visits."""
-    settled = as_csv(trace(minutes=40, accelerations=9, variability_bpm=14, seed=3).recording)
+    """One case for each state, and growth over two visits."""
+    settled = as_csv(Scene(45, 3).level((0.0, 136.0)).vary(11.0).accelerate().done())
+    rising = as_csv(Scene(50, 5, 160).level((0, 142), (32, 142), (36, 168), (50, 168)).vary(8.0).done())
+    silent = as_csv(Scene(40, 7).level((0.0, 141.0)).vary(9.0).late(28.0).tocogram_off(12.0).done())
     troubled = as_csv(
         beats(minutes=80, baseline_bpm=152, accelerations=0, decelerations=True, loss=0.08, seed=4).recording
     )
@@ -60,7 +63,7 @@ def cases() -> tuple[Case, ...]:
     before = {"head_circumference_mm": 218.0, "abdominal_circumference_mm": 190.0, "femur_length_mm": 41.5}
     return (
         Case("DEMO-001 synthetic", 1, 273, (Visit(0, troubled, "labour", 331.0, late),)),
-        Case("DEMO-002 synthetic", 0, 238, (Visit(0, settled, "antepartum", 300.0),)),
+        Case("DEMO-002 synthetic", 0, 278, (Visit(0, settled, "labour", 338.0),)),
         Case("DEMO-003 synthetic", 2, 250, (Visit(0, lost),)),
         Case(
             "DEMO-004 synthetic",
@@ -71,6 +74,8 @@ def cases() -> tuple[Case, ...]:
                 Visit(0, head_mm=258.5, typed={"abdominal_circumference_mm": 222.0, "femur_length_mm": 50.0}),
             ),
         ),
+        Case("DEMO-005 synthetic", 1, 281, (Visit(0, rising, "labour"),)),
+        Case("DEMO-006 synthetic", 0, 276, (Visit(0, silent, "labour"),)),
     )
 
 

@@ -62,7 +62,7 @@ def contractions_words(detail: dict[str, Any]) -> str:
     number = len(detail["contractions"])
     words = f"{number} contraction{'' if number == 1 else 's'}"
     unknown = 1 - detail["contractions_known"]
-    return words if unknown < 0.05 else f"{words}, not known for {unknown:.0%} of the trace: check the tocogram"
+    return words if unknown < 0.2 else f"{words}, not known for {unknown:.0%} of the trace: check the tocogram"
 
 
 def trace_detail(

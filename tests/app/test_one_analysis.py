@@ -201,7 +201,7 @@ def test_the_audit_row_is_written_wherever_an_assessment_is_made(settings: Setti
     with unit_of_work(session_factory(make_engine(settings.database))) as session:
         rows = session.query(AuditRow).filter_by(action="assessment.create").all()
         assert {row.user_name for row in rows} == {"demonstration"}
-        assert len(rows) == session.query(Assessment).count() == 5
+        assert len(rows) == session.query(Assessment).count() == 7
 
 
 @pytest.mark.parametrize("path", ["/assessments/{id}", "/patients/P-1", "/"])

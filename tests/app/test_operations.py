@@ -244,6 +244,6 @@ def test_demonstration_patients_are_marked(settings: Settings) -> None:
     engine = make_engine(settings.database)
     with unit_of_work(session_factory(engine)) as session:
         women = session.query(Woman).all()
-        assert len(women) == 4
+        assert len(women) == 6
         assert all(woman.synthetic and "synthetic" in woman.pseudonym for woman in women)
     engine.dispose()

@@ -28,6 +28,9 @@ JUDGED_S = 3600.0
 # A shorter interruption does not end a stretch.
 TOLERANCE_S = 120.0
 _BRIDGED_S = 600
+NEARLY_REDUCED_BPM, NEARLY_INCREASED_BPM, MOSTLY = 6.0, 21.0, 0.7
+# In large swings most of the time is taken out as events.
+LEAST_MEASURED = 0.3
 REPETITION_S, REPETITION_LONG_S, LEAST_CONTRACTIONS, LEAST_EVENTS = 1200.0, 1800.0, 3, 3
 GROUP_S = 1800.0
 MAX_LOSS = 0.5
@@ -84,16 +87,32 @@ def reduced_variability(reading: Reading) -> list[Span]:
     for gap in spans(np.isnan(values), STEP_S, least_s=_BRIDGED_S + 1):
         filled[int(gap.start_s // STEP_S) : int(gap.end_s // STEP_S)] = np.nan
     with np.errstate(invalid="ignore"):
-        return spans(filled < REDUCED_BPM, STEP_S, tolerance_s=TOLERANCE_S)
+        return _sustained(filled < REDUCED_BPM, filled < NEARLY_REDUCED_BPM)
 
 
 def increased_variability(reading: Reading) -> list[Span]:
     """Stretches of at least two minutes with variability above 25 bpm, as far as it can be measured."""
+    values = running_centile(reading.bandwidth_bpm, INCREASED_MEDIAN_S)
     with np.errstate(invalid="ignore"):
-        high = running_centile(reading.bandwidth_bpm, INCREASED_MEDIAN_S) > INCREASED_BPM
+        stretches = _sustained(values > INCREASED_BPM, values > NEARLY_INCREASED_BPM)
     measured = np.isfinite(reading.bandwidth_bpm)
-    found = spans(high, STEP_S, tolerance_s=TOLERANCE_S, least_s=TOLERANCE_S)
-    return [span for span in found if measured[int(span.start_s // STEP_S) : int(span.end_s // STEP_S)].mean() >= 0.5]
+    return [
+        span
+        for span in stretches
+        if span.length_s >= TOLERANCE_S
+        and measured[int(span.start_s // STEP_S) : int(span.end_s // STEP_S)].mean() >= LEAST_MEASURED
+    ]
+
+
+def _sustained(beyond: Flags, nearly: Flags) -> list[Span]:
+    """Runs of half minutes beyond a line. Moments just inside it do not end a run that is mostly beyond it."""
+    whole: list[Span] = []
+    for run in spans(nearly, STEP_S, tolerance_s=TOLERANCE_S):
+        steps = slice(int(run.start_s // STEP_S), int(run.end_s // STEP_S))
+        (far,) = np.nonzero(beyond[steps])
+        if len(far) and beyond[steps].mean() >= MOSTLY:
+            whole.append(Span(run.start_s + STEP_S * far[0], run.start_s + STEP_S * (far[-1] + 1)))
+    return merged([*whole, *spans(beyond, STEP_S, tolerance_s=TOLERANCE_S)])
 
 
 def variability_of(reading: Reading, span: Span) -> float | None:

@@ -24,7 +24,7 @@ from models.ctg.variability import quiet_samples, short_term_variation_ms, sinus
 Array = NDArray[np.float64]
 Flags = NDArray[np.bool_]
 _OWN_WINDOW_S, _OWN_CENTILE = 900, 25.0
-_SINUSOIDAL_TOLERANCE_S = 180.0
+_SINUSOIDAL_TOLERANCE_S = 300.0
 BRIDGED_S = 60.0
 PRETERM_DAYS = 32 * 7
 
