@@ -11,6 +11,7 @@ import numpy as np
 from models.ctg.contractions import per_ten_minutes
 from models.ctg.guidelines.criteria import Criterion, RuleSet
 from models.ctg.guidelines.measures import (
+    TEN_MIN_S,
     TOLERANCE_S,
     baseline_between,
     counted,
@@ -71,8 +72,7 @@ def _contractions(reading: Reading, stated: Statements) -> list[Criterion]:
         listed.append(Criterion("open", words, recent, decisive=False))
     for start in np.arange(0.0, max(end - HALF_HOUR_S, 0.0) + 1.0, 600.0):
         stretch = Span(float(start), min(float(start) + HALF_HOUR_S, end))
-        frequent = per_ten_minutes(reading.contractions, *stretch)
-        if frequent < FREQUENT or stretch.length_s < 600.0:
+        if stretch.length_s < TEN_MIN_S or per_ten_minutes(reading.contractions, *stretch) < FREQUENT:
             continue
         if stated.less_rest:
             words = "at least 5 contractions in 10 min with less rest, as stated"

@@ -17,7 +17,7 @@ from models.ctg.reading.signal import by_second as seconds_of
 from models.ctg.reading.signal import readable
 from models.ctg.reading.spans import Span, inside, merged
 from models.ctg.reading.tocogram import known_seconds
-from models.ctg.reading.variability import REDUCED_BPM, bandwidths, flat_seconds, running_centile
+from models.ctg.reading.variability import REDUCED_BPM, STEP_S, bandwidths, flat_seconds, running_centile
 from models.ctg.reading.variability import by_second as bandwidth_seconds
 from models.ctg.variability import quiet_samples, short_term_variation_ms, sinusoidal
 
@@ -27,6 +27,7 @@ _OWN_WINDOW_S, _OWN_CENTILE = 900, 25.0
 _SINUSOIDAL_TOLERANCE_S = 300.0
 BRIDGED_S = 60.0
 PRETERM_DAYS = 32 * 7
+LEAST_READ_S = 60
 
 
 @dataclass(frozen=True)
@@ -106,6 +107,8 @@ def read(analysis: CtgAnalysis, stage: str = "labour", age_days: float | None = 
     preterm = age_days is not None and age_days < PRETERM_DAYS
     samples = readable(ctg, analysis.recording.fhr_bpm)
     grid, interpolated = seconds_of(samples, rate)
+    if np.isfinite(grid).sum() < LEAST_READ_S:
+        return _nothing(grid, preterm)
     known_level = analysis.baseline_trace_bpm if samples is analysis.recording.fhr_bpm else None
     reference, low = held_level(grid, None if analysis.quality.refusal else known_level)
     toco = to_grid(ctg.toco, rate) if ctg.toco is not None else None
@@ -139,6 +142,20 @@ def read(analysis: CtgAnalysis, stage: str = "labour", age_days: float | None = 
         bradycardias=bradycardias(grid, reference),
         low_ten_minutes=tuple(low_ten_minutes(grid)),
         doubts=doubts(grid, contractions),
+        preterm=preterm,
+    )
+
+
+def _nothing(grid_bpm: Array, preterm: bool) -> Reading:
+    """The reading of less than a minute of heart rate."""
+    unknown = np.full(len(grid_bpm), np.nan)
+    return Reading(
+        duration_s=float(len(grid_bpm)),
+        grid_bpm=grid_bpm,
+        reference_bpm=unknown,
+        baseline_bpm=unknown,
+        contractions_known=np.zeros(len(grid_bpm), dtype=bool),
+        bandwidth_bpm=np.full(-(-len(grid_bpm) // STEP_S), np.nan),
         preterm=preterm,
     )
 

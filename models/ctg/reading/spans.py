@@ -34,6 +34,8 @@ def spans(holds: Flags, step_s: float = 1.0, *, tolerance_s: float = 0.0, least_
     least_s : float
         Shorter runs are left out, after interruptions were closed.
     """
+    if not len(holds):
+        return []
     labels, _ = ndimage.label(holds)
     stretches = [Span(where.start * step_s, where.stop * step_s) for (where,) in ndimage.find_objects(labels)]
     return [span for span in merged(stretches, tolerance_s) if span.length_s >= least_s]

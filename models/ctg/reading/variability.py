@@ -40,6 +40,8 @@ def bandwidths(samples_bpm: Array, rate_hz: float, reference_bpm: Array, events:
 
 def running_centile(values: Array, window_s: int, centile: float = 50.0) -> Array:
     """Running centile of the measured half minutes, shape (steps,); NaN where fewer than three were measured."""
+    if not len(values):
+        return values
     half = window_s // STEP_S // 2
     windows = np.lib.stride_tricks.sliding_window_view(np.pad(values, half, constant_values=np.nan), 2 * half + 1)
     count = np.isfinite(windows).sum(axis=1)

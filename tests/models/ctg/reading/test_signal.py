@@ -6,9 +6,11 @@ import numpy as np
 import pytest
 
 from models.ctg.analysis import analyse
+from models.ctg.guidelines import classify
 from models.ctg.reading import Reading, read
 from models.ctg.reading.spans import Span, inside, merged, spans
 from models.ctg.reading.variability import running_centile
+from models.ctg.recording import recording
 from models.synthetic.scenes import Scene
 
 
@@ -119,3 +121,16 @@ def test_a_running_centile_needs_three_measures() -> None:
     values = np.array([1.0, np.nan, np.nan, 9.0, 5.0, 7.0])
     assert np.isnan(running_centile(values, 60)[0])
     assert running_centile(values, 300)[4] == pytest.approx(6.0)
+
+
+@pytest.mark.parametrize(
+    ("samples", "rate"), [(1, 4.0), (3, 4.0), (5, 4.0), (40, 4.0), (236, 4.0), (1, 0.5), (45, 1.0)]
+)
+@pytest.mark.parametrize("with_toco", [False, True])
+def test_less_than_a_minute_is_read_as_nothing(samples: int, rate: float, with_toco: bool) -> None:
+    toco = np.full(samples, 10.0) if with_toco else None
+    found = read(analyse(recording(np.full(samples, 140.0) + np.arange(samples) % 3, toco, rate, "test", "labour")))
+    assert np.isnan(found.baseline_bpm).all()
+    assert found.decelerations == ()
+    for answer in classify(found, "unknown"):
+        assert answer.severity in {None, 1}
