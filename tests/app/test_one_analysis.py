@@ -1,5 +1,6 @@
 """One analysis of a trace and one segmentation of an image, from choosing the files to the last correction."""
 
+import copy
 from collections import Counter
 from collections.abc import Iterator
 from typing import Any
@@ -179,6 +180,31 @@ def test_a_result_of_an_earlier_version_still_opens(api: TestClient, calls: Coun
     corrected = api.post(f"/api/v1/assessments/{first['id']}/outline", json=body)
     assert corrected.status_code == 201
     assert corrected.json()["result"]["distress"]["probability"] == first["result"]["distress"]["probability"]
+
+
+def test_a_result_from_before_states_had_reasons_still_opens(api: TestClient) -> None:
+    first = assessed(api, WHOLE)
+    with unit_of_work(api.app.state.sessions) as session:  # type: ignore[attr-defined]
+        row = session.get_one(Assessment, first["id"])
+        result = copy.deepcopy(row.result)
+        for name in ("state_reasons", "settles"):
+            del result[name]
+        detail = result["distress"]["detail"]
+        for name in ("doubts", "baseline_at_start_bpm", "contractions_known"):
+            del detail[name]
+        for answer in detail["guidelines"]:
+            del answer["history"], answer["before"]
+        del detail[traces.REUSE]["trace"], result["circumstances"]["nice"]
+        for reason in result["reasons"]:
+            del reason["remark"]
+        row.result, row.code_version = result, "0.0.9"
+    restart()
+    for path in ("/", f"/assessments/{first['id']}", f"/patients/{first['patient']}"):
+        assert api.get(path, headers=PAGE).status_code == 200, path
+    corrected = api.post(f"/api/v1/assessments/{first['id']}/outline", json={**DRAWN, "reason": "occiput"})
+    assert corrected.status_code == 201
+    assert corrected.json()["result"]["state"] == first["result"]["state"]
+    assert corrected.json()["result"]["state_reasons"]
 
 
 def test_two_heart_rates_checked_without_a_choice_are_still_refused(client: TestClient, calls: Counter[str]) -> None:

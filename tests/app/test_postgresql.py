@@ -13,7 +13,7 @@ from app.main import create_app
 from app.orm import Base
 from app.settings import Settings
 from tests.app.conftest import PASSWORD
-from tests.examples import HEALTHY
+from tests.examples import HEALTHY, LABOUR
 
 pytestmark = [pytest.mark.soak, pytest.mark.network]
 
@@ -45,11 +45,15 @@ def test_the_whole_way_on_postgresql(postgresql: str, tmp_path: Path) -> None:
             assert later.status_code == 201, later.text
         (change,) = later.json()["result"]["growth"]["detail"]["growth"]["changes"]
         assert change["days"] == 35
+        heart = [None if value != value else round(float(value), 1) for value in LABOUR.fhr_bpm[::4]]
+        trace = {"stage": "labour", "trace": {"sampling_rate_hz": 1, "fhr_bpm": heart}}
+        scored = client.post("/api/v1/assessments", json={"patient": {"pseudonym": "P-1"}, "ctg": trace})
+        assert scored.json()["result"]["score"] is not None, scored.text
         born = {"umbilical_artery_ph": 7.21, "born_at": datetime.now(UTC).isoformat()}
         early = client.post("/api/v1/patients/P-1/outcomes", json=born | {"born_at": "2026-01-01T00:00:00Z"})
         assert early.status_code == 422
         report = client.get("/api/v1/monitoring").json()["report"]  # reads JSON in the database too
-        assert report["assessments"] == 3
+        assert report["assessments"] == 4
         assert client.post(f"/api/v1/assessments/{later.json()['id']}/repeat").json()["same"]
         assert client.post("/api/v1/patients/P-1/outcomes", json=born).status_code == 201
         assert client.get("/api/v1/monitoring").json()["report"]["outcomes"]["births"] == 1
