@@ -45,7 +45,9 @@ def summary(ctg: dict[str, Any]) -> str:
         *(["sinusoidal rhythm"] if ctg.get("sinusoidal") else []),
         f"signal loss {ctg['signal_loss']:.0%}",
     ]
-    return ", ".join(parts) + "."
+    lost = (ctg.get("signal_loss_by_ten_minutes") or [0.0])[-1:]
+    first = f"{lost[0]:.0%} of the signal at the end is lost. " if lost[0] > 0.5 else ""
+    return first + ", ".join(parts) + "."
 
 
 def _count(number: int, word: str) -> str:

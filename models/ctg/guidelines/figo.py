@@ -39,7 +39,7 @@ EMERGENCY_BPM = 80.0
 
 def criteria(reading: Reading) -> list[Criterion]:
     """Every criterion with its time. Accelerations are not part of the class."""
-    return _baseline(reading) + _variability(reading) + _decelerations(reading) + not_known(reading)
+    return not_known(reading) + _baseline(reading) + _variability(reading) + _decelerations(reading)
 
 
 def _baseline(reading: Reading) -> list[Criterion]:

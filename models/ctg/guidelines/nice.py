@@ -53,11 +53,11 @@ def criteria(reading: Reading, stated: Statements | None = None, version: str = 
     """Every criterion with its time; one red or two amber make the trace pathological."""
     stated = stated or Statements()
     return (
-        _contractions(reading, stated)
+        not_known(reading)
+        + _contractions(reading, stated)
         + _baseline(reading)
         + _variability(reading)
         + _decelerations(reading, version)
-        + not_known(reading)
     )
 
 

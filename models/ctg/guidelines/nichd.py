@@ -39,13 +39,13 @@ def criteria(reading: Reading, stated: Statements | None = None) -> list[Criteri
     hides whether variability is absent; with a grave finding this stays open.
     """
     stated = stated or Statements()
-    listed = _grave(reading, stated)
+    listed = not_known(reading) + _grave(reading, stated)
     for low, high in ((0.0, 110.0), (161.0, 1000.0)):
         listed += [
             Criterion("amber", f"baseline {level_words(reading, span)}, outside 110-160", span, after_s=600.0)
             for span in baseline_between(reading, low, high)
         ]
-    return listed + _variability(reading) + _decelerations(reading) + not_known(reading)
+    return listed + _variability(reading) + _decelerations(reading)
 
 
 def _recurrent(reading: Reading, kind: str) -> list[Repetition]:
