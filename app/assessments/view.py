@@ -31,10 +31,14 @@ def summary(ctg: dict[str, Any]) -> str:
         return f"Signal loss {ctg.get('signal_loss', 1):.0%}."
     variability = ctg.get("variability_bpm")
     # Earlier versions stored the median of the whole trace and no start.
-    start = ctg.get("baseline_at_start_bpm")
+    start, lost = ctg.get("baseline_at_start_bpm"), (ctg.get("signal_loss_by_ten_minutes") or [0.0])[-1:]
+    readable_min = ctg.get("readable_until_s", 0) / 60.0
+    until = (
+        "in the last ten minutes" if lost[0] <= 0.5 else f"up to minute {readable_min:.0f}, the last that can be read"
+    )
     parts = [
         f"Baseline {ctg['baseline_bpm']:.0f} bpm"
-        + (f" in the last ten minutes ({start:.0f} at the start)" if start is not None else ""),
+        + (f" {until} ({start:.0f} at the start)" if start is not None else ""),
         f"variability {variability:.0f} bpm" if variability is not None else "variability not measurable",
         *([f"short-term variation {stv:.1f} ms"] if (stv := ctg.get("short_term_variation_ms")) else []),
         _count(len(ctg["accelerations"]), "acceleration"),
@@ -45,7 +49,6 @@ def summary(ctg: dict[str, Any]) -> str:
         *(["sinusoidal rhythm"] if ctg.get("sinusoidal") else []),
         f"signal loss {ctg['signal_loss']:.0%}",
     ]
-    lost = (ctg.get("signal_loss_by_ten_minutes") or [0.0])[-1:]
     first = f"{lost[0]:.0%} of the signal at the end is lost. " if lost[0] > 0.5 else ""
     return first + ", ".join(parts) + "."
 

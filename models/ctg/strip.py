@@ -62,7 +62,7 @@ class Marks:
     def of(cls, reading: Reading) -> "Marks":
         """Take the marks from a fresh reading."""
         return cls(
-            baseline_bpm=reading.baseline_bpm[::BASELINE_STEP_S],
+            baseline_bpm=reading.drawn_baseline_bpm[::BASELINE_STEP_S],
             accelerations=reading.accelerations,
             decelerations=[event.as_event() for event in reading.decelerations],
             contractions=reading.contractions,

@@ -70,15 +70,17 @@ def trace_detail(
 ) -> dict[str, Any]:
     """Quality, baseline, events, variability and the guidelines' classes.
 
-    `baseline_bpm` is the median of the last ten minutes, `variability_bpm` that of the last thirty.
+    `baseline_bpm` is the median of the last ten minutes up to the last readable second (`readable_until_s`),
+    `variability_bpm` that of the last thirty minutes.
     """
-    end = reading.duration_s
+    end, readable = reading.duration_s, int(reading.last_readable_s)
     known = float(reading.contractions_known.mean()) if len(reading.contractions_known) else 0.0
     return {
         "signal_loss": analysis.quality.loss,
         "signal_loss_by_ten_minutes": list(analysis.quality.loss_by_ten_minutes),
         "artefacts": dict(analysis.quality.artefacts),
-        "baseline_bpm": _median(reading.baseline_bpm[-int(NOW_S) :]),
+        "baseline_bpm": _median(reading.baseline_bpm[max(0, readable - int(NOW_S)) : readable]),
+        "readable_until_s": readable,
         "baseline_at_start_bpm": _median(reading.baseline_bpm[: int(NOW_S)]),
         "variability_bpm": variability_of(reading, Span(max(0.0, end - VARIABILITY_NOW_S), end)),
         "beat_to_beat_bpm": analysis.beat_to_beat_bpm,
@@ -92,7 +94,7 @@ def trace_detail(
         "tachysystole": [list(stretch) for stretch in reading.tachysystole],
         "sinusoidal": [list(stretch) for stretch in reading.sinusoidal],
         "doubts": [doubt.words for doubt in reading.doubts],
-        "baseline_by_15_s_bpm": _with_null(reading.baseline_bpm[::BASELINE_STEP_S]),
+        "baseline_by_15_s_bpm": _with_null(reading.drawn_baseline_bpm[::BASELINE_STEP_S]),
         "guidelines": [asdict(answer) for answer in guidelines],
     }
 

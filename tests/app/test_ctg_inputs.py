@@ -162,3 +162,22 @@ def test_short_term_variation_is_shown_before_labour_only(api: TestClient) -> No
     assert "short-term variation" in pages["antepartum"]
     assert "Dawes-Redman" in pages["antepartum"]
     assert "short-term variation" not in pages["labour"]
+
+
+def test_the_summary_says_first_what_is_lost_and_until_when_it_was_read() -> None:
+    from app.assessments.view import summary
+    from models.ctg.analysis import analyse as analyse_trace
+    from models.ctg.reading import read
+    from models.ctg.summary import trace_detail
+    from models.synthetic.scenes import Scene
+
+    def words(scene: Scene) -> str:
+        analysis = analyse_trace(scene.done())
+        return summary(trace_detail(analysis, read(analysis), "labour", ()))
+
+    calm = Scene(60, 1).level((0.0, 140.0)).vary(9.0)
+    assert words(calm).startswith("Baseline 1")
+    assert "in the last ten minutes" in words(calm)
+    lost = words(calm.lose(44))
+    assert lost.startswith("100% of the signal at the end is lost. Baseline 1")
+    assert "up to minute 44, the last that can be read" in lost

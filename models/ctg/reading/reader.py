@@ -15,7 +15,7 @@ from models.ctg.reading.events import Deceleration, accelerations, decelerations
 from models.ctg.reading.level import NEW_BASELINE_S, held_level
 from models.ctg.reading.signal import by_second as seconds_of
 from models.ctg.reading.signal import readable
-from models.ctg.reading.spans import Span, inside, merged
+from models.ctg.reading.spans import Span, inside, merged, spans
 from models.ctg.reading.tocogram import known_seconds
 from models.ctg.reading.variability import REDUCED_BPM, STEP_S, bandwidths, flat_seconds, running_centile
 from models.ctg.reading.variability import by_second as bandwidth_seconds
@@ -28,6 +28,7 @@ _SINUSOIDAL_TOLERANCE_S = 300.0
 BRIDGED_S = 60.0
 PRETERM_DAYS = 32 * 7
 LEAST_READ_S = 60
+LOST_S = 60.0
 
 
 @dataclass(frozen=True)
@@ -83,6 +84,12 @@ class Reading:
         """End of the last readable second; 0 without any."""
         present = np.flatnonzero(np.isfinite(self.grid_bpm))
         return float(present[-1] + 1) if len(present) else 0.0
+
+    @property
+    def drawn_baseline_bpm(self) -> Array:
+        """The baseline, NaN where a minute or more of the signal is lost: a gap stays a gap."""
+        lost = inside(spans(np.isnan(self.grid_bpm), least_s=LOST_S), len(self.grid_bpm))
+        return np.where(lost, np.nan, self.baseline_bpm)
 
     def readable_share(self, start_s: float, end_s: float) -> float:
         """Share of the seconds of a stretch with a heart rate, 0 to 1; a stretch outside the trace has 0."""

@@ -134,3 +134,10 @@ def test_less_than_a_minute_is_read_as_nothing(samples: int, rate: float, with_t
     assert found.decelerations == ()
     for answer in classify(found, "unknown"):
         assert answer.severity in {None, 1}
+
+
+def test_the_baseline_is_not_drawn_where_the_signal_is_lost() -> None:
+    found = reading(calm().lose(44))
+    assert np.isnan(found.drawn_baseline_bpm[45 * 60 :]).all()
+    assert np.isfinite(found.drawn_baseline_bpm[: 43 * 60]).all()
+    assert found.last_readable_s == pytest.approx(44 * 60, abs=2)
