@@ -42,7 +42,7 @@ def headline(rows: Rows) -> dict[str, str]:
 
 
 def lines(rows: Rows, choices: Rows) -> list[str]:
-    """Markdown."""
+    """Give this part of the document as lines of Markdown."""
     parts = {training: seeds(rows, training) for training in TRAININGS}
     first = parts["dirichlet"][0]
     refused = sum(row["assessed_0"] == "0" for row in first)

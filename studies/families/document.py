@@ -168,7 +168,7 @@ def _rows_of(seed: Predictions, names: NDArray[np.str_]) -> Labels:
 
 
 def lines(rows: Rows, canonical: Rows) -> list[str]:
-    """Markdown."""
+    """Give this part of the document as lines of Markdown."""
     parts = predictions(rows)
     first = {key: parts["separate", key][0] for key in (target.key for target in TARGETS)}
     sizes = [

@@ -34,7 +34,7 @@ MASKS = (
 
 
 def document(folder: Path, manifest: Mapping[str, Any]) -> str:
-    """All of it; `folder` holds the stored predictions, `manifest` is the shipped bundle's."""
+    """Give the whole document; `folder` holds the stored predictions, `manifest` is the shipped bundle's."""
     uci = read(folder / "uci.csv")
     return "\n".join(
         [

@@ -37,7 +37,7 @@ NOISY_OR = FusionRule("noisy-or")
 
 
 def lines(stored: StoredPairs, folder: Path) -> list[str]:
-    """Markdown."""
+    """Give this part of the document as lines of Markdown."""
     return [
         *_semi_real(stored, read(folder / "semi_real.csv")),
         *_copula(stored),

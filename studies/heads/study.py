@@ -164,7 +164,7 @@ def arms(folder: Path, plan: Plan, output: Path, parts: Sequence[str]) -> None:
 
 
 def records_of(records: Sequence[hc18.HeadImage], chosen: Iterable[bool]) -> list[hc18.HeadImage]:
-    """The chosen ones."""
+    """Give the records that were chosen."""
     return [record for record, is_chosen in zip(records, chosen, strict=True) if is_chosen]
 
 

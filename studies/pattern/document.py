@@ -60,7 +60,7 @@ def _log_loss(rows: Rows) -> float:
 
 
 def lines(rows: Rows) -> list[str]:
-    """Markdown."""
+    """Give this part of the document as lines of Markdown."""
     first = part(rows, "dirichlet/table/0")
     body = [
         "## Pattern: what experts would call the trace",

@@ -63,7 +63,7 @@ Chance is .5 and 5 %.
 
 
 def document(folder: Path) -> str:
-    """All of it, from what studies and benchmarks stored."""
+    """Give the whole document, from what studies and benchmarks stored."""
     hospitals = json.loads((folder / "hospitals.json").read_text(encoding="utf-8"))
     return "\n".join(
         [
