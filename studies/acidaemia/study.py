@@ -3,12 +3,13 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.model_selection import StratifiedKFold
 
-from federated.plan import AcidaemiaPlan, BoostingPlan, Plan
+from federated.plan import AcidaemiaBoosting, AcidaemiaPlan, Plan
 from federated.sites.births import Births, measured_features
 from federated.sites.partition import birth_sites
 from federated.trees.rounds import frame_of
@@ -97,8 +98,9 @@ def _columns(wanted: Callable[[str], bool]) -> NDArray[np.bool_]:
 
 VARIABILITY = ("bandwidth", "epoch", "poincare", "roughness", "capacity")
 EVENTS = ("decelerations_per", "accelerations_per", "_deceleration_", "acceleration_area", "share_15")
-CHOICES: dict[str, tuple[dict[str, float], NDArray[np.bool_]]] = {
+CHOICES: dict[str, tuple[dict[str, Any], NDArray[np.bool_]]] = {
     "shipped": ({}, _columns(lambda name: True)),
+    "risk free to move either way with every measure": ({"rises_with": (), "falls_with": ()}, _columns(lambda name: True)),
     "only the last 30 min": ({}, _columns(lambda name: name.endswith("_30_min"))),
     "without the last 10 min as a window": ({}, _columns(lambda name: not name.endswith("_10_min"))),
     "without variability": ({}, _columns(lambda name: not any(word in name for word in VARIABILITY))),
@@ -119,7 +121,7 @@ def choices(where: Path, plan: Plan, output: Path, wanted: list[str]) -> None:
     def make(part: str) -> Rows:
         name, seed = part.rsplit("/", 1)
         changes, columns = CHOICES[name]
-        boosting = BoostingPlan(**{**section.boosting.model_dump(), **changes})
+        boosting = AcidaemiaBoosting(**{**section.boosting.model_dump(), **changes})
         varied = section.model_copy(update={"boosting": boosting, "calibration_folds": 2})
         births = Births.of(records, np.where(columns, features, np.nan))
         # A column that is missing everywhere is never split on; rows are kept by the whole vector.
