@@ -8,7 +8,7 @@ worst one is the answer. *Low* is not the absence of an alarm: each of its condi
 from dataclasses import dataclass
 
 from models.fusion.trace_state import TraceState
-from models.growth.delphi import Dopplers
+from models.growth.dopplers import UNKNOWN, Dopplers
 
 CANNOT_ASSESS, LOW, UNDECIDED, RAISED, HIGH = "cannot assess", "low", "undecided", "raised", "high"
 STATES = (HIGH, RAISED, UNDECIDED, CANNOT_ASSESS, LOW)
@@ -90,7 +90,7 @@ class Evidence:
     fetuses: int = 1
     scores: tuple[ScoreState, ...] = ()
     no_score: str = ""
-    dopplers: Dopplers = Dopplers()  # noqa: RUF009 - frozen
+    dopplers: Dopplers = UNKNOWN
     growth_finding: str = ""
 
 

@@ -21,7 +21,7 @@ from models.fusion.prior import POPULATION_PRIOR, Prior
 from models.fusion.risk import assess
 from models.growth.assessment import Age
 from models.growth.biometry_standards import BIOMETRY
-from models.growth.delphi import Dopplers
+from models.growth.dopplers import Dopplers
 from models.growth.measures import AC, HC
 from tests.examples import HEALTHY, LABOUR, check
 

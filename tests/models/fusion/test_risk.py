@@ -21,7 +21,7 @@ from models.fusion.inputs import CtgInput, Outline, ScanImage, ScanInput
 from models.fusion.risk import assess
 from models.fusion.state import CANNOT_ASSESS, HIGH, LOW, RAISED, UNDECIDED
 from models.growth.assessment import Age
-from models.growth.delphi import Dopplers
+from models.growth.dopplers import Dopplers
 from models.growth.measures import AC, FL, HC
 from models.synthetic.beats import beats
 from models.synthetic.heads import phantom
