@@ -13,15 +13,17 @@ from models.growth.dopplers import UNKNOWN, Dopplers
 CANNOT_ASSESS, LOW, UNDECIDED, RAISED, HIGH = "cannot assess", "low", "undecided", "raised", "high"
 STATES = (HIGH, RAISED, UNDECIDED, CANNOT_ASSESS, LOW)
 RANK = {LOW: 0, UNDECIDED: 1, CANNOT_ASSESS: 1, RAISED: 2, HIGH: 3}
-NO_CTG, NO_TRACE, SIGNAL_LOSS, READING, SCORE, DOPPLER, GROWTH = (
+NO_CTG, NO_TRACE, SIGNAL_LOSS, READING, REACTIVE, SCORE, DOPPLER, GROWTH = (
     "no CTG",
     "no trace",
     "signal loss",
     "reading",
+    "reactive: criteria met",
     "score",
     "Doppler",
     "growth",
 )
+NO_SET = "no set of antepartum traces with outcome was there to calibrate a low state"
 
 
 @dataclass(frozen=True)
@@ -114,6 +116,8 @@ def judge(evidence: Evidence) -> Verdict:
         return Verdict(UNDECIDED, NO_TRACE, (reason,), ("Read the trace, or send it.",))
     if trace.unreadable:
         return Verdict(CANNOT_ASSESS, SIGNAL_LOSS, (trace.unreadable,), ("Improve the signal.",))
+    if trace.reactive and evidence.fetuses == 1:
+        return Verdict(UNDECIDED, REACTIVE, (f"{REACTIVE} ({trace.reactive})", NO_SET))
     against = [*trace.against_low, *_others_against_low(evidence)]
     if against:
         reasons = tuple(dict.fromkeys(reason for reason, _ in against))
