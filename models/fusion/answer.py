@@ -29,7 +29,8 @@ class RiskAssessment:
     growth : GrowthResult
     reasons : list of Reason
         Contributions, largest first. With `start` they add up to the fused log-odds.
-    missing, warnings : list of str
+    missing, warnings, remarks : list of str
+        What was not given or could not be judged; what makes the answer untrustworthy; how to read the score.
     bundle : str
         Identifier of the bundle.
     state_basis : str
@@ -60,6 +61,7 @@ class RiskAssessment:
     missing: list[str]
     warnings: list[str]
     bundle: str
+    remarks: list[str] = field(default_factory=list)
     state_basis: str = "score"
     state_reasons: list[str] = field(default_factory=list)
     settles: list[str] = field(default_factory=list)

@@ -75,6 +75,9 @@ class DistressPart:
         Probabilities from which the state is raised, and high.
     reasons : list of Reason
     warnings : list of str
+        What makes the CTG or its result untrustworthy.
+    remarks : list of str
+        How to read the score.
     trace : TraceState or None
         What the trace itself asks of the state; None without a trace.
     """
@@ -87,6 +90,7 @@ class DistressPart:
     thresholds: tuple[float, float] = (1.0, 1.0)
     reasons: list[Reason] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
+    remarks: list[str] = field(default_factory=list)
     trace: TraceState | None = None
 
 
@@ -164,8 +168,7 @@ def _outcome(model: Acidaemia, analysis: CtgAnalysis, stage: str, prior: Prior, 
     values, warnings = trace_features(analysis), []
     widening = 1.0
     shift = prior.shift(model.prevalence)
-    if prior.value is None:
-        warnings.append(SELECTED_WARNING.format(share=100 * model.prevalence))
+    remarks = [] if prior.value is not None else [SELECTED_WARNING.format(share=100 * model.prevalence)]
     if stage != "labour":
         warnings.append("The stage is not known. The acidaemia model was trained on labour traces that end at birth.")
         widening = TRACE_WIDENING
@@ -205,6 +208,7 @@ def _outcome(model: Acidaemia, analysis: CtgAnalysis, stage: str, prior: Prior, 
         thresholds=(raised, high),
         reasons=_grouped(TRACE_FEATURES, contributions[0]),
         warnings=warnings,
+        remarks=remarks,
     )
 
 
@@ -231,14 +235,14 @@ def _from_trace(bundle: Bundle, analysis: CtgAnalysis, stage: str) -> DistressPa
     if not analysis.windows:
         return DistressPart(Part(None, None, PATTERN_EVENT, "no stretch of 10 minutes has at least half of its signal"))
     window = analysis.windows[-1]
-    warnings = [TRANSFER_WARNING, UNUSED_WARNING]
+    remarks = [TRANSFER_WARNING, UNUSED_WARNING]
     widening = TRACE_WIDENING
     if stage == "labour":
-        warnings.append("This is a labour trace. The tables that the model was trained on are not from labour.")
+        remarks.append("This is a labour trace. The tables that the model was trained on are not from labour.")
         widening = UNLIKE_TRAINING_WIDENING
-    distress = _pattern(bundle, "trace", vector(window.features), widening, warnings)
+    distress = _pattern(bundle, "trace", vector(window.features), widening, [])
     detail = {"window_s": [window.start_s, window.end_s], **distress.part.detail}
-    return replace(distress, part=replace(distress.part, detail=detail))
+    return replace(distress, part=replace(distress.part, detail=detail), remarks=remarks)
 
 
 def _from_table(bundle: Bundle, features: dict[str, float]) -> DistressPart:

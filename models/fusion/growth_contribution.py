@@ -39,6 +39,9 @@ class GrowthContribution:
     days : int
         From the scan to the CTG.
     warnings : list of str
+        What makes the scan or its result untrustworthy.
+    remarks : list of str
+        How to read the score.
     """
 
     part: GrowthResult
@@ -48,6 +51,7 @@ class GrowthContribution:
     refusal: str | None = None
     days: int = 0
     warnings: list[str] = field(default_factory=list)
+    remarks: list[str] = field(default_factory=list)
 
     @property
     def term(self) -> Term | None:
@@ -98,18 +102,21 @@ def growth_contribution(
     contradiction = _contradiction(ctg, scan, valid_days)
     if contradiction is not None:
         return GrowthContribution(part, growth, refusal=contradiction, warnings=warnings)
+    remarks: list[str] = []
     days = scan.days_before_ctg if ctg is not None else 0
     z_mean, z_sd = tracked(size_for_age.true_z_mean, size_for_age.true_z_sd, days)
     if size_for_age.probability_large > 0.5:
-        warnings.append(LARGE_WARNING)
+        remarks.append(LARGE_WARNING)
     if days:
-        warnings.append(
+        remarks.append(
             f"The scan is {abs(days)} days from the CTG: the size is carried forward to the day of the CTG."
             if days > 0
             else f"The scan is {abs(days)} days from the CTG: the size is carried back to the day of the CTG."
         )
     size = growth_term(z_mean, z_sd, growth.leading == HC)
-    return GrowthContribution(part, growth, size, doppler_term(scan.dopplers), days=days, warnings=warnings)
+    return GrowthContribution(
+        part, growth, size, doppler_term(scan.dopplers), days=days, warnings=warnings, remarks=remarks
+    )
 
 
 def _contradiction(ctg: CtgInput | None, scan: ScanInput, valid_days: int) -> str | None:

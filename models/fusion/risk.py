@@ -59,11 +59,11 @@ def assess(
     """
     distress = judged or distress_part(bundle, ctg, circumstances.prior, circumstances.nice)
     growth = growth_contribution(bundle, ctg, scan, circumstances.scan_valid_days)
-    warnings = distress.warnings + growth.warnings
+    warnings, remarks = distress.warnings + growth.warnings, distress.remarks + growth.remarks
     if circumstances.fetuses > 1:
         warnings.append(MULTIPLE_WARNING)
     if distress.distress is not None and distress.severe is None and circumstances.prior.value is not None:
-        warnings.append(PATTERN_PRIOR_WARNING)
+        remarks.append(PATTERN_PRIOR_WARNING)
     missing = []
     if distress.distress is None:
         missing.append(f"CTG: {distress.part.refusal}")
@@ -88,6 +88,7 @@ def assess(
         reasons=[],
         missing=missing,
         warnings=warnings,
+        remarks=remarks,
         bundle=bundle.identifier,
         circumstances=circumstances.as_dict(),
     )

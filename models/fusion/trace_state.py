@@ -10,8 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from models.ctg.guidelines import GuidelineClass
-from models.ctg.guidelines import dawes_redman, nst
+from models.ctg.guidelines import GuidelineClass, dawes_redman, nst
 from models.ctg.guidelines.alarms import (
     alarming,
     counted_now,

@@ -84,8 +84,8 @@ def test_an_antepartum_trace_goes_to_the_pattern_model_and_is_labelled(bundle: B
     assessment = check(assess(bundle, CtgInput(analysis=analysis, stage="antepartum"), None))
     assert assessment.distress.event == PATTERN_EVENT
     assert assessment.distress.detail["model"] == "pattern"
-    assert any("not validated" in line for line in assessment.warnings)
-    assert any("the score does not use them" in line for line in assessment.warnings)
+    assert any("not validated" in line for line in assessment.remarks)
+    assert any("the score does not use them" in line for line in assessment.remarks)
     assert "lead_time" not in assessment.distress.detail
 
 
@@ -98,8 +98,8 @@ def test_a_labour_trace_goes_to_the_acidaemia_model(bundle: Bundle) -> None:
     assert detail["probabilities"][SEVERE.name] <= detail["probabilities"][MILD.name] == assessment.distress.probability
     assert bundle.acidaemia is not None
     assert detail["cuts"] == list(bundle.acidaemia.thresholds[MILD.name])
-    assert not any("pattern model" in line for line in assessment.warnings)
-    assert any("CTU-UHB" in line for line in assessment.warnings)
+    assert not any("pattern model" in line for line in assessment.remarks)
+    assert any("CTU-UHB" in line for line in assessment.remarks)
     assert {reason.text for reason in assessment.reasons} == {feature.group for feature in TRACE_FEATURES}
 
 
@@ -126,7 +126,7 @@ def test_a_short_trace_is_left_to_the_pattern_model(bundle: Bundle) -> None:
     short = analyse(LABOUR.part(0, 19 * 60))
     assessment = check(assess(bundle, CtgInput(analysis=short, stage="labour"), None))
     assert assessment.distress.event == PATTERN_EVENT
-    assert any("labour" in line for line in assessment.warnings)
+    assert any("labour" in line for line in assessment.remarks)
 
 
 def test_the_lead_time_curve_is_the_shortened_traces_own_answer(bundle: Bundle) -> None:

@@ -53,9 +53,7 @@ def calm(minutes: int, seed: int, rng: np.random.Generator) -> Scene:
 
 ABNORMAL: dict[str, Make] = {
     "flat": lambda m, seed, rng, _: calm(m, seed, rng).vary(rng.uniform(0.8, 3)).tocogram_off(8.0).done(),
-    "sinusoidal": lambda m, seed, rng, _: (
-        calm(m, seed, rng).vary(1).sine(rng.uniform(5, 14)).tocogram_off(8.0).done()
-    ),
+    "sinusoidal": lambda m, seed, rng, _: calm(m, seed, rng).vary(1).sine(rng.uniform(5, 14)).tocogram_off(8.0).done(),
     "late": lambda m, seed, rng, _: calm(m, seed, rng).vary(rng.uniform(3, 10)).late(rng.uniform(20, 40)).done(),
     "unprovoked": lambda m, seed, rng, _: (
         calm(m, seed, rng).vary(rng.uniform(3, 10)).variable(50, 35).tocogram_off(8.0).done()
