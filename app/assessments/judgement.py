@@ -4,13 +4,15 @@ What the trace shows now, why the state is what it is, what is not trustworthy, 
 Everything else of the answer folds under it.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-SHOWN_REASONS = 2
+SHOWN_WORDS = 20
 NOT_REASSURING = "Not reassuring, read the trace:"
 ALL_CLEAR = "Not an all-clear: no rule set and no score objects."
 NONE_GIVEN = "none was given"
+NO_MATERNAL_RATE = "No maternal heart rate"
 
 
 @dataclass(frozen=True)
@@ -53,26 +55,40 @@ class Judgement:
 def judgement(result: dict[str, Any]) -> Judgement:
     """The judgement of a stored result; results of earlier versions lack some lines."""
     ctg, growth, state = result["distress"]["detail"], result["growth"], result["state"]
-    reasons = list(result.get("state_reasons", []))
-    if state == "low":
-        reasons = [*reasons, ALL_CLEAR]
-        first = len(reasons)
-    else:
-        first = SHOWN_REASONS
+    shown, more = _reasons(state, result.get("state_reasons", []))
     reactive = result.get("state_basis", "").startswith("reactive")
     settles = result.get("settles", [])
+    doubts = _doubts(shown, ctg.get("doubts", []), result["warnings"])
     return Judgement(
         now=now_words(ctg),
         heading=NOT_REASSURING if state == "undecided" and not reactive else "",
-        reasons=tuple(reasons[:first]),
-        more=tuple(reasons[first:]),
+        reasons=shown,
+        more=more,
         settles=settles[0] if settles else "",
-        doubts=(*(f"Check the signal: {line}." for line in ctg.get("doubts", [])), *result["warnings"]),
+        doubts=doubts,
         growth=_growth(growth),
         findings=tuple(finding["text"] for finding in growth.get("findings", [])),
         missing=_missing(result),
         score=_score(result),
     )
+
+
+def _reasons(state: str, reasons: Sequence[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Those shown, the worst first, and those that fold: repetitions, and what goes beyond a few words."""
+    first: list[str] = []
+    rest: list[str] = []
+    for line in reasons:
+        said = line.partition(": ")[2] or line
+        repeated = any(said in earlier for earlier in first)
+        full = bool(first) and len(" ".join([*first, line]).split()) > SHOWN_WORDS
+        (rest if repeated or full or (state == "low" and line.startswith("the score")) else first).append(line)
+    return (*first, *([ALL_CLEAR] if state == "low" else [])), tuple(rest)
+
+
+def _doubts(shown: Sequence[str], doubts: Sequence[str], warnings: Sequence[str]) -> tuple[str, ...]:
+    """What is not trustworthy and was not said among the reasons."""
+    signal = [f"Check the signal: {line}." for line in doubts if not any(line in reason for reason in shown)]
+    return (*signal, *(line for line in warnings if not line.startswith(NO_MATERNAL_RATE)))
 
 
 def now_words(ctg: dict[str, Any]) -> str:
@@ -82,10 +98,8 @@ def now_words(ctg: dict[str, Any]) -> str:
     width = ctg.get("variability_bpm")
     variability = f"variability {width:.0f} bpm" if width is not None else "variability not measurable"
     ups, downs = len(ctg["accelerations"]), len(ctg["decelerations"])
-    lost = (ctg.get("signal_loss_by_ten_minutes") or [0.0])[-1]
-    ending = f"; {lost:.0%} of the end lost" if lost > 0.5 else ""
     events = f"{_count(ups, 'acceleration')}, {_count(downs, 'deceleration')}"
-    return f"Baseline {ctg['baseline_bpm']:.0f} bpm, {variability}; {events}{ending}."
+    return f"Baseline {ctg['baseline_bpm']:.0f} bpm, {variability}; {events}."
 
 
 def _count(number: int, word: str) -> str:
@@ -103,9 +117,11 @@ def _missing(result: dict[str, Any]) -> str:
     absent = []
     for name, part in (("CTG", result["distress"]), ("scan", result["growth"])):
         if part["refusal"] == NONE_GIVEN:
-            absent.append(f"no {name}")
+            absent.append(name)
         elif part["refusal"] is not None and name == "CTG":
-            absent.append(f"no score ({part['refusal']})")
+            absent.append("score")
+    if any(line.startswith(NO_MATERNAL_RATE) for line in result["warnings"]):
+        absent.append("maternal heart rate")
     return f"Missing: {', '.join(absent)}." if absent else ""
 
 
@@ -113,7 +129,7 @@ def _score(result: dict[str, Any]) -> str:
     if result["score"] is None:
         return "No score"
     low, high = result["interval"]
-    of = "low cord pH" if result.get("severe") is not None else "an abnormal pattern"
+    of = "low cord pH" if result.get("severe") is not None else "abnormal trace"
     if result.get("bounds"):
-        of = "an abnormal pattern or size"
-    return f"Score {result['score']:.0f} ({low:.0f} to {high:.0f}) of 100: {of}"
+        of = "abnormal trace or size"
+    return f"Score {result['score']:.0f} ({low:.0f} to {high:.0f}), {of}"

@@ -170,7 +170,7 @@ def _outcome(model: Acidaemia, analysis: CtgAnalysis, stage: str, prior: Prior, 
     shift = prior.shift(model.prevalence)
     remarks = [] if prior.value is not None else [SELECTED_WARNING.format(share=100 * model.prevalence)]
     if stage != "labour":
-        warnings.append("The stage is not known. The acidaemia model was trained on labour traces that end at birth.")
+        warnings.append("The stage is not known: the score assumes labour.")
         widening = TRACE_WIDENING
     mild, severe = model.models[MILD.name], model.models[SEVERE.name]
     outside = _outside(values, model.training_range)
@@ -181,7 +181,8 @@ def _outcome(model: Acidaemia, analysis: CtgAnalysis, stage: str, prior: Prior, 
         refusal = f"the trace is unlike those that the model was trained on ({what}; {limit})"
         return DistressPart(Part(None, None, MILD.event, refusal), warnings=warnings)
     if len(outside):
-        warnings.append(_outside_warning(outside, TRACE_FEATURES))
+        warnings.append(_outside_warning(outside))
+        remarks.append(_outside_remark(outside, TRACE_FEATURES))
         widening = UNLIKE_TRAINING_WIDENING
     rows = values[None, :]
     calibrated = shifted(float(mild.probabilities(rows)[0]), shift)
@@ -242,7 +243,7 @@ def _from_trace(bundle: Bundle, analysis: CtgAnalysis, stage: str) -> DistressPa
         widening = UNLIKE_TRAINING_WIDENING
     distress = _pattern(bundle, "trace", vector(window.features), widening, [])
     detail = {"window_s": [window.start_s, window.end_s], **distress.part.detail}
-    return replace(distress, part=replace(distress.part, detail=detail), remarks=remarks)
+    return replace(distress, part=replace(distress.part, detail=detail), remarks=remarks + distress.remarks)
 
 
 def _from_table(bundle: Bundle, features: dict[str, float]) -> DistressPart:
@@ -263,9 +264,10 @@ def _from_table(bundle: Bundle, features: dict[str, float]) -> DistressPart:
 
 
 def _pattern(bundle: Bundle, view: View, values: Array, widening: float, warnings: list[str]) -> DistressPart:
-    outside = _outside(values, bundle.training_range)
+    outside, remarks = _outside(values, bundle.training_range), []
     if len(outside):
-        warnings = [*warnings, _outside_warning(outside, FEATURES)]
+        warnings = [*warnings, _outside_warning(outside)]
+        remarks = [_outside_remark(outside, FEATURES)]
         widening = UNLIKE_TRAINING_WIDENING
     model = bundle.pattern[view]
     margin = model.margins(values[None, :])
@@ -288,6 +290,7 @@ def _pattern(bundle: Bundle, view: View, values: Array, widening: float, warning
         thresholds=bundle.fusion.thresholds[view],
         reasons=_grouped(columns, contributions[0]),
         warnings=warnings,
+        remarks=remarks,
     )
 
 
@@ -295,7 +298,11 @@ def _distress(probability: float, logit_sd: float) -> Distress:
     return Distress(float(np.clip(probability, CLIP, 1 - CLIP)), logit_sd)
 
 
-def _outside_warning(outside: NDArray[np.int64], features: Sequence[Feature]) -> str:
+def _outside_warning(outside: NDArray[np.int64]) -> str:
+    return f"Score uncertain: {len(outside)} measurements outside training data."
+
+
+def _outside_remark(outside: NDArray[np.int64], features: Sequence[Feature]) -> str:
     return f"Outside what the model was trained on: {', '.join(features[int(i)].label for i in outside)}."
 
 

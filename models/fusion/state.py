@@ -23,7 +23,7 @@ NO_CTG, NO_TRACE, SIGNAL_LOSS, READING, REACTIVE, SCORE, DOPPLER, GROWTH = (
     "Doppler",
     "growth",
 )
-NO_SET = "no set of antepartum traces with outcome was there to calibrate a low state"
+NO_SET = "low is not given outside labour: no set to calibrate it"
 
 
 @dataclass(frozen=True)
@@ -117,7 +117,7 @@ def judge(evidence: Evidence) -> Verdict:
     if trace.unreadable:
         return Verdict(CANNOT_ASSESS, SIGNAL_LOSS, (trace.unreadable,), ("Improve the signal.",))
     if trace.reactive and evidence.fetuses == 1:
-        return Verdict(UNDECIDED, REACTIVE, (f"{REACTIVE} ({trace.reactive})", NO_SET))
+        return Verdict(UNDECIDED, REACTIVE, (REACTIVE, trace.reactive, NO_SET))
     against = [*trace.against_low, *_others_against_low(evidence)]
     if against:
         reasons = tuple(dict.fromkeys(reason for reason, _ in against))

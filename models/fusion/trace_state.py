@@ -144,12 +144,12 @@ def _against_low(
     unmet += [(words, "Watch the next contractions.") for words in counted_now(questionable(reading), end)]
     doubted = [Criterion("open", doubt.words, doubt.span) for doubt in reading.doubts]
     unmet += [(words, "Compare with the mother's pulse.") for words in counted_now(doubted, end)]
+    if stage == "unknown":
+        unmet.append(("it was not stated whether the woman is in labour", "State the stage."))
     for answer in guidelines:
         reason = _rules_against_low(answer, reading)
         if reason:
             unmet.append((reason, _settles(answer)))
-    if stage == "unknown":
-        unmet.append(("it was not stated whether the woman is in labour", "State the stage."))
     if stage == "labour":
         known = reading.contractions_known[int(max(0.0, end - RECENT_S)) :]
         if not len(known) or known.mean() < CONTRACTIONS_KNOWN:
@@ -161,8 +161,12 @@ def _against_low(
 
 def _settles(answer: GuidelineClass) -> str:
     if answer.rules == nst.RULES:
-        return "Continue the recording." if answer.severity is None else "Look at the fetus: ultrasound and Dopplers."
-    return "Complete what the rule set cannot judge." if answer.severity is None else ""
+        return "" if answer.severity is None else "Look at the fetus: ultrasound and Dopplers."
+    if answer.severity is not None:
+        return ""
+    if answer.rules == dawes_redman.RULES:
+        return "State movements and high variation."
+    return "Complete what the rule set cannot judge."
 
 
 def _rules_against_low(answer: GuidelineClass, reading: Reading) -> str:

@@ -25,6 +25,7 @@ RESTRICTED, SMALL, APPROPRIATE, LARGE, NOT_JUDGED = (
 SMALL_HEAD_Z, SHORT_FEMUR_Z = -3.0, -2.5
 BEHIND_DAYS, ALIKE_DAYS = 14.0, 7.0
 DISCORDANT = 0.20
+SHORT = {AC: "abdomen", EFW: "weight"}
 SAME_SCAN_DAYS = 7
 
 
@@ -79,7 +80,8 @@ def verdict(sizes: Mapping[str, SizeForAge], criteria: DelphiAnswer, not_judged:
         return Verdict(SMALL, words)
     if EFW in sizes and sizes[EFW].centile > 90:
         return Verdict(LARGE, _centiles([sizes[EFW]]))
-    return Verdict(APPROPRIATE, _centiles(known) + ("" if EFW in sizes else "; the weight is not known"))
+    smaller = min(known, key=lambda size: size.z_score)
+    return Verdict(APPROPRIATE, _centiles([smaller]) + ("" if EFW in sizes else "; the weight is not known"))
 
 
 def _shortened(met: Sequence[str]) -> list[str]:
@@ -89,7 +91,7 @@ def _shortened(met: Sequence[str]) -> list[str]:
 
 
 def _centiles(sizes: Sequence[SizeForAge]) -> str:
-    return " and ".join(f"{LABELS[size.measure].lower()} on centile {size.centile_text}" for size in sizes)
+    return ", ".join(f"{SHORT[size.measure]} on centile {size.centile_text}" for size in sizes)
 
 
 def size_findings(sizes: Mapping[str, SizeForAge], age_days: float, first_trimester: bool) -> list[Finding]:

@@ -70,12 +70,17 @@ def test_the_judgement_takes_few_words(api: TestClient, known: Any) -> None:
     if known.age_days:
         age = f"{known.age_days // 7}+{known.age_days % 7}"
         fields |= {"ctg_gestational_age": age, "scan_gestational_age": age}
-    answer = api.post("/api/v1/assessments", data=fields, files=[("ctg", ("t.csv", as_csv(known.make())))])
+    trace = known.make()
+    if trace.duration_s > 3 * 3600:
+        pytest.skip("longer than an upload of the tests may be")
+    answer = api.post("/api/v1/assessments", data=fields, files=[("ctg", ("t.csv", as_csv(trace)))])
     assert answer.status_code == 201, answer.text
     page = api.get(answer.json()["url"], headers={"Accept": "text/html"}).text
     brief = judgement(answer.json()["result"])
     words = page_words(page)
-    assert len(words) <= (MORE if brief.doubts else FEW), " ".join(words)
+    doubtful = brief.doubts or answer.json()["result"]["distress"]["detail"]["doubts"]
+    limit = MORE if doubtful else FEW
+    assert len(words) <= limit, f"{len(words)} of {limit}: {' '.join(words)}"
 
 
 def result(**changes: Any) -> dict[str, Any]:
@@ -94,21 +99,19 @@ def test_undecided_is_not_reassuring_unless_the_trace_is_reactive() -> None:
 
 
 def test_further_reasons_fold_and_what_is_missing_is_said() -> None:
-    brief = judgement(result(state="high", state_reasons=["a", "b", "c"]))
-    assert (brief.reasons, brief.more) == (("a", "b"), ("c",))
-    assert brief.missing == "Missing: no CTG, no scan."
+    long = "word " * 12
+    brief = judgement(result(state="high", state_reasons=["a", long + "b", "FIGO: a", long + "c"]))
+    assert (brief.reasons, brief.more) == (("a", long + "b"), ("FIGO: a", long + "c"))
+    assert brief.missing == "Missing: CTG, scan."
     assert brief.score == "No score"
 
 
-def test_the_end_that_is_lost_is_said() -> None:
+def test_baseline_variability_and_events() -> None:
     ctg = {
         "baseline_bpm": 141.0,
         "variability_bpm": None,
         "accelerations": [],
         "decelerations": [{}],
-        "signal_loss_by_ten_minutes": [0.1, 0.8],
     }
-    assert now_words(ctg) == (
-        "Baseline 141 bpm, variability not measurable; no accelerations, 1 deceleration; 80% of the end lost."
-    )
+    assert now_words(ctg) == "Baseline 141 bpm, variability not measurable; no accelerations, 1 deceleration."
     assert now_words({}) == ""

@@ -227,14 +227,14 @@ def test_short_term_variation_is_never_shown_for_labour(bundle: Bundle) -> None:
 
 def test_outside_the_training_range_is_said(bundle: Bundle) -> None:
     assessment = check(assess(bundle, CtgInput(features=HEALTHY | {"baseline_bpm": 85}), None))
-    assert any("Outside what the model was trained on" in line for line in assessment.warnings)
+    assert any("Outside what the model was trained on" in line for line in assessment.remarks)
 
 
 def test_a_table_with_gaps_uses_what_a_trace_gives_or_refuses(bundle: Bundle) -> None:
     without = {name: value for name, value in HEALTHY.items() if name != "mean_stv_bpm"}
     assessment = check(assess(bundle, CtgInput(features=without), None))
     assert assessment.distress.detail["view"] == "trace"
-    assert any("mean short-term variability" in line for line in assessment.warnings)
+    assert any("mean short-term variability" in line for line in assessment.remarks)
     lacking = {name: value for name, value in HEALTHY.items() if name != "baseline_bpm"}
     assert assess(bundle, CtgInput(features=lacking), None).distress.refusal == "the table lacks baseline"
 

@@ -45,7 +45,7 @@ def test_the_smaller_of_abdomen_and_weight_speaks() -> None:
 def test_small_without_the_criteria() -> None:
     growth = scan(36, {HC: -0.5, AC: -1.5, FL: -0.5}, dopplers=Dopplers(False, False, False))
     assert growth.verdict.verdict == SMALL
-    assert "abdominal circumference on centile 7" in growth.verdict.because
+    assert "abdomen on centile 7" in growth.verdict.because
 
 
 def test_large_by_weight() -> None:
