@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 SHOWN_WORDS = 20
+APART_BPM = 15.0
 NOT_REASSURING = "Not reassuring, read the trace:"
 ALL_CLEAR = "Not an all-clear: no rule set and no score objects."
 NONE_GIVEN = "none was given"
@@ -31,8 +32,8 @@ class Judgement:
         What would settle an undecided state.
     doubts : tuple of str
         What is not trustworthy.
-    growth : str
-        The verdict with its reason.
+    growth, because : str
+        The verdict and its reason.
     findings : tuple of str
         Named findings of the scan.
     missing : str
@@ -47,6 +48,7 @@ class Judgement:
     settles: str
     doubts: tuple[str, ...]
     growth: str
+    because: str
     findings: tuple[str, ...]
     missing: str
     score: str
@@ -58,6 +60,7 @@ def judgement(result: dict[str, Any]) -> Judgement:
     shown, more = _reasons(state, result.get("state_reasons", []))
     reactive = result.get("state_basis", "").startswith("reactive")
     settles = result.get("settles", [])
+    unseen = growth["refusal"] == NONE_GIVEN or "verdict" not in growth
     doubts = _doubts(shown, ctg.get("doubts", []), result["warnings"])
     return Judgement(
         now=now_words(ctg),
@@ -66,8 +69,9 @@ def judgement(result: dict[str, Any]) -> Judgement:
         more=more,
         settles=settles[0] if settles else "",
         doubts=doubts,
-        growth=_growth(growth),
-        findings=tuple(finding["text"] for finding in growth.get("findings", [])),
+        growth="" if unseen else f"Growth: {growth['verdict']}",
+        because="" if unseen else _sentence(growth["because"]),
+        findings=tuple(f["text"] for f in growth.get("findings", []) if f["text"] not in shown),
         missing=_missing(result),
         score=_score(result),
     )
@@ -92,25 +96,25 @@ def _doubts(shown: Sequence[str], doubts: Sequence[str], warnings: Sequence[str]
 
 
 def now_words(ctg: dict[str, Any]) -> str:
-    """Baseline, variability and events in one short line; empty without a trace."""
+    """The rate now if it is away from the baseline, the baseline, variability and events; empty without a trace."""
     if ctg.get("baseline_bpm") is None:
         return ""
     width = ctg.get("variability_bpm")
     variability = f"variability {width:.0f} bpm" if width is not None else "variability not measurable"
     ups, downs = len(ctg["accelerations"]), len(ctg["decelerations"])
+    rate = ctg.get("rate_now_bpm")
+    apart = rate is not None and abs(rate - ctg["baseline_bpm"]) >= APART_BPM
+    first = f"Now {rate:.0f} bpm; baseline" if apart else "Baseline"
     events = f"{_count(ups, 'acceleration')}, {_count(downs, 'deceleration')}"
-    return f"Baseline {ctg['baseline_bpm']:.0f} bpm, {variability}; {events}."
+    return f"{first} {ctg['baseline_bpm']:.0f} bpm, {variability}; {events}."
 
 
 def _count(number: int, word: str) -> str:
     return f"{number or 'no'} {word}{'' if number == 1 else 's'}"
 
 
-def _growth(growth: dict[str, Any]) -> str:
-    verdict, because = growth.get("verdict"), growth.get("because", "")
-    if verdict is None or growth["refusal"] == NONE_GIVEN:
-        return ""
-    return f"Growth: {verdict} ({because})." if because else f"Growth: {verdict}."
+def _sentence(words: str) -> str:
+    return f"{words[:1].upper()}{words[1:]}." if words else ""
 
 
 def _missing(result: dict[str, Any]) -> str:

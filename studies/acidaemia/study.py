@@ -98,16 +98,18 @@ def _columns(wanted: Callable[[str], bool]) -> NDArray[np.bool_]:
 
 VARIABILITY = ("bandwidth", "epoch", "poincare", "roughness", "capacity")
 EVENTS = ("decelerations_per", "accelerations_per", "_deceleration_", "acceleration_area", "share_15")
+FREE: dict[str, Any] = {"rises_with": (), "falls_with": ()}
+# The first is shipped. The others are variants of the recipe before it had constraints.
 CHOICES: dict[str, tuple[dict[str, Any], NDArray[np.bool_]]] = {
     "shipped": ({}, _columns(lambda name: True)),
-    "risk free to move either way with every measure": ({"rises_with": (), "falls_with": ()}, _columns(lambda name: True)),
-    "only the last 30 min": ({}, _columns(lambda name: name.endswith("_30_min"))),
-    "without the last 10 min as a window": ({}, _columns(lambda name: not name.endswith("_10_min"))),
-    "without variability": ({}, _columns(lambda name: not any(word in name for word in VARIABILITY))),
-    "without decelerations and accelerations": ({}, _columns(lambda name: not any(word in name for word in EVENTS))),
-    "without contractions": ({}, _columns(lambda name: "contractions" not in name)),
-    "deeper trees (4)": ({"max_depth": 4}, _columns(lambda name: True)),
-    "stumps": ({"max_depth": 1}, _columns(lambda name: True)),
+    "without constraints": (FREE, _columns(lambda name: True)),
+    "only the last 30 min": (FREE, _columns(lambda name: name.endswith("_30_min"))),
+    "without the last 10 min as a window": (FREE, _columns(lambda name: not name.endswith("_10_min"))),
+    "without variability": (FREE, _columns(lambda name: not any(word in name for word in VARIABILITY))),
+    "without decelerations and accelerations": (FREE, _columns(lambda name: not any(word in name for word in EVENTS))),
+    "without contractions": (FREE, _columns(lambda name: "contractions" not in name)),
+    "deeper trees (4)": ({**FREE, "max_depth": 4}, _columns(lambda name: True)),
+    "stumps": ({**FREE, "max_depth": 1}, _columns(lambda name: True)),
 }  # fmt: skip
 
 

@@ -137,7 +137,8 @@ def federated(rows: Rows) -> list[str]:
 
 def _gap(central: list[Rows], other: list[Rows]) -> Any:
     """Mean over seeds of the paired loss of macro-F1 on resampled rows."""
-    pairs = [(column(a, "state"), rules.chosen(a), rules.chosen(b)) for a, b in zip(central, other, strict=True)]
+    states = [column(rows, "state").astype(np.int64) for rows in central]
+    pairs = [(state, rules.chosen(a), rules.chosen(b)) for state, a, b in zip(states, central, other, strict=True)]
 
     def statistic(rows: NDArray[np.int64]) -> float:
         def f1(state: NDArray[np.int64], chosen: NDArray[np.int64]) -> float:
