@@ -208,8 +208,8 @@ def assess_growth(
             *doppler_findings(dopplers),
             *amniotic_fluid_findings(fluid),
         ],
-        not_judged=[*not_judged, *not_compared],
-        notes=notes,
+        not_judged=not_judged,
+        notes=[*notes, *(f"{line}." for line in not_compared)],
     )
 
 

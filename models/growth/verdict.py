@@ -81,7 +81,8 @@ def verdict(sizes: Mapping[str, SizeForAge], criteria: DelphiAnswer, not_judged:
     if EFW in sizes and sizes[EFW].centile > 90:
         return Verdict(LARGE, _centiles([sizes[EFW]]))
     smaller = min(known, key=lambda size: size.z_score)
-    return Verdict(APPROPRIATE, _centiles([smaller]) + ("" if EFW in sizes else "; the weight is not known"))
+    unknown = "" if len(known) > 1 else f"; the {SHORT[EFW if AC in sizes else AC]} is not judged"
+    return Verdict(APPROPRIATE, _centiles([smaller]) + unknown)
 
 
 def _shortened(met: Sequence[str]) -> list[str]:

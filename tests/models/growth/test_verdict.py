@@ -51,7 +51,7 @@ def test_small_without_the_criteria() -> None:
 def test_large_by_weight() -> None:
     assert scan(36, 2.0).verdict.verdict == LARGE
     assert scan(36, {AC: 2.0}).verdict.verdict == APPROPRIATE
-    assert "the weight is not known" in scan(36, {AC: 2.0}).verdict.because
+    assert "the weight is not judged" in scan(36, {AC: 2.0}).verdict.because
 
 
 @pytest.mark.parametrize("z", [{HC: 0.0}, {HC: -4.0}, {FL: 0.0}, {HC: 0.0, FL: 0.0}, {}])
@@ -74,6 +74,7 @@ def test_after_41_weeks_another_chart_judges_the_weight_and_says_so() -> None:
     assert growth.size is not None
     assert growth.size.standard_key == "fmf-2018"
     assert "ends at 41+0 weeks" in growth.notes[0]
+    assert "the abdomen is not judged" in growth.verdict.because
     assert assess_growth(values, Age(40 * 7 + 5, "test")).notes == []
     late = assess_growth(values, Age(43 * 7, "test"))
     assert late.verdict.verdict == NOT_JUDGED
@@ -154,9 +155,9 @@ def test_twins(share: float, shown: bool) -> None:
 
 
 def test_twins_that_cannot_be_compared_say_why() -> None:
-    assert "no estimated weight" in " ".join(scan(34, others=[OtherFetus("B")]).not_judged)
-    assert "21 days apart" in " ".join(scan(34, others=[OtherFetus("B", 2000.0, 21)]).not_judged)
-    assert "cannot be estimated" in " ".join(scan(34, {HC: 0.0}, others=[OtherFetus("B", 2000.0)]).not_judged)
+    assert "no estimated weight" in " ".join(scan(34, others=[OtherFetus("B")]).notes)
+    assert "21 days apart" in " ".join(scan(34, others=[OtherFetus("B", 2000.0, 21)]).notes)
+    assert "cannot be estimated" in " ".join(scan(34, {HC: 0.0}, others=[OtherFetus("B", 2000.0)]).notes)
 
 
 @pytest.mark.parametrize(("before", "crossed"), [(95.0, False), (101.0, True)])
