@@ -234,7 +234,7 @@ def test_a_table_with_gaps_uses_what_a_trace_gives_or_refuses(bundle: Bundle) ->
     without = {name: value for name, value in HEALTHY.items() if name != "mean_stv_bpm"}
     assessment = check(assess(bundle, CtgInput(features=without), None))
     assert assessment.distress.detail["view"] == "trace"
-    assert any("mean short-term variability" in line for line in assessment.remarks)
+    assert any("mean short-term variability" in line for line in assessment.warnings)
     lacking = {name: value for name, value in HEALTHY.items() if name != "baseline_bpm"}
     assert assess(bundle, CtgInput(features=lacking), None).distress.refusal == "the table lacks baseline"
 
