@@ -37,6 +37,16 @@ class BoostingPlan(_Section):
         return BoostingSettings(**self.model_dump())
 
 
+class AcidaemiaBoosting(BoostingPlan):
+    """Hyper-parameters of the outcome model's trees, with the measures that may move the risk one way only.
+
+    A name stands for the measure over every time window.
+    """
+
+    rises_with: tuple[str, ...] = ()
+    falls_with: tuple[str, ...] = ()
+
+
 class CompressionPlan(_Section):
     """How a site's update is compressed. "top-k" sends its largest `share` and adds the rest to the next update."""
 
@@ -99,6 +109,7 @@ class AcidaemiaPlan(TreePlan):
 
     partition: Literal["dirichlet"] = "dirichlet"
     alpha: float = Field(2.0, gt=0)
+    boosting: AcidaemiaBoosting = AcidaemiaBoosting()
 
 
 class FusionPlan(_Section):

@@ -31,6 +31,8 @@ TRAINED = {
 STORED = {
     "traces": "traces.study",
     "states": "traces.states",
+    "grader": "traces.grader",
+    "population": "traces.population",
     "fusion": "fusion.study",
     "membership": "privacy.membership",
 }

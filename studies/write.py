@@ -18,11 +18,11 @@ from studies.pattern import document as pattern
 from studies.privacy import document as privacy
 from studies.stored import read
 from studies.traces import document as traces
-from studies.traces import states
+from studies.traces import grader, population, states
 
 MADE = """\
 Made by `python -m studies train uci|ctu-uhb|choices DATA plans/default.toml` and `python -m studies store
-traces DATA`, then `make evidence`.
+traces|grader|population DATA`, then `make evidence`.
 """
 
 
@@ -30,6 +30,7 @@ def ctg_document(folder: Path) -> str:
     """The document on CTG."""
     stored = json.loads((folder / "measuring.json").read_text(encoding="utf-8"))
     choices = folder / "ctu_uhb_choices.csv"
+    panel = folder / grader.FILE
     return "\n".join(
         [
             "# CTG: out-of-fold evidence",
@@ -37,6 +38,8 @@ def ctg_document(folder: Path) -> str:
             *acidaemia.lines(read(folder / "ctu_uhb.csv"), read(choices) if choices.exists() else []),
             *pattern.lines(read(folder / "uci.csv")),
             *traces.lines(stored),
+            *(grader.lines(json.loads(panel.read_text(encoding="utf-8"))) if panel.exists() else []),
+            *(population.lines(folder) if (folder / population.FILE).exists() else []),
             MADE,
         ]
     )

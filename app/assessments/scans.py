@@ -13,16 +13,18 @@ from sqlalchemy.orm import Session
 
 from app.assessments.schemas import ScanRequest
 from app.assessments.store import Assessment
-from app.patients.store import Examination, StoredFile
+from app.patients.store import Examination, Fetus, StoredFile
 from app.recent import Recent
 from models.bundle import Bundle
 from models.errors import FetalHealthError, InputError
 from models.fusion.growth import SCALE_UNKNOWN, measure_scan
 from models.fusion.inputs import Outline, ScanImage, ScanInput
+from models.growth.amniotic_fluid import amniotic_fluid
 from models.growth.assessment import AGE_SD_DAYS, Age, Visit
 from models.growth.dating import by_scan
-from models.growth.delphi import INDICES, Dopplers
-from models.growth.measures import RANGES
+from models.growth.dopplers import INDICES, Dopplers
+from models.growth.measures import EFW, RANGES
+from models.growth.verdict import OtherFetus
 from models.growth.weight import INTERGROWTH_2020
 from models.ultrasound import formats
 from models.ultrasound.biometry import HeadEllipse
@@ -33,6 +35,8 @@ from models.ultrasound.image import Scale, UltrasoundImage
 from models.version import code_version
 
 # The scale of an image is stored beside it, not in the words of the request.
+# Ways of dating that leave no doubt of the age.
+FIRST_TRIMESTER = {"crown-rump length", "assisted conception"}
 NOT_STORED = {"performed_at", "gestational_age", "pixel_size_mm", "calliper", "frame"}
 Heads = tuple[HeadEllipse, ...]
 # Only for an assessment that follows the check of the same images; a head takes far less than the kilobyte assumed.
@@ -130,7 +134,8 @@ def scan_input_of(session: Session, examination: Examination, heads: Heads) -> S
     age = None
     if examination.gestational_age_days is not None:
         derived = tuple(parameters.get("age_derived_from", ()))
-        age = Age(examination.gestational_age_days, examination.age_source, AGE_SD_DAYS, derived)
+        precise = examination.fetus.pregnancy.dating_method in FIRST_TRIMESTER
+        age = Age(examination.gestational_age_days, examination.age_source, AGE_SD_DAYS, derived, precise)
     return ScanInput(
         images=images,
         outline=_outline(parameters.get("outline")),
@@ -145,6 +150,8 @@ def scan_input_of(session: Session, examination: Examination, heads: Heads) -> S
         ),
         visits=_visits_before(session, examination),
         congenital_anomaly=parameters.get("congenital_anomaly"),
+        fluid=amniotic_fluid(parameters.get("amniotic_fluid"), parameters.get("deepest_pocket_mm")),
+        others=_other_fetuses(session, examination),
     )
 
 
@@ -170,6 +177,33 @@ def _visits_before(session: Session, examination: Examination) -> tuple[Visit, .
         if growth and "sizes" in growth:  # not where nothing was judged, nor in one stored by an earlier version
             last[scan] = Visit(growth["age_days"], {size["measure"]: size["centile"] for size in growth["sizes"]})
     return tuple(last.values())
+
+
+def _other_fetuses(session: Session, examination: Examination) -> tuple[OtherFetus, ...]:
+    """The other fetuses of this pregnancy with their weights, as stated with this scan or from the nearest one."""
+    stated = examination.parameters.get("other_fetus_weight_g")
+    own = examination.fetus
+    others = [fetus for fetus in own.pregnancy.fetuses if fetus.label != own.label]
+    if stated is not None:
+        return (OtherFetus(others[0].label if len(others) == 1 else "beside it", stated),)
+    return tuple(_nearest_weight(session, fetus, examination) for fetus in others)
+
+
+def _nearest_weight(session: Session, fetus: Fetus, examination: Examination) -> OtherFetus:
+    query = (
+        select(Examination.performed_at, Assessment.result[("growth", "detail", "growth")])
+        .join(Assessment.scan)
+        .where(Assessment.fetus_id == fetus.id)
+        .order_by(Assessment.id)
+    )
+    nearest: OtherFetus | None = None
+    for performed_at, growth in session.execute(query):
+        sizes = growth.get("sizes", []) if growth else []
+        weight = next((size["value"] for size in sizes if size["measure"] == EFW), None)
+        days = abs((performed_at.date() - examination.performed_at.date()).days)
+        if weight is not None and (nearest is None or days <= nearest.days):
+            nearest = OtherFetus(fetus.label, weight, days)
+    return nearest or OtherFetus(fetus.label)
 
 
 def date_by(session: Session, bundle: Bundle, examination: Examination, heads: Heads) -> None:

@@ -8,7 +8,8 @@ from typing import Annotated, Any, Literal
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from app.patients.schemas import PatientRequest
-from models.growth.delphi import Flow
+from models.growth.amniotic_fluid import AmnioticFluid
+from models.growth.dopplers import INDICES, Flow
 from models.growth.measures import RANGES
 
 Files = Mapping[str, bytes]
@@ -57,13 +58,21 @@ class CtgRequest(BaseModel):
     gestational_age: str | None = Field(None, description="weeks+days; only where there is no due date.")
 
 
-FLOWS = ("umbilical_end_diastolic_flow", "ductus_venosus_a_wave")
 Millimetres = Annotated[float | None, Field(gt=0)]
 Centile = Annotated[float | None, Field(ge=0, le=100)]
 
 
+DOPPLERS = (
+    *(field for field, *_ in INDICES.values()),
+    *(f"{index}_centile" for index in INDICES),
+    "umbilical_end_diastolic_flow",
+    "ductus_venosus_a_wave",
+)
+TYPED = (*RANGES, *DOPPLERS, "amniotic_fluid", "deepest_pocket_mm")
+
+
 class ScanRequest(BaseModel):
-    """A scan: images beside the request, typed measures, or both; null is unknown."""
+    """A scan: images beside the request, typed measures or Dopplers, or all of them; null is unknown."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -86,22 +95,31 @@ class ScanRequest(BaseModel):
     uterine_artery_pi_above_95th: bool | None = None
     cerebroplacental_ratio_centile: Centile = None
     cerebroplacental_ratio_below_5th: bool | None = None
+    middle_cerebral_artery_pi_centile: Centile = None
+    middle_cerebral_artery_pi_below_5th: bool | None = None
+    ductus_venosus_pi_centile: Centile = None
+    ductus_venosus_pi_above_95th: bool | None = None
     umbilical_end_diastolic_flow: Flow | None = None
     ductus_venosus_a_wave: Flow | None = Field(None, description="Absent or reversed is a finding of its own.")
+    amniotic_fluid: AmnioticFluid | None = None
+    deepest_pocket_mm: float | None = Field(None, ge=0, description="Deepest vertical pocket of amniotic fluid.")
     congenital_anomaly: bool | None = None
+    other_fetus_weight_g: float | None = Field(
+        None, ge=100, le=7000, description="Of twins: estimated weight of the other one at the same scan."
+    )
     dates_pregnancy: bool | None = Field(None, description="Date and lock the pregnancy by this scan's head and femur.")
     performed_at: AwareDatetime | None = None
     gestational_age: str | None = Field(None, description="weeks+days; only where there is no due date.")
 
     @property
     def typed(self) -> bool:
-        """Whether any measure was typed, or a flow stated: each is an examination without an image."""
-        return any(getattr(self, name) is not None for name in (*RANGES, *FLOWS))
+        """Whether any measure, Doppler or the amniotic fluid was typed: each is an examination without an image."""
+        return any(getattr(self, name) is not None for name in TYPED)
 
     @property
     def stated(self) -> list[str]:
         """Names of the given fields that have no meaning without an image or a typed measure."""
-        about = {"performed_at", "gestational_age", "weight_standard", *RANGES}
+        about = {"performed_at", "gestational_age", "weight_standard", *TYPED}
         return [name for name in type(self).model_fields if name not in about and getattr(self, name) is not None]
 
 

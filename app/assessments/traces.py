@@ -176,6 +176,7 @@ def reusable(
         thresholds=(values["thresholds"][0], values["thresholds"][1]),
         reasons=[Reason(**reason) for reason in values["reasons"]],
         warnings=list(values["warnings"]),
+        remarks=list(values.get("remarks", [])),
         trace=TraceState.from_dict(values["trace"]) if values["trace"] else None,
     )
     features = stored["detail"].get("features", {})

@@ -6,6 +6,7 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from app.assessments.drawing import VisitPoint, growth_svg, lead_time_svg
+from app.assessments.judgement import judgement
 from app.assessments.review import DISAGREE_REASONS
 from app.assessments.store import Assessment, of_woman, superseded_by
 from app.assessments.traces import marks_of, recording_of
@@ -128,6 +129,7 @@ def context(session: Session, assessment: Assessment) -> dict[str, Any]:
         "assessment": assessment,
         "result": result,
         "shape": SHAPES[assessment.state],
+        "brief": judgement(result),
         "trace": trace,
         "trace_summary": summary(result["distress"]["detail"]) if assessment.ctg and assessment.ctg.files else None,
         "trace_events": events(result["distress"]["detail"]),

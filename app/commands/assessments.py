@@ -171,7 +171,8 @@ def measure(
     if overlay is not None:
         _write(overlay, draw(pictures[0], images[0].head))
     detail = {**part.detail, "warnings": warnings, "bundle": chosen.identifier, "notice": NOTICE}
-    typer.echo(json.dumps(detail, indent=1) if as_json else "\n".join([*lines(detail), *warnings, NOTICE]))
+    unjudged = [f"size not judged: {part.refusal}"] if age and part.refusal and "measures" in detail else []
+    typer.echo(json.dumps(detail, indent=1) if as_json else "\n".join([*lines(detail), *unjudged, *warnings, NOTICE]))
     if "measures" not in detail:
         raise typer.Exit(3)
 

@@ -6,6 +6,9 @@ which answer with the sums of gradient and Hessian in every leaf. The sums add o
 securely. From them the server computes XGBoost's leaf value -eta * G / (H + lambda) and XGBoost's gain. It keeps the
 proposal with the largest gain of each class and writes the summed Hessians as covers, which TreeSHAP divides by.
 Every row has the same weight, at whichever site it is.
+
+Where the margin may only rise or only fall with a column, a split on that column bounds the values below it, as in
+XGBoost: no value on the low side may exceed any on the high side.
 """
 
 from collections.abc import Sequence
@@ -15,6 +18,7 @@ from numpy.typing import NDArray
 
 from federated.trees.bagging import TreeReply, merge
 from federated.trees.documents import Document, is_leaf, new_trees, node_totals, with_covers, with_trees
+from models.ctg.boosting_settings import BoostingSettings
 
 Sums = NDArray[np.float64]
 
@@ -24,7 +28,7 @@ def propose(frame: Document, replies: Sequence[TreeReply]) -> Document:
     return merge(frame, [TreeReply(reply.site, 1.0, reply.trees, reply.tree_class) for reply in replies])
 
 
-def refit(proposal: Document, sums: Sequence[Sums], *, learning_rate: float, reg_lambda: float) -> Document:
+def refit(proposal: Document, sums: Sequence[Sums], settings: BoostingSettings, columns: Sequence[str]) -> Document:
     """The best tree of each class with leaves and covers from the sums.
 
     Parameters
@@ -33,8 +37,10 @@ def refit(proposal: Document, sums: Sequence[Sums], *, learning_rate: float, reg
         From `propose`.
     sums : sequence of ndarray, shape (nodes, 2)
         Gradient and Hessian by leaf (zero at inner nodes), summed over the sites, one array for each tree.
-    learning_rate, reg_lambda : float
-        Eta and lambda of the boosting.
+    settings : BoostingSettings
+        Its learning rate (eta), lambda and monotone measures.
+    columns : sequence of str
+        Inputs of the trees.
 
     Raises
     ------
@@ -42,18 +48,36 @@ def refit(proposal: Document, sums: Sequence[Sums], *, learning_rate: float, reg
         The number of sums differs from the number of trees.
     """
     trees, tree_class = new_trees(proposal)
-    best: dict[int, int] = {}
-    gains = [float(np.sum(total[:, 0] ** 2 / (total[:, 1] + reg_lambda))) for total in sums]
-    for position, (label, _) in enumerate(zip(tree_class, sums, strict=True)):
-        if label not in best or gains[position] > gains[best[label]]:
-            best[label] = position
-    refitted = [_refitted(trees[best[label]], sums[best[label]], learning_rate, reg_lambda) for label in sorted(best)]
-    return with_trees(proposal, refitted, sorted(best))
+    directions = settings.directions(columns)
+    best: dict[int, tuple[float, Document]] = {}
+    for label, tree, at_leaves in zip(tree_class, trees, sums, strict=True):
+        value = _values(tree, node_totals(tree, at_leaves), settings.reg_lambda, directions)
+        gradient, hessian = at_leaves[:, 0], at_leaves[:, 1] + settings.reg_lambda
+        gain = -float(np.sum(np.where(is_leaf(tree), 2.0 * gradient * value + hessian * value**2, 0.0)))
+        if label not in best or gain > best[label][0]:
+            best[label] = gain, _refitted(tree, settings.learning_rate * value, at_leaves)
+    return with_trees(proposal, [best[label][1] for label in sorted(best)], sorted(best))
 
 
-def _refitted(tree: Document, total: Sums, learning_rate: float, reg_lambda: float) -> Document:
-    summed = node_totals(tree, total)
-    value = -learning_rate * summed[:, 0] / (summed[:, 1] + reg_lambda)
+def _values(tree: Document, totals: Sums, reg_lambda: float, directions: Sequence[int]) -> Sums:
+    """The value of each node, shape (nodes,): -G / (H + lambda) within the bounds of the splits above it."""
+    value = -totals[:, 0] / (totals[:, 1] + reg_lambda)
+    low, high = np.full(len(value), -np.inf), np.full(len(value), np.inf)
+    children = zip(tree["left_children"], tree["right_children"], tree["split_indices"], strict=True)
+    for node, (left, right, column) in enumerate(children):  # XGBoost numbers children after their parent
+        value[node] = np.clip(value[node], low[node], high[node])
+        if left == -1:
+            continue
+        low[[left, right]], high[[left, right]] = low[node], high[node]
+        if directions[column]:
+            pair = np.clip(value[[left, right]], low[node], high[node])
+            between = np.clip(value[node], pair.min(), pair.max())
+            below, above = (left, right) if directions[column] > 0 else (right, left)
+            high[below] = low[above] = between
+    return value
+
+
+def _refitted(tree: Document, value: Sums, at_leaves: Sums) -> Document:
     conditions = np.where(is_leaf(tree), value, tree["split_conditions"])
     refitted = {**tree, "base_weights": value.tolist(), "split_conditions": conditions.tolist()}
-    return with_covers(refitted, total[:, 1])
+    return with_covers(refitted, at_leaves[:, 1])

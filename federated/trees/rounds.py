@@ -54,8 +54,7 @@ def finish_round(plan: TreePlan, proposal: Document, totals: Sequence[Sums]) -> 
     """The trees of the round, from the sums of all sites: bagged trees get covers, refitted ones also leaf values."""
     if plan.strategy == "weighted-bagging":
         return cover(proposal, totals)
-    settings = plan.boosting
-    return refit(proposal, totals, learning_rate=settings.learning_rate, reg_lambda=settings.reg_lambda)
+    return refit(proposal, totals, plan.boosting.settings(), task_of(plan).columns)
 
 
 def add(so_far: Sequence[Sums] | None, sums: Sequence[Sums]) -> list[Sums]:

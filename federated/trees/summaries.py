@@ -13,8 +13,12 @@ from models.drift import binned, merge_small_cells
 
 Array = NDArray[np.float64]
 PROBABILITY_BINS = 1000
-_STEPS = np.arange(1.0, 3.01, 0.25)
-DECISIONS = tuple(Decision((1.0, float(suspect), float(worst))) for suspect in _STEPS for worst in _STEPS)
+_SUSPECT = np.arange(0.5, 3.01, 0.25)
+_WORST = (*np.arange(1.0, 3.01, 0.25), 3.5, 4.0, 5.0, 6.0, 8.0)
+DECISIONS = tuple(Decision((1.0, float(suspect), float(worst))) for suspect in _SUSPECT for worst in _WORST)
+# What an error costs, true by chosen state: a missed pathological row three times as much as a false one.
+MISSED_COST = 3.0
+COSTS = np.array([[0.0, 1.0, 2.0], [1.0, 0.0, 1.0], [2.0 * MISSED_COST, MISSED_COST, 0.0]])
 
 
 def summarise_target(site: TreeSite, target: str, calibration: Calibration) -> dict[str, list[int] | list[float]]:
@@ -88,8 +92,8 @@ def confusions(probability: Array, state: NDArray[np.int64]) -> NDArray[np.int64
 
 
 def best_decision(counts: NDArray[np.int64]) -> int:
-    """Index of the rule with the largest macro-F1; the first of equals."""
-    return int(np.argmax([macro_f1(count) for count in counts]))
+    """Index of the rule whose errors cost least by `COSTS`; the first of equals."""
+    return int(np.argmin((counts * COSTS).sum(axis=(1, 2))))
 
 
 def specificity_threshold(negatives: NDArray[np.int64], specificity: float) -> float:

@@ -30,7 +30,7 @@ def boost(
 ) -> xgboost.Booster:
     """Boost `rounds` rounds, with one tree for each output, from the given margins, shape (rows, outputs)."""
     rows.set_base_margin(margin.ravel())
-    return xgboost.train(settings.parameters(outputs, seed), rows, num_boost_round=rounds)
+    return xgboost.train(settings.parameters(outputs, seed, rows.feature_names), rows, num_boost_round=rounds)
 
 
 def gradients(margin: Array, label: Array, weight: Array) -> tuple[Array, Array]:

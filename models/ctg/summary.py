@@ -15,6 +15,7 @@ from models.ctg.reading import Reading
 from models.ctg.reading.spans import Span
 
 NOW_S, VARIABILITY_NOW_S = 600.0, 1800.0
+RATE_NOW_S = 60.0
 
 
 def lines(analysis: CtgAnalysis, detail: dict[str, Any]) -> list[str]:
@@ -70,7 +71,8 @@ def trace_detail(
 ) -> dict[str, Any]:
     """Quality, baseline, events, variability and the guidelines' classes.
 
-    `baseline_bpm` is the median of the last ten minutes up to the last readable second (`readable_until_s`),
+    `rate_now_bpm` is the median heart rate of the last minute up to the last readable second (`readable_until_s`),
+    `baseline_bpm` the median baseline of the last ten minutes before it,
     `variability_bpm` that of the last thirty minutes.
     """
     end, readable = reading.duration_s, int(reading.last_readable_s)
@@ -80,6 +82,7 @@ def trace_detail(
         "signal_loss_by_ten_minutes": list(analysis.quality.loss_by_ten_minutes),
         "artefacts": dict(analysis.quality.artefacts),
         "baseline_bpm": _median(reading.baseline_bpm[max(0, readable - int(NOW_S)) : readable]),
+        "rate_now_bpm": _median(reading.grid_bpm[max(0, readable - int(RATE_NOW_S)) : readable]),
         "readable_until_s": readable,
         "baseline_at_start_bpm": _median(reading.baseline_bpm[: int(NOW_S)]),
         "variability_bpm": variability_of(reading, Span(max(0.0, end - VARIABILITY_NOW_S), end)),

@@ -39,8 +39,9 @@ class BirthRecord:
         Of the umbilical artery.
     second_stage_s : float or None
         Start of the second stage from the start of the trace, s; None when there is none.
-    birth_weight_g, completed_weeks, parity, maternal_age : float
-        NaN where the record does not state them. Sex is not read: its coding is doubtful.
+    birth_weight_g, completed_weeks, parity, maternal_age, delivery : float
+        NaN where the record does not state them. `delivery` is 1 for a vaginal birth and 2 for a caesarean section.
+        Sex is not read: its coding is doubtful.
     """
 
     name: str
@@ -51,6 +52,7 @@ class BirthRecord:
     completed_weeks: float = float("nan")
     parity: float = float("nan")
     maternal_age: float = float("nan")
+    delivery: float = float("nan")
 
 
 @dataclass(frozen=True)
@@ -131,7 +133,7 @@ def read(where: Path) -> list[BirthRecord]:
             continue
         start = fields.get("Pos. II.st.", -1.0)
         second = start / recording.sampling_rate_hz if start > 0 else None
-        born = (fields.get(key, float("nan")) for key in ("Weight(g)", "Gest. weeks", "Parity", "Age"))
+        born = (fields.get(key, float("nan")) for key in ("Weight(g)", "Gest. weeks", "Parity", "Age", "Deliv. type"))
         records.append(BirthRecord(name, recording, ph, second, *born))
     if not records:
         raise DataSetError(f"{where}: no record with a pH")

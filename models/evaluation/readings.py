@@ -5,6 +5,7 @@ The file of the experts has no licence. It is read for evaluation, and only aggr
 
 from collections import Counter, defaultdict
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -62,6 +63,39 @@ def panel_scores(records: Sequence[BirthRecord], readings: Sequence[ExpertReadin
     return scores
 
 
+@dataclass(frozen=True)
+class Window:
+    """A 30-min window that a majority of experts and the rules have graded: 1 normal, 2 suspicious, 3 pathological."""
+
+    record: str
+    start_s: float
+    end_s: float
+    majority: int
+    rules: int
+
+
+def graded_windows(
+    records: Sequence[BirthRecord], traces: Sequence[Reading], readings: Sequence[ExpertReading]
+) -> tuple[list[Window], dict[str, int]]:
+    """Windows of the first stage with a grade by both, and how many are left out for which reason."""
+    by_window = by_expert(readings)
+    excluded: Counter[str] = Counter()
+    windows = []
+    for record, trace in zip(records, traces, strict=True):
+        criteria = figo_criteria(trace)
+        for number, (start, end) in enumerate(first_stage_windows(record)):
+            agreed = majority(list(by_window.get((record.name, number), {}).values()))
+            if agreed is None:
+                excluded["no majority of at least five"] += 1
+                continue
+            grade = _figo(criteria, start, end)
+            if grade is None:
+                excluded["the trace cannot be assessed there"] += 1
+                continue
+            windows.append(Window(record.name, start, end, agreed, grade))
+    return windows, dict(excluded)
+
+
 def kappa_with_experts(
     records: Sequence[BirthRecord], traces: Sequence[Reading], readings: Sequence[ExpertReading]
 ) -> dict[str, Any] | None:
@@ -73,35 +107,21 @@ def kappa_with_experts(
         ``value`` and ``ci95`` (whole records resampled), ``windows`` compared, ``excluded`` by reason; None
         where there are no readings.
     """
-    table = by_expert(readings)
-    if not table:
+    if not readings:
         return None
-    excluded: Counter[str] = Counter()
-    ours, theirs, names = [], [], []
-    for record, trace in zip(records, traces, strict=True):
-        criteria = figo_criteria(trace)
-        for window, (start, end) in enumerate(first_stage_windows(record)):
-            agreed = majority(list(table.get((record.name, window), {}).values()))
-            if agreed is None:
-                excluded["no majority of at least five"] += 1
-                continue
-            grade = _figo(criteria, start, end)
-            if grade is None:
-                excluded["the trace cannot be assessed there"] += 1
-                continue
-            ours.append(grade)
-            theirs.append(agreed)
-            names.append(record.name)
-    if len(names) == 0:
-        return {"value": None, "ci95": None, "windows": 0, "excluded": dict(excluded)}
-    mine, experts = np.array(ours), np.array(theirs)
+    windows, excluded = graded_windows(records, traces, readings)
+    if not windows:
+        return {"value": None, "ci95": None, "windows": 0, "excluded": excluded}
+    mine = np.array([window.rules for window in windows])
+    experts = np.array([window.majority for window in windows])
 
     def kappa(rows: NDArray[np.int64]) -> float:
         if len(np.union1d(mine[rows], experts[rows])) == 1:
             return float("nan")  # one class throughout: agreement beyond chance is not defined
         return float(cohen_kappa_score(mine[rows], experts[rows], labels=[1, 2, 3]))
 
-    return bootstrap(np.array(names), kappa) | {"windows": len(names), "excluded": dict(excluded)}
+    names = np.array([window.record for window in windows])
+    return bootstrap(names, kappa) | {"windows": len(windows), "excluded": excluded}
 
 
 def _figo(criteria: Sequence[Criterion], start_s: float, end_s: float) -> int | None:

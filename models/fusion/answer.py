@@ -3,7 +3,7 @@
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from models.fusion.part import Part, Reason
+from models.fusion.part import GrowthResult, Part, Reason
 from models.fusion.what_if import Alternative
 
 
@@ -18,13 +18,19 @@ class RiskAssessment:
     score : float or None
         100 times the fused probability; None without a score of the CTG.
     interval : tuple of float or None
-        90 %, on the scale of the score. It includes the errors of both parts and of the published odds.
+        90 %, on the scale of the score. It includes the errors of both parts, and of the published odds or the bounds.
+    score_of : str or None
+        What the score is the probability of, in one sentence; None without a score.
     meaning : str
-        The event and the prevalence that the score refers to, or why there is no score.
-    distress, growth : Part
+        The number, its event and the prevalence that it refers to, or why there is no score.
+    bounds : tuple of float or None
+        On the scale of the score: what unknown dependence of trace and size allows. None where they are not two events.
+    distress : Part
+    growth : GrowthResult
     reasons : list of Reason
         Contributions, largest first. With `start` they add up to the fused log-odds.
-    missing, warnings : list of str
+    missing, warnings, remarks : list of str
+        What was not given or could not be judged; what makes the answer untrustworthy; how to read the score.
     bundle : str
         Identifier of the bundle.
     state_basis : str
@@ -50,15 +56,18 @@ class RiskAssessment:
     interval: tuple[float, float] | None
     meaning: str
     distress: Part
-    growth: Part
+    growth: GrowthResult
     reasons: list[Reason]
     missing: list[str]
     warnings: list[str]
     bundle: str
+    remarks: list[str] = field(default_factory=list)
     state_basis: str = "score"
     state_reasons: list[str] = field(default_factory=list)
     settles: list[str] = field(default_factory=list)
     start: Reason | None = None
+    score_of: str | None = None
+    bounds: tuple[float, float] | None = None
     severe: float | None = None
     method: str = "pooling"
     certainty: dict[str, Any] | None = None

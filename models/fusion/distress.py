@@ -75,6 +75,9 @@ class DistressPart:
         Probabilities from which the state is raised, and high.
     reasons : list of Reason
     warnings : list of str
+        What makes the CTG or its result untrustworthy.
+    remarks : list of str
+        How to read the score.
     trace : TraceState or None
         What the trace itself asks of the state; None without a trace.
     """
@@ -87,6 +90,7 @@ class DistressPart:
     thresholds: tuple[float, float] = (1.0, 1.0)
     reasons: list[Reason] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
+    remarks: list[str] = field(default_factory=list)
     trace: TraceState | None = None
 
 
@@ -164,10 +168,9 @@ def _outcome(model: Acidaemia, analysis: CtgAnalysis, stage: str, prior: Prior, 
     values, warnings = trace_features(analysis), []
     widening = 1.0
     shift = prior.shift(model.prevalence)
-    if prior.value is None:
-        warnings.append(SELECTED_WARNING.format(share=100 * model.prevalence))
+    remarks = [] if prior.value is not None else [SELECTED_WARNING.format(share=100 * model.prevalence)]
     if stage != "labour":
-        warnings.append("The stage is not known. The acidaemia model was trained on labour traces that end at birth.")
+        warnings.append("The stage is not known: the score assumes labour.")
         widening = TRACE_WIDENING
     mild, severe = model.models[MILD.name], model.models[SEVERE.name]
     outside = _outside(values, model.training_range)
@@ -178,7 +181,8 @@ def _outcome(model: Acidaemia, analysis: CtgAnalysis, stage: str, prior: Prior, 
         refusal = f"the trace is unlike those that the model was trained on ({what}; {limit})"
         return DistressPart(Part(None, None, MILD.event, refusal), warnings=warnings)
     if len(outside):
-        warnings.append(_outside_warning(outside, TRACE_FEATURES))
+        warnings.append(_outside_warning(outside))
+        remarks.append(_outside_remark(outside, TRACE_FEATURES))
         widening = UNLIKE_TRAINING_WIDENING
     rows = values[None, :]
     calibrated = shifted(float(mild.probabilities(rows)[0]), shift)
@@ -205,6 +209,7 @@ def _outcome(model: Acidaemia, analysis: CtgAnalysis, stage: str, prior: Prior, 
         thresholds=(raised, high),
         reasons=_grouped(TRACE_FEATURES, contributions[0]),
         warnings=warnings,
+        remarks=remarks,
     )
 
 
@@ -231,14 +236,14 @@ def _from_trace(bundle: Bundle, analysis: CtgAnalysis, stage: str) -> DistressPa
     if not analysis.windows:
         return DistressPart(Part(None, None, PATTERN_EVENT, "no stretch of 10 minutes has at least half of its signal"))
     window = analysis.windows[-1]
-    warnings = [TRANSFER_WARNING, UNUSED_WARNING]
+    remarks = [TRANSFER_WARNING, UNUSED_WARNING]
     widening = TRACE_WIDENING
     if stage == "labour":
-        warnings.append("This is a labour trace. The tables that the model was trained on are not from labour.")
+        remarks.append("This is a labour trace. The tables that the model was trained on are not from labour.")
         widening = UNLIKE_TRAINING_WIDENING
-    distress = _pattern(bundle, "trace", vector(window.features), widening, warnings)
+    distress = _pattern(bundle, "trace", vector(window.features), widening, [])
     detail = {"window_s": [window.start_s, window.end_s], **distress.part.detail}
-    return replace(distress, part=replace(distress.part, detail=detail))
+    return replace(distress, part=replace(distress.part, detail=detail), remarks=remarks + distress.remarks)
 
 
 def _from_table(bundle: Bundle, features: dict[str, float]) -> DistressPart:
@@ -259,9 +264,10 @@ def _from_table(bundle: Bundle, features: dict[str, float]) -> DistressPart:
 
 
 def _pattern(bundle: Bundle, view: View, values: Array, widening: float, warnings: list[str]) -> DistressPart:
-    outside = _outside(values, bundle.training_range)
+    outside, remarks = _outside(values, bundle.training_range), []
     if len(outside):
-        warnings = [*warnings, _outside_warning(outside, FEATURES)]
+        warnings = [*warnings, _outside_warning(outside)]
+        remarks = [_outside_remark(outside, FEATURES)]
         widening = UNLIKE_TRAINING_WIDENING
     model = bundle.pattern[view]
     margin = model.margins(values[None, :])
@@ -284,6 +290,7 @@ def _pattern(bundle: Bundle, view: View, values: Array, widening: float, warning
         thresholds=bundle.fusion.thresholds[view],
         reasons=_grouped(columns, contributions[0]),
         warnings=warnings,
+        remarks=remarks,
     )
 
 
@@ -291,7 +298,11 @@ def _distress(probability: float, logit_sd: float) -> Distress:
     return Distress(float(np.clip(probability, CLIP, 1 - CLIP)), logit_sd)
 
 
-def _outside_warning(outside: NDArray[np.int64], features: Sequence[Feature]) -> str:
+def _outside_warning(outside: NDArray[np.int64]) -> str:
+    return f"Score uncertain: {len(outside)} measurements outside training data."
+
+
+def _outside_remark(outside: NDArray[np.int64], features: Sequence[Feature]) -> str:
     return f"Outside what the model was trained on: {', '.join(features[int(i)].label for i in outside)}."
 
 

@@ -9,19 +9,21 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from models.bundle import Bundle
-from models.errors import InputError, RangeError
+from models.errors import InputError
 from models.fusion.inputs import Outline, ScanImage, ScanInput
-from models.fusion.part import Part
+from models.fusion.part import GrowthResult
+from models.growth.amniotic_fluid import amniotic_fluid_findings
 from models.growth.assessment import GrowthAssessment, assess_growth
 from models.growth.dating import ages_by_size
+from models.growth.dopplers import doppler_findings
 from models.growth.measures import HC, LABELS, Measured, corrected, typed
+from models.growth.verdict import NOT_JUDGED
 from models.ultrasound.biometry import HeadMeasurement, axes_mm, combined, measure
 
 # Two images of one head differ by 2.5 % at the median (HC18 references). Above twice that, the answer has a warning.
 UNLIKE_IMAGES = 0.05
 SCALE_UNKNOWN = "the scale of the image is not known; give the pixel size, or a calliper of known length"
-
-
+NONE_GIVEN = "none was given"
 HEAD_ONLY_WARNING = "Only the head is known: abdomen, weight and Dopplers define growth restriction."
 
 
@@ -31,13 +33,13 @@ class GrowthPart:
 
     Attributes
     ----------
-    part : Part
+    part : GrowthResult
     growth : GrowthAssessment or None
-        None where growth cannot be judged.
+        None without a scan or an age.
     warnings : list of str
     """
 
-    part: Part
+    part: GrowthResult
     growth: GrowthAssessment | None = None
     warnings: list[str] = field(default_factory=list)
 
@@ -76,34 +78,52 @@ def growth_part(bundle: Bundle, scan: ScanInput | None) -> GrowthPart:
     InputError, RangeError
         A typed value or age is impossible.
     """
-    if scan is None or not (scan.images or scan.typed):
-        return GrowthPart(Part(None, None, event_of(HC), "none was given"))
+    if scan is None or not scan.given:
+        return GrowthPart(GrowthResult(None, None, event_of(HC), NONE_GIVEN, because="no scan was given"))
     measurements = measure_scan(bundle, scan)
     measures, detail, warnings = measurements.measures, dict(measurements.detail), list(measurements.warnings)
-
-    def refused(reason: str | None) -> GrowthPart:
-        return GrowthPart(Part(None, None, event_of(HC), reason, detail), warnings=warnings)
-
-    if not measures:
-        return refused(measurements.refusal)
-    detail["measures"] = {name: asdict(measure) for name, measure in measures.items()}
-    detail["ages"] = [asdict(age) for age in ages_by_size({name: measure.value for name, measure in measures.items()})]
+    if measures:
+        detail["measures"] = {name: asdict(measure) for name, measure in measures.items()}
+        values = {name: measure.value for name, measure in measures.items()}
+        detail["ages"] = [asdict(age) for age in ages_by_size(values)]
     if scan.age is None:
-        return refused("no gestational age was given for the scan")
+        refusal = measurements.refusal or "no gestational age was given for the scan"
+        findings = [*doppler_findings(scan.dopplers), *amniotic_fluid_findings(scan.fluid)]
+        part = GrowthResult(None, None, event_of(HC), refusal, detail, because=refusal, findings=findings)
+        return GrowthPart(part, warnings=warnings)
     if not 0 < scan.age.days <= 44 * 7:
         raise InputError(f"gestational age {scan.age.days / 7:.1f} weeks is outside 0 to 44 weeks")
-    try:
-        growth = assess_growth(
-            measures, scan.age, scan.weight_standard, scan.dopplers, scan.visits, scan.congenital_anomaly
-        )
-    except RangeError as error:
-        return refused(str(error))
-    if growth.leading == HC:
-        warnings.append(HEAD_ONLY_WARNING)
+    growth = assess_growth(
+        measures,
+        scan.age,
+        scan.weight_standard,
+        scan.dopplers,
+        scan.visits,
+        scan.congenital_anomaly,
+        scan.others,
+        scan.fluid,
+    )
     detail["growth"] = asdict(growth)
+    answer = growth.verdict
     size = growth.size
-    part = Part(size.probability_small, size.interval_small, event_of(growth.leading), None, detail)
-    return GrowthPart(part, growth, warnings)
+    if size is None:
+        refusal = measurements.refusal or "; ".join(growth.not_judged) or "no measure of the fetus was given"
+        because = answer.because if measures or answer.verdict != NOT_JUDGED else refusal
+        part = GrowthResult(None, None, event_of(HC), refusal, detail, answer.verdict, because, growth.findings)
+        return GrowthPart(part, growth, warnings + growth.notes)
+    if size.measure == HC:
+        warnings.append(HEAD_ONLY_WARNING)
+    part = GrowthResult(
+        size.probability_small,
+        size.interval_small,
+        event_of(size.measure),
+        None,
+        detail,
+        answer.verdict,
+        answer.because,
+        growth.findings,
+    )
+    return GrowthPart(part, growth, warnings + growth.notes)
 
 
 def measure_scan(bundle: Bundle, scan: ScanInput) -> Measurements:

@@ -10,10 +10,11 @@ from models.bundle import Bundle
 from models.fusion.growth import growth_part
 from models.fusion.growth_odds import doppler_term, growth_term, tracked
 from models.fusion.inputs import CtgInput, ScanInput
-from models.fusion.part import Part, Reason
+from models.fusion.part import GrowthResult, Reason
 from models.fusion.terms import Term
 from models.growth.assessment import GrowthAssessment
 from models.growth.measures import HC, LABELS
+from models.growth.probability import SizeForAge
 
 # Two dates and two ages that disagree by more than an early scan can err by: one of them is wrong.
 AGES_DISAGREE_DAYS = 14
@@ -29,7 +30,7 @@ class GrowthContribution:
 
     Attributes
     ----------
-    part : Part
+    part : GrowthResult
     growth : GrowthAssessment or None
     size, doppler : Term or None
         None where size, or Dopplers, do not enter the score.
@@ -38,15 +39,19 @@ class GrowthContribution:
     days : int
         From the scan to the CTG.
     warnings : list of str
+        What makes the scan or its result untrustworthy.
+    remarks : list of str
+        How to read the score.
     """
 
-    part: Part
+    part: GrowthResult
     growth: GrowthAssessment | None = None
     size: Term | None = None
     doppler: Term | None = None
     refusal: str | None = None
     days: int = 0
     warnings: list[str] = field(default_factory=list)
+    remarks: list[str] = field(default_factory=list)
 
     @property
     def term(self) -> Term | None:
@@ -60,18 +65,21 @@ class GrowthContribution:
         """Whether the size is known from the head alone."""
         return self.growth is None or self.growth.leading == HC
 
-    def reasons(self, log_odds: float) -> list[Reason]:
-        """Reasons for size and Dopplers: they share what growth added to the score in proportion to their terms."""
-        if self.growth is None or self.term is None or self.size is None:
+    def size_reasons(self, log_odds: float) -> list[Reason]:
+        """The reason for the size, which added these log-odds to the score."""
+        if self.growth is None or self.growth.size is None or self.size is None:
             return []
         when = f", {abs(self.days)} days {'before' if self.days > 0 else 'after'} the CTG" if self.days else ""
-        if self.doppler is None:
-            return [Reason(_size_words(self.growth) + when, log_odds)]
-        scale = log_odds / self.term.log_odds if self.term.log_odds else 0.0
+        return [Reason(_size_words(self.growth.size, self.growth.age_days) + when, log_odds)]
+
+    def reasons(self, log_odds: float) -> list[Reason]:
+        """Reasons for size and Dopplers: they share what growth added to the score in proportion to their terms."""
+        if self.doppler is None or self.term is None:
+            return self.size_reasons(log_odds)
+        by_doppler = log_odds * self.doppler.log_odds / self.term.log_odds if self.term.log_odds else 0.0
         flow = "raised" if self.doppler.log_odds > 0 else "not raised"
-        by_doppler = scale * self.doppler.log_odds
         return [
-            Reason(_size_words(self.growth) + when, log_odds - by_doppler),
+            *self.size_reasons(log_odds - by_doppler),
             Reason(f"placental resistance by Doppler: {flow}", by_doppler),
         ]
 
@@ -88,23 +96,27 @@ def growth_contribution(
     """
     judged = growth_part(bundle, scan)
     part, growth, warnings = judged.part, judged.growth, list(judged.warnings)
-    if scan is None or growth is None:
-        return GrowthContribution(part, refusal=part.refusal, warnings=warnings)
+    size_for_age = growth.size if growth is not None else None
+    if scan is None or growth is None or size_for_age is None:
+        return GrowthContribution(part, growth, refusal=part.refusal, warnings=warnings)
     contradiction = _contradiction(ctg, scan, valid_days)
     if contradiction is not None:
         return GrowthContribution(part, growth, refusal=contradiction, warnings=warnings)
+    remarks: list[str] = []
     days = scan.days_before_ctg if ctg is not None else 0
-    z_mean, z_sd = tracked(growth.size.true_z_mean, growth.size.true_z_sd, days)
-    if growth.size.probability_large > 0.5:
-        warnings.append(LARGE_WARNING)
+    z_mean, z_sd = tracked(size_for_age.true_z_mean, size_for_age.true_z_sd, days)
+    if size_for_age.probability_large > 0.5:
+        remarks.append(LARGE_WARNING)
     if days:
-        warnings.append(
+        remarks.append(
             f"The scan is {abs(days)} days from the CTG: the size is carried forward to the day of the CTG."
             if days > 0
             else f"The scan is {abs(days)} days from the CTG: the size is carried back to the day of the CTG."
         )
     size = growth_term(z_mean, z_sd, growth.leading == HC)
-    return GrowthContribution(part, growth, size, doppler_term(scan.dopplers), days=days, warnings=warnings)
+    return GrowthContribution(
+        part, growth, size, doppler_term(scan.dopplers), days=days, warnings=warnings, remarks=remarks
+    )
 
 
 def _contradiction(ctg: CtgInput | None, scan: ScanInput, valid_days: int) -> str | None:
@@ -130,5 +142,5 @@ def _weeks(days: float) -> str:
     return f"{int(days) // 7}+{int(days) % 7} weeks"
 
 
-def _size_words(growth: GrowthAssessment) -> str:
-    return f"{LABELS[growth.leading].lower()} on centile {growth.size.centile_text} for {_weeks(growth.age_days)}"
+def _size_words(size: SizeForAge, age_days: float) -> str:
+    return f"{LABELS[size.measure].lower()} on centile {size.centile_text} for {_weeks(age_days)}"

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from scipy.special import ndtri
 
 from models.fusion.terms import Term
-from models.growth.delphi import Dopplers
+from models.growth.dopplers import Dopplers
 from models.growth.probability import SMALL_Z
 
 Array = NDArray[np.float64]
@@ -38,6 +38,8 @@ DOPPLER_SD = float((np.log(4.75) - np.log(1.01)) / (2 * ndtri(0.975)))
 DOPPLER_PREVALENCE = 0.05
 # Assumption: half of the information of a Doppler is independent of the size.
 DOPPLER_SHARE = 0.5
+# Assumption: reversed flow, which is rarer and graver than absent flow, counts fully.
+REVERSED_SHARE = 1.0
 # Assumption: sizes t weeks apart correlate as exp(-t / 16) (.78 at 4 weeks, .61 at 8).
 TRACKING_WEEKS = 16.0
 _NODES, _WEIGHTS = np.polynomial.hermite_e.hermegauss(31)
@@ -101,10 +103,7 @@ def doppler_state(dopplers: Dopplers) -> bool | None:
     No odds ratio of the umbilical artery itself is available, and none of the uterine artery, which is not used.
     """
     low = dopplers.cerebroplacental_ratio_below_5th
-    flow = dopplers.umbilical_end_diastolic_flow
-    if low or dopplers.umbilical_artery_pi_above_95th or flow in {"absent", "reversed"}:
-        return True
-    return low
+    return True if low or dopplers.umbilical_resistance_raised else low
 
 
 def doppler_term(dopplers: Dopplers) -> Term | None:
@@ -112,6 +111,8 @@ def doppler_term(dopplers: Dopplers) -> Term | None:
     state = doppler_state(dopplers)
     if state is None:
         return None
-    full = DOPPLER_SHARE * DOPPLER_LOG_ODDS
-    population = float(np.log1p(DOPPLER_PREVALENCE * np.expm1(full)))
-    return Term((full if state else 0.0) - population, DOPPLER_SHARE * DOPPLER_SD if state else 0.0)
+    population = float(np.log1p(DOPPLER_PREVALENCE * np.expm1(DOPPLER_SHARE * DOPPLER_LOG_ODDS)))
+    if not state:
+        return Term(-population, 0.0)
+    share = REVERSED_SHARE if dopplers.umbilical_end_diastolic_flow == "reversed" else DOPPLER_SHARE
+    return Term(share * DOPPLER_LOG_ODDS - population, share * DOPPLER_SD)

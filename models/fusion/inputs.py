@@ -5,8 +5,10 @@ from dataclasses import dataclass, field
 
 from models.ctg.analysis import CtgAnalysis
 from models.ctg.guidelines import Statements
+from models.growth.amniotic_fluid import AmnioticFluid
 from models.growth.assessment import Age, Visit
-from models.growth.delphi import Dopplers
+from models.growth.dopplers import UNKNOWN, Dopplers
+from models.growth.verdict import OtherFetus
 from models.growth.weight import INTERGROWTH_2020
 from models.ultrasound.biometry import HeadEllipse
 from models.ultrasound.ellipse import Ellipse
@@ -72,6 +74,10 @@ class ScanInput:
     congenital_anomaly : bool or None
     days_before_ctg : int
         Negative when the scan came later.
+    fluid : {"reduced", "normal", "increased"} or None
+        Amniotic fluid.
+    others : tuple of OtherFetus
+        The other fetuses of a multiple pregnancy.
     """
 
     images: tuple[ScanImage, ...] = ()
@@ -79,7 +85,14 @@ class ScanInput:
     typed: Mapping[str, float] = field(default_factory=dict)
     age: Age | None = None
     weight_standard: str = INTERGROWTH_2020.key
-    dopplers: Dopplers = Dopplers()  # noqa: RUF009 - frozen
+    dopplers: Dopplers = UNKNOWN
     visits: tuple[Visit, ...] = ()
     congenital_anomaly: bool | None = None
     days_before_ctg: int = 0
+    fluid: AmnioticFluid | None = None
+    others: tuple[OtherFetus, ...] = ()
+
+    @property
+    def given(self) -> bool:
+        """Whether there is anything to judge: an image, a measure, a Doppler or the amniotic fluid."""
+        return bool(self.images or self.typed or self.dopplers.given or self.fluid)

@@ -3,6 +3,9 @@
 from dataclasses import dataclass, field
 from typing import Any
 
+from models.growth.finding import Finding
+from models.growth.verdict import NOT_JUDGED
+
 
 @dataclass(frozen=True)
 class Reason:
@@ -36,3 +39,21 @@ class Part:
     event: str
     refusal: str | None = None
     detail: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class GrowthResult(Part):
+    """The result of a scan: beside the probability, the verdict on growth and the findings.
+
+    Attributes
+    ----------
+    verdict : str
+        "growth restriction criteria met", "small", "appropriate", "large" or "not judged".
+    because : str
+        What the verdict rests on, or why there is none.
+    findings : list of Finding
+    """
+
+    verdict: str = NOT_JUDGED
+    because: str = ""
+    findings: list[Finding] = field(default_factory=list)

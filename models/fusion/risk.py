@@ -1,33 +1,36 @@
 """From inputs to one `RiskAssessment`, which page, JSON and print show.
 
 The state and the score are two answers. The state rests on the reading of the trace (`models.fusion.state`). The score
-needs a CTG that the model can judge; a scan adds to it and never replaces it. A missing examination, an unusable signal
-or an unknown age is said with its reason, and never filled in.
+needs a CTG that a model can judge; a scan adds to it and never replaces it. In labour it is the probability of a low
+cord pH; outside labour that at least one of trace and size is abnormal (`models.fusion.either`), and then it has no
+state. A missing examination, an unusable signal or an unknown age is said with its reason, and never filled in.
 """
 
 from dataclasses import asdict, replace
 from typing import Any
 
+import numpy as np
 from scipy.special import logit
 
-from models.bundle import Bundle
+from models.bundle import Acidaemia, Bundle
 from models.fusion.answer import RiskAssessment
 from models.fusion.circumstances import ORDINARY, Circumstances
 from models.fusion.conformal import NO_EVENT, certainty
 from models.fusion.distress import DistressPart, distress_part
+from models.fusion.either import at_least_one
 from models.fusion.growth_contribution import GrowthContribution, growth_contribution
 from models.fusion.growth_odds import missing_growth_sd
 from models.fusion.held_out_births import PairedFusion, Pattern
 from models.fusion.inputs import CtgInput, ScanInput
 from models.fusion.part import Reason
 from models.fusion.pooling import Fused, fuse
-from models.fusion.prior import TRAINING, WORDS, Prior
+from models.fusion.prior import WORDS, Prior
 from models.fusion.state import CANNOT_ASSESS, Evidence, ScoreState, judge
-from models.fusion.terms import Distress, shifted
+from models.fusion.terms import CLIP, Distress, shifted
 from models.fusion.what_if import alternatives
 from models.growth import delphi
 from models.growth.assessment import GrowthAssessment
-from models.growth.delphi import Dopplers
+from models.growth.dopplers import UNKNOWN
 
 MULTIPLE_WARNING = "One of several fetuses: the models and the size charts are for single fetuses only."
 PATTERN_PRIOR_WARNING = (
@@ -56,24 +59,24 @@ def assess(
     """
     distress = judged or distress_part(bundle, ctg, circumstances.prior, circumstances.nice)
     growth = growth_contribution(bundle, ctg, scan, circumstances.scan_valid_days)
-    warnings = distress.warnings + growth.warnings
+    warnings, remarks = distress.warnings + growth.warnings, distress.remarks + growth.remarks
     if circumstances.fetuses > 1:
         warnings.append(MULTIPLE_WARNING)
     if distress.distress is not None and distress.severe is None and circumstances.prior.value is not None:
-        warnings.append(PATTERN_PRIOR_WARNING)
+        remarks.append(PATTERN_PRIOR_WARNING)
     missing = []
     if distress.distress is None:
         missing.append(f"CTG: {distress.part.refusal}")
     if growth.refusal is not None:
         missing.append(f"Ultrasound: {growth.refusal}")
-    dopplers = scan.dopplers if scan is not None else Dopplers()
+    dopplers = scan.dopplers if scan is not None else UNKNOWN
     evidence = Evidence(
         has_ctg=ctg is not None,
         trace=distress.trace,
         fetuses=circumstances.fetuses,
         no_score=distress.part.refusal or "",
         dopplers=dopplers,
-        growth_finding=_growth_finding(growth.growth),
+        growth_finding="" if ctg is not None and ctg.stage == "antepartum" else _growth_finding(growth.growth),
     )
     answer = RiskAssessment(
         state=CANNOT_ASSESS,
@@ -85,6 +88,7 @@ def assess(
         reasons=[],
         missing=missing,
         warnings=warnings,
+        remarks=remarks,
         bundle=bundle.identifier,
         circumstances=circumstances.as_dict(),
     )
@@ -108,14 +112,59 @@ def _scored(
     growth: GrowthContribution,
     circumstances: Circumstances,
 ) -> tuple[RiskAssessment, tuple[ScoreState, ...]]:
-    """The answer with its score, and what the scores say of the state: that of the CTG alone, and with the scan."""
+    """The answer with its score, and what the scores say of the state."""
+    if bundle.acidaemia is None or distress.severe is None:
+        return _of_either(answer, distress, growth), _of_table(distress)
+    return _of_outcome(answer, bundle.acidaemia, distress, growth, circumstances)
+
+
+def _of_either(answer: RiskAssessment, distress: DistressPart, growth: GrowthContribution) -> RiskAssessment:
+    """Outside labour: at least one of the two is abnormal. With one examination the score is of that one alone."""
+    trace, size = distress.part, growth.part
+    assert trace.probability is not None
+    assert trace.interval is not None
+    probability, interval, bounds = trace.probability, trace.interval, None
+    event = f"{trace.event} (the size is not known)"
+    reasons = list(distress.reasons)
+    if growth.size is not None and size.probability is not None and size.interval is not None:
+        either = at_least_one(probability, interval, size.probability, size.interval)
+        event = f"at least one holds: {trace.event}; {size.event}"
+        added = float(logit(np.clip(either.probability, CLIP, 1 - CLIP)) - logit(probability))
+        reasons += growth.size_reasons(added)
+        probability, interval, bounds = either.probability, either.interval, _hundred(either.bounds)
+    started = float(logit(np.clip(probability, CLIP, 1 - CLIP))) - sum(reason.log_odds for reason in reasons)
+    between = "" if bounds is None else f" Between {bounds[0]:.0f} and {bounds[1]:.0f} %, however the two go together."
+    return replace(
+        answer,
+        score=100 * probability,
+        interval=_hundred(interval),
+        score_of=_sentence(event),
+        meaning=f"About {100 * probability:.0f} %: the probability that {event}.{between}",
+        bounds=bounds,
+        reasons=sorted(reasons, key=lambda reason: -abs(reason.log_odds)),
+        start=Reason("an average trace", started),
+        method="at least one",
+    )
+
+
+def _of_table(distress: DistressPart) -> tuple[ScoreState, ...]:
+    """A table has a state from its pattern; a raw trace has its state from the reading alone."""
+    if distress.trace is not None or distress.distress is None:
+        return ()
+    return (ScoreState("the score of the CTG", distress.distress.probability, distress.thresholds),)
+
+
+def _of_outcome(
+    answer: RiskAssessment,
+    model: Acidaemia,
+    distress: DistressPart,
+    growth: GrowthContribution,
+    circumstances: Circumstances,
+) -> tuple[RiskAssessment, tuple[ScoreState, ...]]:
+    """In labour: the fused probability of a low pH, and what it says of the state with and without the scan."""
     assert distress.distress is not None
-    model = bundle.acidaemia
-    of_outcome = distress.severe is not None
-    pairs = model.fusion if model is not None and of_outcome else PairedFusion()
-    chosen = circumstances.prior if of_outcome else TRAINING
-    prior = distress.prior
-    shift = chosen.shift(model.prevalence) if model is not None and of_outcome else 0.0
+    pairs, chosen, prior = model.fusion, circumstances.prior, distress.prior
+    shift = chosen.shift(model.prevalence)
     term = distress.distress.term(prior)
     fused = fuse(pairs.rule, prior, term, growth.term, missing_growth_sd())
     reasons = [*distress.reasons, *growth.reasons(fused.growth_log_odds)]
@@ -123,7 +172,8 @@ def _scored(
     answer = replace(
         answer,
         score=100 * fused.probability,
-        interval=(100 * fused.interval[0], 100 * fused.interval[1]),
+        interval=_hundred(fused.interval),
+        score_of=_sentence(distress.part.event),
         meaning=_meaning(distress, fused.probability, prior, chosen, growth),
         reasons=sorted(reasons, key=lambda reason: -abs(reason.log_odds)),
         start=Reason("an average trace", started),
@@ -135,13 +185,18 @@ def _scored(
     return answer, _scores(pairs, distress, growth, fused, shift)
 
 
+def _hundred(pair: tuple[float, float]) -> tuple[float, float]:
+    return 100 * pair[0], 100 * pair[1]
+
+
+def _sentence(event: str) -> str:
+    return f"The score is the probability, in percent, that {event}."
+
+
 def _scores(
     pairs: PairedFusion, distress: DistressPart, growth: GrowthContribution, fused: Fused, shift: float
 ) -> tuple[ScoreState, ...]:
-    """Of a raw trace that the pattern model judges there is none: its transfer to raw traces is not validated."""
     assert distress.distress is not None
-    if distress.trace is not None and distress.severe is None:
-        return ()
 
     def of(words: str, probability: float, both: bool) -> ScoreState:
         held_out = pairs.held_out.get("both" if both else "ctg only")

@@ -8,20 +8,22 @@ worst one is the answer. *Low* is not the absence of an alarm: each of its condi
 from dataclasses import dataclass
 
 from models.fusion.trace_state import TraceState
-from models.growth.delphi import Dopplers
+from models.growth.dopplers import UNKNOWN, Dopplers
 
 CANNOT_ASSESS, LOW, UNDECIDED, RAISED, HIGH = "cannot assess", "low", "undecided", "raised", "high"
 STATES = (HIGH, RAISED, UNDECIDED, CANNOT_ASSESS, LOW)
 RANK = {LOW: 0, UNDECIDED: 1, CANNOT_ASSESS: 1, RAISED: 2, HIGH: 3}
-NO_CTG, NO_TRACE, SIGNAL_LOSS, READING, SCORE, DOPPLER, GROWTH = (
+NO_CTG, NO_TRACE, SIGNAL_LOSS, READING, REACTIVE, SCORE, DOPPLER, GROWTH = (
     "no CTG",
     "no trace",
     "signal loss",
     "reading",
+    "reactive: criteria met",
     "score",
     "Doppler",
     "growth",
 )
+NO_SET = "low is not given outside labour: no set to calibrate it"
 
 
 @dataclass(frozen=True)
@@ -90,7 +92,7 @@ class Evidence:
     fetuses: int = 1
     scores: tuple[ScoreState, ...] = ()
     no_score: str = ""
-    dopplers: Dopplers = Dopplers()  # noqa: RUF009 - frozen
+    dopplers: Dopplers = UNKNOWN
     growth_finding: str = ""
 
 
@@ -114,6 +116,8 @@ def judge(evidence: Evidence) -> Verdict:
         return Verdict(UNDECIDED, NO_TRACE, (reason,), ("Read the trace, or send it.",))
     if trace.unreadable:
         return Verdict(CANNOT_ASSESS, SIGNAL_LOSS, (trace.unreadable,), ("Improve the signal.",))
+    if trace.reactive and evidence.fetuses == 1:
+        return Verdict(UNDECIDED, REACTIVE, (REACTIVE, trace.reactive, NO_SET))
     against = [*trace.against_low, *_others_against_low(evidence)]
     if against:
         reasons = tuple(dict.fromkeys(reason for reason, _ in against))

@@ -10,8 +10,15 @@ from typing import Any
 
 import numpy as np
 
-from models.ctg.guidelines import GuidelineClass
-from models.ctg.guidelines.alarms import alarming, counted_now, preterminal, questionable, urgent
+from models.ctg.guidelines import GuidelineClass, dawes_redman, nst
+from models.ctg.guidelines.alarms import (
+    alarming,
+    counted_now,
+    flat_without_labour,
+    preterminal,
+    questionable,
+    urgent,
+)
 from models.ctg.guidelines.criteria import Criterion
 from models.ctg.guidelines.figo import FIGO
 from models.ctg.guidelines.measures import repetitions
@@ -43,6 +50,9 @@ class TraceState:
         Conditions of *low* that are not met.
     for_low : tuple of str
         The classes of the rule sets.
+    reactive : str
+        Of an antepartum trace: the accelerations that make it reactive, if nothing on it speaks against that; else
+        empty.
     """
 
     high: Lines = ()
@@ -50,6 +60,7 @@ class TraceState:
     unreadable: str = ""
     against_low: Lines = ()
     for_low: tuple[str, ...] = ()
+    reactive: str = ""
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> "TraceState":
@@ -57,7 +68,7 @@ class TraceState:
         high, raised, against = (
             tuple((first, second) for first, second in values[name]) for name in ("high", "raised", "against_low")
         )
-        return cls(high, raised, values["unreadable"], against, tuple(values["for_low"]))
+        return cls(high, raised, values["unreadable"], against, tuple(values["for_low"]), values.get("reactive", ""))
 
 
 def trace_state(
@@ -80,7 +91,8 @@ def trace_state(
     ]
     raised = [(SIGNAL, words) for words in counted_now(alarming(reading), end)]
     if stage == "antepartum":
-        raised += [(SIGNAL, words) for words in counted_now(preterminal(reading), end)]
+        without_labour = [*preterminal(reading), *flat_without_labour(reading)]
+        raised += [(SIGNAL, words) for words in counted_now(without_labour, end)]
     for_low = [f"{answer.rules} {answer.label}" for answer in guidelines]
     if age_days is None:
         for_low.append("gestational age not stated: this holds from 37+0 weeks on")
@@ -90,7 +102,20 @@ def trace_state(
         _unreadable(reading),
         tuple(_against_low(reading, guidelines, stage, age_days)),
         tuple(for_low),
+        _reactive(reading, guidelines) if stage == "antepartum" else "",
     )
+
+
+def _reactive(reading: Reading, guidelines: Sequence[GuidelineClass]) -> str:
+    """The accelerations of a reactive trace, if its signal is good and nothing on it speaks against that."""
+    end = reading.duration_s
+    test = next(answer for answer in guidelines if answer.rules == nst.RULES)
+    computed = next(answer for answer in guidelines if answer.rules == dawes_redman.RULES)
+    readable = reading.readable_share(max(0.0, end - RECENT_S), end) * min(RECENT_S, end) >= LEAST_READABLE_S
+    doubtful = reading.doubts or counted_now(questionable(reading), end)
+    if test.severity != 0 or computed.severity not in (0, None) or not readable or doubtful:
+        return ""
+    return test.criteria[0]
 
 
 def _unreadable(reading: Reading) -> str:
@@ -119,12 +144,12 @@ def _against_low(
     unmet += [(words, "Watch the next contractions.") for words in counted_now(questionable(reading), end)]
     doubted = [Criterion("open", doubt.words, doubt.span) for doubt in reading.doubts]
     unmet += [(words, "Compare with the mother's pulse.") for words in counted_now(doubted, end)]
+    if stage == "unknown":
+        unmet.append(("it was not stated whether the woman is in labour", "State the stage."))
     for answer in guidelines:
         reason = _rules_against_low(answer, reading)
         if reason:
-            unmet.append((reason, "Complete what the rule set cannot judge." if answer.severity is None else ""))
-    if stage == "unknown":
-        unmet.append(("it was not stated whether the woman is in labour", "State the stage."))
+            unmet.append((reason, _settles(answer)))
     if stage == "labour":
         known = reading.contractions_known[int(max(0.0, end - RECENT_S)) :]
         if not len(known) or known.mean() < CONTRACTIONS_KNOWN:
@@ -132,6 +157,16 @@ def _against_low(
     if age_days is not None and age_days < TERM_DAYS:
         unmet.append(("before 37+0 weeks neither the rule sets nor the model are validated", "A specialist reads it."))
     return unmet
+
+
+def _settles(answer: GuidelineClass) -> str:
+    if answer.rules == nst.RULES:
+        return "" if answer.severity is None else "Look at the fetus: ultrasound and Dopplers."
+    if answer.severity is not None:
+        return ""
+    if answer.rules == dawes_redman.RULES:
+        return "State movements and high variation."
+    return "Complete what the rule set cannot judge."
 
 
 def _rules_against_low(answer: GuidelineClass, reading: Reading) -> str:

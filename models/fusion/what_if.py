@@ -9,7 +9,7 @@ from models.fusion.growth_odds import ANCHOR_Z, doppler_term, growth_term
 from models.fusion.pooling import FusionRule, fuse
 from models.fusion.prior import POPULATION_PRIOR
 from models.fusion.terms import Term, log_odds, shifted
-from models.growth.delphi import Dopplers
+from models.growth.dopplers import Dopplers
 
 
 @dataclass(frozen=True)

@@ -5,14 +5,17 @@ about 0 by construction.
 """
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date, timedelta
 from math import exp, log
 
 from models.errors import InputError, RangeError
-from models.growth.measures import AC, BPD, FL, HC
+from models.growth.measures import AC, BPD, FL, HC, LABELS
 
 TERM_DAYS = 280
+# Ages of the women from whom both sets of formulas of late pregnancy were made.
+FIRST_WEEK, LAST_WEEK = 14, 42
 
 
 @dataclass(frozen=True)
@@ -78,13 +81,24 @@ def intergrowth_age_days(values_mm: Mapping[str, float]) -> tuple[float, tuple[s
     ------
     InputError
         There is no head circumference.
+    RangeError
+        The age would lie before 14+0 weeks, where the formula was not made for it, or after 42+0.
     """
     if HC not in values_mm:
         raise InputError("dating by scan needs a head circumference")
     head = log(values_mm[HC])
     if FL in values_mm:
-        return exp(0.03243 * head**2 + 0.001644 * values_mm[FL] * head + 3.813), (HC, FL)
-    return exp(0.05970 * head**2 + 0.000000006409 * values_mm[HC] ** 3 + 3.3258), (HC,)
+        days = exp(0.03243 * head**2 + 0.001644 * values_mm[FL] * head + 3.813)
+    else:
+        days = exp(0.05970 * head**2 + 0.000000006409 * values_mm[HC] ** 3 + 3.3258)
+    if days < FIRST_WEEK * 7:
+        raise RangeError(
+            f"a head circumference of {values_mm[HC]:g} mm lies before 14+0 weeks, where the formula of late pregnancy "
+            "does not hold; date the pregnancy by the crown-rump length"
+        )
+    if days > LAST_WEEK * 7:
+        raise RangeError(f"a head circumference of {values_mm[HC]:g} mm gives an age beyond {LAST_WEEK}+0 weeks")
+    return days, (HC, FL) if FL in values_mm else (HC,)
 
 
 # Hadlock FP et al. Radiology 1984;152:497-501: centimetres in, weeks out. Second-hand (three public programs).
@@ -106,10 +120,17 @@ def hadlock_age_weeks(measure: str, value_mm: float) -> float:
     ------
     InputError
         Hadlock 1984 has no formula for this measure.
+    RangeError
+        The age lies outside 14+0 to 42+0 weeks, from which the formulas were made.
     """
     if measure not in HADLOCK_1984:
         raise InputError(f"Hadlock 1984 gives no age from {measure}")
-    return HADLOCK_1984[measure](value_mm / 10.0)
+    weeks = HADLOCK_1984[measure](value_mm / 10.0)
+    if not FIRST_WEEK <= weeks <= LAST_WEEK:
+        raise RangeError(
+            f"{LABELS[measure].lower()} {value_mm:g} mm is outside {FIRST_WEEK} to {LAST_WEEK} weeks of Hadlock 1984"
+        )
+    return weeks
 
 
 def hadlock_expected_head_mm(age_weeks: float) -> float:
@@ -150,21 +171,30 @@ class AgeBySize:
 
 
 def ages_by_size(values_mm: Mapping[str, float]) -> list[AgeBySize]:
-    """The age by each available formula. These ages must not be used for a z-score of the same measures."""
+    """The age by each formula in its published range. They must not be used for a z-score of the same measures."""
     ages = []
     if HC in values_mm:
-        days, measures = intergrowth_age_days(values_mm)
-        ages.append(AgeBySize("INTERGROWTH-21st 2016", measures, days))
+        with suppress(RangeError):
+            days, measures = intergrowth_age_days(values_mm)
+            ages.append(AgeBySize("INTERGROWTH-21st 2016", measures, days))
     for measure in HADLOCK_1984:
         if measure in values_mm:
-            in_range = measure == HC and HADLOCK_HEADS_MM[0] <= values_mm[HC] <= HADLOCK_HEADS_MM[1]
-            two_sd = 7 * hadlock_two_sd_weeks(values_mm[HC]) if in_range else None
-            days = 7 * hadlock_age_weeks(measure, values_mm[measure])
-            ages.append(AgeBySize("Hadlock 1984, second-hand", (measure,), days, two_sd))
+            with suppress(RangeError):
+                days = 7 * hadlock_age_weeks(measure, values_mm[measure])
+                two_sd = 7 * hadlock_two_sd_weeks(values_mm[HC]) if measure == HC else None
+                ages.append(AgeBySize("Hadlock 1984, second-hand", (measure,), days, two_sd))
     return ages
 
 
 def by_scan(values_mm: Mapping[str, float], on: date) -> Dating:
-    """Age from this scan's head and femur (INTERGROWTH-21st 2016)."""
+    """Age from this scan's head and femur (INTERGROWTH-21st 2016), 14+0 to 42+0 weeks.
+
+    Raises
+    ------
+    InputError
+        There is no head circumference.
+    RangeError
+        The age would lie outside these weeks.
+    """
     days, measures = intergrowth_age_days(values_mm)
     return Dating(days, on, "scan", measures)

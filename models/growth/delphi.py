@@ -5,67 +5,15 @@ Gordijn SJ et al. Consensus definition of fetal growth restriction: a Delphi pro
 criteria uses the head: when only the head was measured, the verdict is "cannot assess".
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
 
-from models.errors import InputError
+from models.growth.dopplers import UNKNOWN, Dopplers
 
 RULES = "Delphi consensus 2016"
 MET, NOT_MET, NOT_EXCLUDED, CANNOT_ASSESS = "met", "not met", "not excluded", "cannot assess"
 LATE_FROM_DAYS = 32 * 7
 QUARTILES_CROSSED = 50.0
-Flow = Literal["present", "absent", "reversed"]
-
-
-@dataclass(frozen=True)
-class Dopplers:
-    """Doppler findings as a person states them. None is unknown. Nothing is computed: no reference table is available.
-
-    Attributes
-    ----------
-    umbilical_artery_pi_above_95th, uterine_artery_pi_above_95th : bool or None
-    cerebroplacental_ratio_below_5th : bool or None
-    umbilical_end_diastolic_flow, ductus_venosus_a_wave : {"present", "absent", "reversed"} or None
-    """
-
-    umbilical_artery_pi_above_95th: bool | None = None
-    uterine_artery_pi_above_95th: bool | None = None
-    cerebroplacental_ratio_below_5th: bool | None = None
-    umbilical_end_diastolic_flow: Flow | None = None
-    ductus_venosus_a_wave: Flow | None = None
-
-    @classmethod
-    def stated(
-        cls,
-        flags: Mapping[str, bool | None],
-        centiles: Mapping[str, float | None],
-        flow: Flow | None,
-        a_wave: Flow | None = None,
-    ) -> "Dopplers":
-        """Build from flags and centiles by index name (`INDICES`). A centile is used where there is no flag.
-
-        Raises
-        ------
-        InputError
-            A flag contradicts its centile.
-        """
-        answers: dict[str, bool | None] = {}
-        for index, (field, above, limit) in INDICES.items():
-            flag, centile = flags.get(index), centiles.get(index)
-            from_centile = None if centile is None else (centile > limit if above else centile < limit)
-            if flag is not None and from_centile is not None and flag != from_centile:
-                raise InputError(f"{index}: centile {centile:g} and the statement beside it contradict each other")
-            answers[field] = flag if flag is not None else from_centile
-        return cls(**answers, umbilical_end_diastolic_flow=flow, ductus_venosus_a_wave=a_wave)
-
-
-# Index -> field, whether a centile above (True) or below (False) the limit is abnormal, and the limit.
-INDICES: dict[str, tuple[str, bool, float]] = {
-    "umbilical_artery_pi": ("umbilical_artery_pi_above_95th", True, 95.0),
-    "uterine_artery_pi": ("uterine_artery_pi_above_95th", True, 95.0),
-    "cerebroplacental_ratio": ("cerebroplacental_ratio_below_5th", False, 5.0),
-}
 
 
 @dataclass(frozen=True)
@@ -112,7 +60,7 @@ def delphi(
     age_days: float,
     abdominal_centile: float | None,
     weight_centile: float | None,
-    dopplers: Dopplers = Dopplers(),
+    dopplers: Dopplers = UNKNOWN,
     centiles_lost: float | None = None,
     congenital_anomaly: bool | None = None,
 ) -> DelphiAnswer:
@@ -132,7 +80,7 @@ def delphi(
     early = age_days < LATE_FROM_DAYS
     small3 = [_below("abdominal circumference", abdominal_centile, 3), _below("estimated weight", weight_centile, 3)]
     small10 = [_below("abdominal circumference", abdominal_centile, 10), _below("estimated weight", weight_centile, 10)]
-    umbilical = ("umbilical-artery PI above the 95th centile", dopplers.umbilical_artery_pi_above_95th)
+    umbilical = ("umbilical-artery PI above the 95th centile", dopplers.umbilical_resistance_raised)
     if early:
         flow = dopplers.umbilical_end_diastolic_flow
         absent = ("absent or reversed end-diastolic flow", None if flow is None else flow != "present")

@@ -3,12 +3,13 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.model_selection import StratifiedKFold
 
-from federated.plan import AcidaemiaPlan, BoostingPlan, Plan
+from federated.plan import AcidaemiaBoosting, AcidaemiaPlan, Plan
 from federated.sites.births import Births, measured_features
 from federated.sites.partition import birth_sites
 from federated.trees.rounds import frame_of
@@ -97,15 +98,18 @@ def _columns(wanted: Callable[[str], bool]) -> NDArray[np.bool_]:
 
 VARIABILITY = ("bandwidth", "epoch", "poincare", "roughness", "capacity")
 EVENTS = ("decelerations_per", "accelerations_per", "_deceleration_", "acceleration_area", "share_15")
-CHOICES: dict[str, tuple[dict[str, float], NDArray[np.bool_]]] = {
+FREE: dict[str, Any] = {"rises_with": (), "falls_with": ()}
+# The first is shipped. The others are variants of the recipe before it had constraints.
+CHOICES: dict[str, tuple[dict[str, Any], NDArray[np.bool_]]] = {
     "shipped": ({}, _columns(lambda name: True)),
-    "only the last 30 min": ({}, _columns(lambda name: name.endswith("_30_min"))),
-    "without the last 10 min as a window": ({}, _columns(lambda name: not name.endswith("_10_min"))),
-    "without variability": ({}, _columns(lambda name: not any(word in name for word in VARIABILITY))),
-    "without decelerations and accelerations": ({}, _columns(lambda name: not any(word in name for word in EVENTS))),
-    "without contractions": ({}, _columns(lambda name: "contractions" not in name)),
-    "deeper trees (4)": ({"max_depth": 4}, _columns(lambda name: True)),
-    "stumps": ({"max_depth": 1}, _columns(lambda name: True)),
+    "without constraints": (FREE, _columns(lambda name: True)),
+    "only the last 30 min": (FREE, _columns(lambda name: name.endswith("_30_min"))),
+    "without the last 10 min as a window": (FREE, _columns(lambda name: not name.endswith("_10_min"))),
+    "without variability": (FREE, _columns(lambda name: not any(word in name for word in VARIABILITY))),
+    "without decelerations and accelerations": (FREE, _columns(lambda name: not any(word in name for word in EVENTS))),
+    "without contractions": (FREE, _columns(lambda name: "contractions" not in name)),
+    "deeper trees (4)": ({**FREE, "max_depth": 4}, _columns(lambda name: True)),
+    "stumps": ({**FREE, "max_depth": 1}, _columns(lambda name: True)),
 }  # fmt: skip
 
 
@@ -119,7 +123,7 @@ def choices(where: Path, plan: Plan, output: Path, wanted: list[str]) -> None:
     def make(part: str) -> Rows:
         name, seed = part.rsplit("/", 1)
         changes, columns = CHOICES[name]
-        boosting = BoostingPlan(**{**section.boosting.model_dump(), **changes})
+        boosting = AcidaemiaBoosting(**{**section.boosting.model_dump(), **changes})
         varied = section.model_copy(update={"boosting": boosting, "calibration_folds": 2})
         births = Births.of(records, np.where(columns, features, np.nan))
         # A column that is missing everywhere is never split on; rows are kept by the whole vector.

@@ -20,7 +20,7 @@ from models.fusion.pooling import POOLING, FusionRule, fuse
 from models.fusion.rule_learning import choose, log_losses, loss_sums, stack
 from models.fusion.terms import Term
 from models.growth.assessment import Age, assess_growth
-from models.growth.delphi import Dopplers
+from models.growth.dopplers import Dopplers
 from models.growth.measures import HC, NORMAL_90, Measured
 from studies.families.document import ARMS, predictions
 from studies.fusion.cohorts import Assumptions, CopulaCohort, copula_cohort
@@ -52,6 +52,7 @@ def head_term(estimate_mm: float, scan_days: float, days_before_birth: float, bu
     head = Measured(estimate_mm, (high - low) / (2 * NORMAL_90), "model")
     try:
         size = assess_growth({HC: head}, Age(scan_days, "constructed")).size
+        assert size is not None
     except RangeError:
         return None
     return growth_term(*tracked(size.true_z_mean, size.true_z_sd, days_before_birth), head_only=True)

@@ -10,7 +10,6 @@ from federated.plan import CtgPlan, Plan
 from federated.sites.partition import ctg_sites
 from federated.trees.rounds import frame_of
 from federated.trees.site import TreeSite
-from federated.trees.summaries import DECISIONS, best_decision, confusions
 from federated.trees.tasks import pattern_rows
 from models.ctg.boosting import booster_from
 from models.ctg.features import as_trace_would
@@ -41,7 +40,6 @@ def study(folder: Path, plan: Plan, output: Path, wanted: list[str]) -> None:
         view: View = "trace" if view_name == "trace" else "table"
         seed = int(seed_text)
         probability = np.zeros((len(table), 3))
-        chosen = np.zeros(len(table), dtype=np.int64)
         fold_of = np.zeros(len(table), dtype=np.int64)
         split = StratifiedGroupKFold(FOLDS, shuffle=True, random_state=seed)
         groups = _fold_groups(table, training)
@@ -63,12 +61,9 @@ def study(folder: Path, plan: Plan, output: Path, wanted: list[str]) -> None:
                 for k in np.unique(site_of)
             ]
             document, calibration = train_sites(sites, recipe, frame_of(recipe))[view]
-            margins = [site.out_of_fold(view) for site in sites]
-            counts = sum(confusions(calibration.probabilities(margin), state) for margin, state in margins)
-            model = PatternModel(booster_from(document), calibration, DECISIONS[best_decision(np.asarray(counts))])
+            model = PatternModel(booster_from(document), calibration)
             features = table.features[test]
             probability[test] = model.probabilities(as_trace_would(features) if view == "trace" else features)
-            chosen[test] = model.decision.states(probability[test])
             fold_of[test] = fold
         return [
             {
@@ -77,7 +72,6 @@ def study(folder: Path, plan: Plan, output: Path, wanted: list[str]) -> None:
                 "woman": table.woman[row],
                 "fold": fold_of[row],
                 "state": table.state[row],
-                "chosen": chosen[row],
                 **{f"p{k}": round(float(probability[row, k]), 4) for k in range(3)},
             }
             for row in range(len(table))

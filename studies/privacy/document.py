@@ -12,6 +12,7 @@ from sklearn.metrics import f1_score
 from models.ctg.acidaemia import MILD
 from models.evaluation.metrics import bootstrap
 from studies.privacy.membership import attack
+from studies.pattern.rules import chosen
 from studies.stored import Rows, column, part, read, seeds, table, words
 
 Array = NDArray[np.float64]
@@ -141,7 +142,7 @@ def _costs(uci: Rows, hospitals: dict[str, Any]) -> list[str]:
 
 
 def _mean_f1(parts: list[Rows]) -> float:
-    scores = [f1_score(column(rows, "state"), column(rows, "chosen"), average="macro") for rows in parts]
+    scores = [f1_score(column(rows, "state"), chosen(rows), average="macro") for rows in parts]
     return float(np.mean(scores))
 
 

@@ -63,7 +63,7 @@ def test_a_trace_as_json(api: TestClient) -> None:
     for words in (
         "FIGO 2015",
         "second-hand",
-        "Distress earlier in the trace",
+        "Earlier in the trace",
         "umbilical-artery pH",
         "late deceleration",
     ):

@@ -107,7 +107,7 @@ def test_the_page_shows_what_adds_up_and_what_would_change_it(api: TestClient) -
     for words in (
         "What would change the score", "starting point", "together", "Without the scan",
         "If the weight were on the 50th",
-        "placental resistance by Doppler: raised", "at 90 %", "at a prevalence of 20 %", "Outcome</h2>",
+        "placental resistance by Doppler: raised", "at 90 %", "at a prevalence of 20 %", "Outcome</summary>",
     ):  # fmt: skip
         assert words in page
 

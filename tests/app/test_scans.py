@@ -242,7 +242,7 @@ def test_a_pregnancy_is_dated_once_by_period_length_or_scan(api: TestClient) -> 
     ("data", "words"),
     [
         ({HC: "26.0"}, "looks like cm"),
-        ({"umbilical_artery_pi_centile": "97"}, "needs an image or a typed measure"),
+        ({"congenital_anomaly": "true"}, "needs an image or a typed measure"),
         ({AC: "233", "crown_rump_length_mm": "60"}, "needs the day"),
         ({AC: "233", "crown_rump_length_mm": "600", "crown_rump_length_on": "2026-01-05"}, "15 to 100"),
         ({AC: "233", "last_menstrual_period": "2019-01-05"}, "0 to 44 weeks"),

@@ -14,6 +14,7 @@ from studies.acidaemia import document as acidaemia
 from studies.families import federation_document as federation
 from studies.heads.document import ultrasound_document
 from studies.pattern import document as pattern
+from studies.pattern.rules import chosen
 from studies.plots import draw
 from studies.stored import part, read, seeds, table, words
 from studies.traces import document as traces
@@ -31,7 +32,7 @@ def test_the_committed_documents_are_what_the_rows_say(tmp_path: Path) -> None:
     for figure in acidaemia.headline(read(STORED / "ctu_uhb.csv")).values():
         assert figure in text
     first = part(read(STORED / "uci.csv"), "family/table/0")
-    score = f1_score([row["state"] for row in first], [row["chosen"] for row in first], average="macro")
+    score = f1_score([row["state"] for row in first], [str(state) for state in chosen(first)], average="macro")
     assert f"{score:.3f}" in (folder / "federation.md").read_text()
     for name in ("evidence-roc.png", "evidence-reliability.png", "evidence-lead-time.png"):
         assert (folder.parent / "images" / name).exists()

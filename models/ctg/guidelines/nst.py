@@ -33,6 +33,6 @@ def classify(reading: Reading) -> GuidelineClass:
     if most >= NEEDED:
         return GuidelineClass(RULES, "reactive", None if opened else 0, tuple(words), opened, SOURCE)
     if reading.duration_s < LEAST_S:
-        short = f"only {reading.duration_s / 60:.0f} min were recorded: not reactive is said after 40"
+        short = f"not reactive in {reading.duration_s / 60:.0f} min: continue to 40 min"
         return GuidelineClass(RULES, "not judged", None, tuple(words), (*opened, short), SOURCE)
     return GuidelineClass(RULES, "not reactive", 1, tuple(words), opened, SOURCE)

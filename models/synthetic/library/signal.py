@@ -162,6 +162,27 @@ def antepartum() -> list[KnownTrace]:
             ALARM,
             252,
         ),
+        trace(
+            "antepartum-flat-half-an-hour",
+            "no acceleration and variability 2 bpm for half an hour",
+            lambda: plain(30, 140, 2),
+            ALARM,
+            252,
+        ),
+        trace(
+            "antepartum-not-reactive-yet",
+            "25 min without an acceleration, variability 9 bpm, at 38+0 weeks",
+            lambda: plain(25, 138, 9),
+            frozenset({"undecided"}),
+            266,
+        ),
+        trace(
+            "antepartum-sinusoidal",
+            "a sinusoidal rhythm of 10 bpm for 40 min",
+            lambda: plain(40, 140, 1).sine(10),
+            ALARM,
+            238,
+        ),
         trace("antepartum-fall", "a fall to 70 bpm for the last 6 min", lambda: calm(40).fall(34, 70, 6), HIGH, 252),
         trace("antepartum-one-value-lost", "half of the trace lost", lambda: calm(40).lose_share(0.65), CANNOT, 252),
         KnownTrace(

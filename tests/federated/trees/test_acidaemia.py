@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from federated.plan import AcidaemiaPlan, BoostingPlan
+from federated.plan import AcidaemiaBoosting, AcidaemiaPlan
 from federated.sites.births import Births
 from federated.sites.partition import birth_sites
 from federated.trees.rounds import frame_of, mean_of_threshold_models
@@ -16,7 +16,10 @@ from models.ctg.trace_features import TRACE_FEATURE_NAMES
 from studies.in_process import train_sites
 
 PLAN = AcidaemiaPlan(
-    sites=3, rounds=6, calibration_folds=2, boosting=BoostingPlan(learning_rate=0.3, max_depth=2, min_child_weight=1.0)
+    sites=3,
+    rounds=6,
+    calibration_folds=2,
+    boosting=AcidaemiaBoosting(learning_rate=0.3, max_depth=2, min_child_weight=1.0),
 )
 
 

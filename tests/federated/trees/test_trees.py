@@ -12,12 +12,14 @@ from federated.trees.refitting import propose, refit
 from federated.trees.rounds import best_rounds, empty_frame, proposers, until_best
 from federated.trees.site import TreeSite, group_folds
 from models.ctg.boosting import booster_from, margins
+from models.ctg.boosting_settings import BoostingSettings
 from models.ctg.features import DESIGN_NAMES, design
 from models.ctg.pattern import PatternModel
 from models.datasets.uci_ctg import CtgTable
 from studies.in_process import boost_sites, train_sites
 from tests.federated.conftest import PLAN, site
 
+SETTINGS = BoostingSettings(learning_rate=0.3, reg_lambda=2.0)
 FRAME = empty_frame(PLAN.boosting.settings(), 3, DESIGN_NAMES)
 
 
@@ -53,7 +55,7 @@ def test_any_order_of_replies_gives_the_same_bytes(sites: list[TreeSite], strate
         else:
             proposal = propose(FRAME, order)
             sums = [np.sum(s, axis=0) for s in zip(*(site.leaf_sums(0, proposal) for site in sites), strict=True)]
-            document = refit(proposal, sums, learning_rate=0.3, reg_lambda=2.0)
+            document = refit(proposal, sums, SETTINGS, DESIGN_NAMES)
         made.add(bytes(booster_from(document).save_raw("json")))
     assert len(made) == 1
 
@@ -65,7 +67,7 @@ def test_leaf_sums_add_over_sites_and_the_best_tree_is_kept(sites: list[TreeSite
     sums = [np.sum(parts, axis=0) for parts in zip(*by_site, strict=True)]
     for ours, theirs in zip(sums, pooled.leaf_sums(0, proposal), strict=True):
         np.testing.assert_allclose(ours, theirs, atol=1e-6)
-    trees, tree_class = new_trees(refit(proposal, sums, learning_rate=0.3, reg_lambda=2.0))
+    trees, tree_class = new_trees(refit(proposal, sums, SETTINGS, DESIGN_NAMES))
     assert tree_class == [0, 1, 2]
     for tree in trees:
         left, right, cover = tree["left_children"], tree["right_children"], tree["sum_hessian"]
@@ -81,7 +83,7 @@ def test_a_single_site_refits_to_its_own_leaves(table: CtgTable) -> None:
     only = site("only", table, plan, seed=1)
     reply = only.step(0, 1)
     proposal = propose(FRAME, [reply])
-    fitted, _ = new_trees(refit(proposal, only.leaf_sums(0, proposal), learning_rate=0.3, reg_lambda=2.0))
+    fitted, _ = new_trees(refit(proposal, only.leaf_sums(0, proposal), SETTINGS, DESIGN_NAMES))
     for ours, theirs in zip(fitted, reply.trees, strict=True):
         np.testing.assert_allclose(ours["split_conditions"], theirs["split_conditions"], rtol=1e-3, atol=1e-4)
 
@@ -89,7 +91,7 @@ def test_a_single_site_refits_to_its_own_leaves(table: CtgTable) -> None:
 def test_no_sites_own_statistics_stay(sites: list[TreeSite]) -> None:
     proposal = propose(FRAME, [site.step(0, 1) for site in sites])
     sums = [np.sum(s, axis=0) for s in zip(*(site.leaf_sums(0, proposal) for site in sites), strict=True)]
-    for tree in new_trees(refit(proposal, sums, learning_rate=0.3, reg_lambda=2.0))[0]:
+    for tree in new_trees(refit(proposal, sums, SETTINGS, DESIGN_NAMES))[0]:
         assert not any(tree["loss_changes"])
 
 

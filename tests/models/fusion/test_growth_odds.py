@@ -16,7 +16,7 @@ from models.fusion.growth_odds import (
     missing_growth_sd,
     tracked,
 )
-from models.growth.delphi import Dopplers
+from models.growth.dopplers import Dopplers
 
 z_scores = st.floats(-5, 5)
 
@@ -87,6 +87,9 @@ def test_dopplers_raise_lower_or_say_nothing() -> None:
     assert mean == pytest.approx(1.0)
     for worse in (
         Dopplers(umbilical_artery_pi_above_95th=True, cerebroplacental_ratio_below_5th=False),
-        Dopplers(umbilical_end_diastolic_flow="reversed"),
+        Dopplers(umbilical_end_diastolic_flow="absent"),
     ):
         assert doppler_term(worse) == low
+    reversed_flow = doppler_term(Dopplers(umbilical_end_diastolic_flow="reversed"))
+    assert reversed_flow is not None
+    assert reversed_flow.log_odds > low.log_odds

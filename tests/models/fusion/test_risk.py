@@ -21,7 +21,7 @@ from models.fusion.inputs import CtgInput, Outline, ScanImage, ScanInput
 from models.fusion.risk import assess
 from models.fusion.state import CANNOT_ASSESS, HIGH, LOW, RAISED, UNDECIDED
 from models.growth.assessment import Age
-from models.growth.delphi import Dopplers
+from models.growth.dopplers import Dopplers
 from models.growth.measures import AC, FL, HC
 from models.synthetic.beats import beats
 from models.synthetic.heads import phantom
@@ -84,8 +84,8 @@ def test_an_antepartum_trace_goes_to_the_pattern_model_and_is_labelled(bundle: B
     assessment = check(assess(bundle, CtgInput(analysis=analysis, stage="antepartum"), None))
     assert assessment.distress.event == PATTERN_EVENT
     assert assessment.distress.detail["model"] == "pattern"
-    assert any("not validated" in line for line in assessment.warnings)
-    assert any("the score does not use them" in line for line in assessment.warnings)
+    assert any("not validated" in line for line in assessment.remarks)
+    assert any("the score does not use them" in line for line in assessment.remarks)
     assert "lead_time" not in assessment.distress.detail
 
 
@@ -98,8 +98,8 @@ def test_a_labour_trace_goes_to_the_acidaemia_model(bundle: Bundle) -> None:
     assert detail["probabilities"][SEVERE.name] <= detail["probabilities"][MILD.name] == assessment.distress.probability
     assert bundle.acidaemia is not None
     assert detail["cuts"] == list(bundle.acidaemia.thresholds[MILD.name])
-    assert not any("pattern model" in line for line in assessment.warnings)
-    assert any("CTU-UHB" in line for line in assessment.warnings)
+    assert not any("pattern model" in line for line in assessment.remarks)
+    assert any("CTU-UHB" in line for line in assessment.remarks)
     assert {reason.text for reason in assessment.reasons} == {feature.group for feature in TRACE_FEATURES}
 
 
@@ -126,7 +126,7 @@ def test_a_short_trace_is_left_to_the_pattern_model(bundle: Bundle) -> None:
     short = analyse(LABOUR.part(0, 19 * 60))
     assessment = check(assess(bundle, CtgInput(analysis=short, stage="labour"), None))
     assert assessment.distress.event == PATTERN_EVENT
-    assert any("labour" in line for line in assessment.warnings)
+    assert any("labour" in line for line in assessment.remarks)
 
 
 def test_the_lead_time_curve_is_the_shortened_traces_own_answer(bundle: Bundle) -> None:
@@ -227,7 +227,7 @@ def test_short_term_variation_is_never_shown_for_labour(bundle: Bundle) -> None:
 
 def test_outside_the_training_range_is_said(bundle: Bundle) -> None:
     assessment = check(assess(bundle, CtgInput(features=HEALTHY | {"baseline_bpm": 85}), None))
-    assert any("Outside what the model was trained on" in line for line in assessment.warnings)
+    assert any("Outside what the model was trained on" in line for line in assessment.remarks)
 
 
 def test_a_table_with_gaps_uses_what_a_trace_gives_or_refuses(bundle: Bundle) -> None:

@@ -16,7 +16,7 @@ from models.fusion.state import (
     judge,
 )
 from models.fusion.trace_state import TraceState
-from models.growth.delphi import Dopplers
+from models.growth.dopplers import Dopplers
 
 SCORE = ScoreState("the score of the CTG", 0.05, (0.25, 0.45), certain=True)
 WELL = Evidence(trace=TraceState(for_low=("FIGO 2015 normal",)), scores=(SCORE,))

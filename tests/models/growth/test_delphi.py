@@ -5,14 +5,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from models.errors import InputError
-from models.growth.delphi import CANNOT_ASSESS, MET, NOT_EXCLUDED, NOT_MET, Dopplers, at_least, delphi
+from models.growth.delphi import CANNOT_ASSESS, MET, NOT_EXCLUDED, NOT_MET, at_least, delphi
+from models.growth.dopplers import Dopplers
 
 EARLY, LATE = 31 * 7 + 6, 32 * 7
 CALM = {"ua": False, "uta": False, "cpr": False, "flow": "present"}
 
 
 def dopplers(**flags: object) -> Dopplers:
-    return Dopplers(flags.get("ua"), flags.get("uta"), flags.get("cpr"), flags.get("flow"))  # type: ignore[arg-type]
+    return Dopplers(
+        umbilical_artery_pi_above_95th=flags.get("ua"),  # type: ignore[arg-type]
+        uterine_artery_pi_above_95th=flags.get("uta"),  # type: ignore[arg-type]
+        cerebroplacental_ratio_below_5th=flags.get("cpr"),  # type: ignore[arg-type]
+        umbilical_end_diastolic_flow=flags.get("flow"),  # type: ignore[arg-type]
+    )
 
 
 # Age, AC centile, EFW centile, Dopplers, centiles lost, verdict.
@@ -22,8 +28,8 @@ VECTORS = [
     (EARLY, 50, 2.9, CALM, None, MET),
     (EARLY, 2.9, None, {}, None, MET),
     (EARLY, None, 2.9, {}, None, MET),
-    (EARLY, 50, 50, CALM | {"flow": "absent"}, None, MET),
-    (EARLY, 50, 50, CALM | {"flow": "reversed"}, None, MET),
+    (EARLY, 50, 50, CALM | {"ua": None, "flow": "absent"}, None, MET),
+    (EARLY, 50, 50, CALM | {"ua": None, "flow": "reversed"}, None, MET),
     (EARLY, None, None, {"flow": "absent"}, None, MET),
     (EARLY, 3.0, 50, CALM, None, NOT_MET),
     (EARLY, 50, 3.0, CALM, None, NOT_MET),
@@ -48,7 +54,7 @@ VECTORS = [
     (LATE, 2.9, 50, CALM, 0, MET),
     (LATE, 50, 2.9, CALM, 0, MET),
     (LATE, 3.0, 50, CALM, 0, NOT_MET),
-    (LATE, 50, 50, CALM | {"flow": "absent"}, 0, NOT_MET),
+    (LATE, 50, 50, CALM | {"ua": None, "flow": "absent"}, 0, NOT_MET),
     # Late: two of three.
     (LATE, 9.9, 50, CALM | {"cpr": True}, 0, MET),
     (LATE, 9.9, 50, CALM | {"ua": True}, 0, MET),
@@ -127,13 +133,15 @@ def test_more_findings_never_withdraw_a_verdict(
     flow: str | None,
     lost: float | None,
 ) -> None:
-    answer = delphi(age, abdomen, weight, Dopplers(ua, uta, cpr, flow), lost)  # type: ignore[arg-type]
+    if flow == "absent" and ua is False:
+        ua = None  # a contradiction, which is refused
+    answer = delphi(age, abdomen, weight, dopplers(ua=ua, uta=uta, cpr=cpr, flow=flow), lost)
     for bad in (True, False):
-        full = Dopplers(
-            bad if ua is None else ua,
-            bad if uta is None else uta,
-            bad if cpr is None else cpr,
-            flow or ("absent" if bad else "present"),  # type: ignore[arg-type]
+        full = dopplers(
+            ua=(bad or flow == "absent") if ua is None else ua,
+            uta=bad if uta is None else uta,
+            cpr=bad if cpr is None else cpr,
+            flow=flow or ("absent" if bad and ua is not False else "present"),
         )
         size = 1.0 if bad else 60.0
         more = delphi(
