@@ -76,7 +76,7 @@ hooks: dev ## Run lint, types and spelling before every commit
 bench: dev ## Latency, memory, start-up and federation speed, as ratios side by side
 	$(BIN)/python -m benchmarks
 
-evidence: dev ## Write docs/evidence from the stored out-of-fold predictions (two minutes)
+evidence: dev ## Write docs/evidence from the stored out-of-fold predictions (some minutes)
 	$(BIN)/python -m studies write
 	$(BIN)/python -m studies feature-vector docs/reference/ctg-features.md
 

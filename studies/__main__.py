@@ -2,7 +2,7 @@
 
 ``train`` trains a recipe several times without a fifth of the women, records or examinations and appends what it
 predicts for them to ``docs/evidence/oof``. ``store`` stores what the bundle in service, other methods and obstetricians
-make of the data sets. ``write`` writes the documents from these files in two minutes, without any data set.
+make of the data sets. ``write`` writes the documents from these files in some minutes, without any data set.
 """
 
 from importlib import import_module

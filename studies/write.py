@@ -1,6 +1,6 @@
 """Documents from the stored predictions: ``python -m studies write``.
 
-Reads ``FOLDER/oof`` (see `studies.__main__`), writes ``ctg.md``, ``states.md``, ``ultrasound.md``, ``federation.md``, ``fusion.md`` and
+Reads ``FOLDER/oof`` (see `studies.__main__`), writes ``ctg.md``, ``states.md``, ``ultrasound.md``, ``federation.md``, ``fusion.md``, ``at-least-one.md`` and
 ``privacy.md`` into ``FOLDER``, and the pictures into ``FOLDER/../images``.
 """
 
@@ -12,6 +12,7 @@ from models.bundle import shipped
 from studies.acidaemia import document as acidaemia
 from studies.families import federation_document as federation
 from studies.fusion import document as fusion
+from studies.fusion import either
 from studies.fusion.stored_pairs import StoredPairs
 from studies.heads.document import ultrasound_document
 from studies.pattern import document as pattern
@@ -56,6 +57,7 @@ def write_documents(folder: Path) -> Iterator[Path]:
     manifest = federation.manifest_of(shipped())
     (folder / "federation.md").write_text(federation.document(folder / "oof", manifest), encoding="utf-8")
     (folder / "fusion.md").write_text(fusion.document(folder / "oof"), encoding="utf-8")
+    (folder / "at-least-one.md").write_text("\n".join(either.lines(folder / "oof")), encoding="utf-8")
     (folder / "privacy.md").write_text(privacy.document(folder / "oof"), encoding="utf-8")
     (folder / "states.md").write_text("\n".join(states.lines(folder / "oof")), encoding="utf-8")
     yield from (
@@ -64,6 +66,7 @@ def write_documents(folder: Path) -> Iterator[Path]:
         folder / "ultrasound.md",
         folder / "federation.md",
         folder / "fusion.md",
+        folder / "at-least-one.md",
         folder / "privacy.md",
         *draw(read(folder / "oof" / "ctu_uhb.csv"), folder.parent / "images"),
         *draw_heads(read(folder / "oof" / "hc18.csv"), folder.parent / "images"),

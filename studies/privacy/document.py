@@ -11,8 +11,8 @@ from sklearn.metrics import f1_score
 
 from models.ctg.acidaemia import MILD
 from models.evaluation.metrics import bootstrap
-from studies.privacy.membership import attack
 from studies.pattern.rules import chosen
+from studies.privacy.membership import attack
 from studies.stored import Rows, column, part, read, seeds, table, words
 
 Array = NDArray[np.float64]
