@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from scipy.optimize import brentq
 
 from models.growth.biometry_standards import BIOMETRY
-from models.growth.delphi import CANNOT_ASSESS, MET, DelphiAnswer
+from models.growth.delphi import CANNOT_ASSESS, MET, NOT_EXCLUDED, DelphiAnswer
 from models.growth.finding import Finding
 from models.growth.measures import AC, BPD, EFW, FL, HC, LABELS
 from models.growth.probability import SizeForAge
@@ -77,7 +77,8 @@ def verdict(sizes: Mapping[str, SizeForAge], criteria: DelphiAnswer, not_judged:
         words = _centiles(below)
         if criteria.verdict == CANNOT_ASSESS:
             return Verdict(SMALL, f"{words}; {criteria.reason}")
-        return Verdict(SMALL, words)
+        unsure = "; growth restriction is not excluded" if criteria.verdict == NOT_EXCLUDED else ""
+        return Verdict(SMALL, words + unsure)
     if EFW in sizes and sizes[EFW].centile > 90:
         return Verdict(LARGE, _centiles([sizes[EFW]]))
     smaller = min(known, key=lambda size: size.z_score)

@@ -51,6 +51,14 @@ def test_measure_and_judge(image: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("found")
+def test_a_size_that_no_chart_judges_says_why(image: Path) -> None:
+    code, text = run(image, "--mm-per-pixel", 0.09, "--ga", "12+0")
+    assert code == 0
+    assert "size not judged" in text
+    assert "14+0 to 40+0 weeks" in text
+
+
+@pytest.mark.usefixtures("found")
 def test_json_of_several_images_and_scales(image: Path, tmp_path: Path) -> None:
     clip = tmp_path / "a.dcm"
     clip.write_bytes(dicom(phantom(TRUTH, seed=4), [region((0, 0, 799, 539), (0.018, 0.018))]))

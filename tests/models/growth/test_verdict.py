@@ -46,6 +46,11 @@ def test_small_without_the_criteria() -> None:
     growth = scan(36, {HC: -0.5, AC: -1.5, FL: -0.5}, dopplers=Dopplers(False, False, False))
     assert growth.verdict.verdict == SMALL
     assert "abdomen on centile 7" in growth.verdict.because
+    assert "growth restriction is not excluded" in growth.verdict.because
+    known = scan(
+        36, {HC: -0.5, AC: -1.5, FL: -0.5}, dopplers=Dopplers(False, False, False), visits=[Visit(220, {AC: 8.0})]
+    )
+    assert "not excluded" not in known.verdict.because
 
 
 def test_large_by_weight() -> None:
