@@ -63,8 +63,12 @@ def page_words(page: str) -> list[str]:
     return visible.words
 
 
+# A third of the library, and all that is not labour: the page is the same for the others.
+SHOWN = [known for number, known in enumerate(LIBRARY) if number % 3 == 0 or known.stage != "labour"]
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("known", LIBRARY, ids=lambda known: known.name)
+@pytest.mark.parametrize("known", SHOWN, ids=lambda known: known.name)
 def test_the_judgement_takes_few_words(api: TestClient, known: Any) -> None:
     fields = {"patient": "P-1", "ctg_stage": known.stage, **SCAN}
     if known.age_days:
