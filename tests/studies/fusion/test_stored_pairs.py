@@ -34,6 +34,7 @@ def test_stored_pairs_are_those_of_the_documents(stored: StoredPairs) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)  # cohorts of 60,000 births; minutes on a slow machine with coverage
 def test_the_committed_document_is_what_the_rows_say() -> None:
     assert (STORED.parent / "fusion.md").read_text() == document.document(STORED)
 
