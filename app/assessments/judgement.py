@@ -8,11 +8,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from models.fusion.growth import NONE_GIVEN
+from models.fusion.state import REACTIVE
+
 SHOWN_WORDS = 20
 APART_BPM = 15.0
 NOT_REASSURING = "Not reassuring, read the trace:"
 ALL_CLEAR = "Not an all-clear: no rule set and no score objects."
-NONE_GIVEN = "none was given"
 NO_MATERNAL_RATE = "No maternal heart rate"
 
 
@@ -58,7 +60,7 @@ def judgement(result: dict[str, Any]) -> Judgement:
     """The judgement of a stored result; results of earlier versions lack some lines."""
     ctg, growth, state = result["distress"]["detail"], result["growth"], result["state"]
     shown, more = _reasons(state, result.get("state_reasons", []))
-    reactive = result.get("state_basis", "").startswith("reactive")
+    reactive = result.get("state_basis") == REACTIVE
     settles = result.get("settles", [])
     unseen = growth["refusal"] == NONE_GIVEN or "verdict" not in growth
     doubts = _doubts(shown, ctg.get("doubts", []), result["warnings"])

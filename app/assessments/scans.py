@@ -34,9 +34,9 @@ from models.ultrasound.gate import Traits
 from models.ultrasound.image import Scale, UltrasoundImage
 from models.version import code_version
 
-# The scale of an image is stored beside it, not in the words of the request.
 # Ways of dating that leave no doubt of the age.
 FIRST_TRIMESTER = {"crown-rump length", "assisted conception"}
+# The scale of an image is stored beside it, not in the words of the request.
 NOT_STORED = {"performed_at", "gestational_age", "pixel_size_mm", "calliper", "frame"}
 Heads = tuple[HeadEllipse, ...]
 # Only for an assessment that follows the check of the same images; a head takes far less than the kilobyte assumed.

@@ -89,7 +89,7 @@ def trace_state(
         for answer in guidelines
         if answer.rules in (FIGO.rules, NICHD.rules) and answer.severity == 2
     ]
-    raised = [(SIGNAL, words) for words in counted_now(alarming(reading), end)]
+    raised = [(SIGNAL, words) for words in counted_now(alarming(reading, stage), end)]
     if stage == "antepartum":
         without_labour = [*preterminal(reading), *flat_without_labour(reading)]
         raised += [(SIGNAL, words) for words in counted_now(without_labour, end)]

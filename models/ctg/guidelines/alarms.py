@@ -57,9 +57,10 @@ def urgent(reading: Reading) -> list[Criterion]:
     return listed
 
 
-def alarming(reading: Reading) -> list[Criterion]:
-    """Findings that mean *raised*."""
+def alarming(reading: Reading, stage: str = "labour") -> list[Criterion]:
+    """Findings that mean *raised*; in labour also undulation with accelerations, where nothing shows it harmless."""
     listed = []
+    undulating = _sinusoidal(reading, reactive=False) if stage == "antepartum" else list(reading.sinusoidal)
     level = ROUNDED_TO_BPM * np.round(reading.baseline_bpm / ROUNDED_TO_BPM)
     with np.errstate(invalid="ignore"):
         outside = ((level > HIGH_BPM, "above 160"), (level < LOW_BPM, "below 100"))
@@ -71,7 +72,7 @@ def alarming(reading: Reading) -> list[Criterion]:
     for stretches, least_s, words in (
         (reduced_variability(reading), REDUCED_RED_S, "variability below 5 bpm for more than 50 min"),
         (increased_variability(reading), INCREASED_RED_S, "variability above 25 bpm for more than 30 min"),
-        (_sinusoidal(reading, reactive=False), SINUSOIDAL_AMBER_S, "a sinusoidal rhythm"),
+        (undulating, SINUSOIDAL_AMBER_S, "a sinusoidal rhythm"),
     ):
         listed += [Criterion("red", words, span, least_s) for span in stretches if span.length_s >= least_s]
     late = [event for event in with_shallow(reading) if figo_kind(event) == "late"]
