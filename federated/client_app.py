@@ -19,7 +19,7 @@ from federated.privacy.ledger import PrivacyLedger
 from federated.privacy.record_linkage import answer_marks, draw, meet, note_duplicates
 from federated.privacy.secure_queries import is_masked, masked, new_keys, reveal, shares_for
 from federated.privacy.small_cells import suppress_small
-from federated.sites.data import birth_rows, ctg_rows, head_rows
+from federated.sites.data import birth_rows, ctg_rows, graded_rows, head_rows
 from federated.sites.eligibility import schema
 from federated.sites.site import SITES_VARIABLE, Site, site_of_partition
 from federated.transport.errors import guarded
@@ -27,7 +27,7 @@ from federated.transport.messages import as_arrays, as_record, decode, encode
 from federated.transport.packing import wrapped
 from federated.trees.fusion import paired_rows
 from federated.trees.site import TreeSite
-from federated.trees.tasks import acidaemia_rows, pattern_rows
+from federated.trees.tasks import acidaemia_rows, grader_rows, pattern_rows
 from federated.weights.averaging import WeightReply, fold_model_numbers, fold_model_of, join
 from federated.weights.compressed_replies import compressed
 from federated.weights.rounds import spread
@@ -58,6 +58,11 @@ def tree_site(site: Site, plan: Plan) -> TreeSite:
     if site.modality == "ctg":
         assert plan.ctg is not None
         return TreeSite(site.name, pattern_rows(ctg_rows(site), plan.ctg), plan.ctg, seed=plan.seed)
+    if site.modality == "grader":
+        assert plan.grader is not None
+        graded = graded_rows(site)
+        graded_windows = grader_rows(graded.woman, graded.reading, graded.features, plan.grader)
+        return TreeSite(site.name, graded_windows, plan.grader, seed=plan.seed)
     assert plan.acidaemia is not None
     births = birth_rows(site)
     rows = acidaemia_rows(births.names, births.ph, births.features)

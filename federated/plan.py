@@ -112,6 +112,15 @@ class AcidaemiaPlan(TreePlan):
     boosting: AcidaemiaBoosting = AcidaemiaBoosting()
 
 
+class GraderPlan(TreePlan):
+    """Training of the panel grader on windows that a hospital's own panel has read. `class_weights` are by reading."""
+
+    partition: Literal["dirichlet"] = "dirichlet"
+    sites: int = Field(3, ge=2, le=1000)
+    alpha: float = Field(2.0, gt=0)
+    class_weights: tuple[float, float, float] = (1.0, 2.0, 3.0)
+
+
 class FusionPlan(_Section):
     """How distress and growth are fused into one score.
 
@@ -256,6 +265,7 @@ class Plan(_Section):
     synthetic: bool = False
     ctg: CtgPlan | None = None
     acidaemia: AcidaemiaPlan | None = None
+    grader: GraderPlan | None = None
     ultrasound: UltrasoundPlan | None = None
     shared: SharedPlan | None = None
     fusion: FusionPlan = FusionPlan()
@@ -269,13 +279,18 @@ class Plan(_Section):
         parts = (
             ("ctg", self.ctg or shared.table),
             ("acidaemia", self.acidaemia or shared.trace),
+            ("grader", self.grader),
             ("ultrasound", self.ultrasound or shared.scan),
         )
         return [name for name, part in parts if part is not None]
 
     def trees(self) -> list[tuple[str, TreePlan]]:
         """The sections that train trees, by modality."""
-        sections: tuple[tuple[str, TreePlan | None], ...] = (("ctg", self.ctg), ("acidaemia", self.acidaemia))
+        sections: tuple[tuple[str, TreePlan | None], ...] = (
+            ("ctg", self.ctg),
+            ("acidaemia", self.acidaemia),
+            ("grader", self.grader),
+        )
         return [(modality, section) for modality, section in sections if section is not None]
 
 
@@ -368,9 +383,9 @@ def _check(plan: Plan) -> None:
     """Refuse a plan whose sections do not fit together."""
     if plan.privacy.secure_sums:
         _check_additive(plan)
-    own = plan.ctg is not None or plan.acidaemia is not None or plan.ultrasound is not None
+    own = bool(plan.trees()) or plan.ultrasound is not None
     if not own and plan.shared is None:
-        raise InputError("none of [ctg], [acidaemia], [ultrasound], [shared] is there: nothing to train")
+        raise InputError("none of [ctg], [acidaemia], [grader], [ultrasound], [shared] is there: nothing to train")
     if plan.shared is not None:
         if own:
             raise InputError("[shared] is a study of its own: put the other sections into another plan")

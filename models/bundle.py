@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 from models.ctg.acidaemia import TARGETS, AcidaemiaModel
 from models.ctg.calibration import Calibration
+from models.ctg.grader import PanelGrader
 from models.ctg.pattern import VIEWS, Decision, PatternModel, View
 from models.ctg.trees_library import xgboost
 from models.drift import Reference
@@ -35,6 +36,8 @@ SEGMENTER = "head_segmenter.onnx"
 WEIGHTS = "head_segmenter.safetensors"
 CARD = "MODEL_CARD.md"
 ACIDAEMIA_SETTINGS = "acidaemia.json"
+GRADER_TREES = "grader.ubj"
+GRADER_SETTINGS = "grader.json"
 
 
 def acidaemia_file(target: str) -> str:
@@ -42,6 +45,7 @@ def acidaemia_file(target: str) -> str:
     return f"acidaemia_{target}.ubj"
 
 
+GRADER_FILES = (GRADER_TREES, GRADER_SETTINGS)
 ACIDAEMIA_FILES = (ACIDAEMIA_SETTINGS, *(acidaemia_file(target.name) for target in TARGETS))
 
 
@@ -192,6 +196,23 @@ class Bundle:
             raise BundleError(f"{self.folder.name}: {ACIDAEMIA_SETTINGS} cannot be read ({error})") from None
 
     @cached_property
+    def grader(self) -> PanelGrader | None:
+        """The panel grader; None where no hospitals have trained one. No bundle that ships has one."""
+        if not set(GRADER_FILES) <= set(self.manifest["files"]):
+            return None
+        try:
+            settings = json.loads((self.folder / GRADER_SETTINGS).read_text(encoding="utf-8"))
+            low, high = settings["training_range"]
+            return PanelGrader(
+                self._booster(GRADER_TREES),
+                Calibration.from_dict(settings["calibration"]),
+                Decision(tuple(settings["decision"])),
+                (np.array(low), np.array(high)),
+            )
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise BundleError(f"{self.folder.name}: {GRADER_SETTINGS} cannot be read ({error})") from None
+
+    @cached_property
     def segmenter(self) -> Segmenter:
         """The head segmenter, loaded."""
         return Segmenter(self.folder / SEGMENTER)
@@ -229,7 +250,7 @@ class Bundle:
 
     def warm(self) -> "Bundle":
         """Load all models now and return the bundle."""
-        _ = self.pattern, self.acidaemia, self.segmenter
+        _ = self.pattern, self.acidaemia, self.grader, self.segmenter
         return self
 
 

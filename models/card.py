@@ -40,6 +40,7 @@ LIMITS = """\
 _WHAT = {
     "ctg": "XGBoost trees (CTG pattern)",
     "acidaemia": "XGBoost ladders (acidaemia)",
+    "grader": "XGBoost trees (panel grader)",
     "ultrasound": "a U-Net (fetal head)",
 }
 WHY = """\
@@ -150,11 +151,11 @@ def licence(manifest: Mapping[str, Any], names: Iterable[str]) -> str:
     lines = ["Terms of the files in this bundle. The code that made them is Apache-2.0.", ""]
     for name in names:
         modality = "ctg" if name.startswith(("ctg", "fusion")) else "ultrasound"
-        modality = "acidaemia" if name.startswith("acidaemia") else modality
+        modality = next((own for own in ("acidaemia", "grader") if name.startswith(own)), modality)
         if name.endswith(".md"):
             lines.append(f"{name}: Apache-2.0")
             continue
         entry = sources[modality]
-        terms = "" if modality == "acidaemia" else "Apache-2.0; "
+        terms = "" if modality in ("acidaemia", "grader") else "Apache-2.0; "
         lines.append(f"{name}: {terms}derived from {entry['name']} ({entry['licence']}), {entry['citation']}")
     return "\n".join(lines) + "\n"

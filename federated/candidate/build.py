@@ -12,13 +12,25 @@ from federated.candidate.site_calibration import site_calibration
 from federated.plan import Plan
 from federated.run.folder import RunFolder
 from federated.trees.saved import final_trees
-from federated.trees.summaries import DECISIONS, against_local, auc, best_decision, macro_f1, specificity_threshold
+from federated.trees.summaries import (
+    DECISIONS,
+    against_local,
+    auc,
+    best_decision,
+    kappa,
+    macro_f1,
+    specificity_threshold,
+)
+from federated.trees.tasks import PANEL
 from federated.weights.averaging import fold_model_of
 from federated.weights.segmenter_site import ALL, network_of
 from models.bundle import (
     ACIDAEMIA_FILES,
     ACIDAEMIA_SETTINGS,
     CARD,
+    GRADER_FILES,
+    GRADER_SETTINGS,
+    GRADER_TREES,
     SEGMENTER,
     WEIGHTS,
     Bundle,
@@ -79,6 +91,7 @@ def build(
     parts = (
         ("ctg", CTG_FILES, _ctg),
         ("acidaemia", ACIDAEMIA_FILES, _acidaemia),
+        ("grader", GRADER_FILES, _grader),
         ("ultrasound", ULTRASOUND_FILES, _ultrasound),
     )
     for modality, names, make in parts:
@@ -220,6 +233,40 @@ def _acidaemia(run: RunFolder, plan: Plan, results: Mapping[str, Any]) -> Part:
             **_calibrated(sites[name], names, results["nodes"][name]["groups"]),
         }
         for name in sites
+    }
+    return files, metrics, per_site
+
+
+def _grader(run: RunFolder, plan: Plan, results: Mapping[str, Any]) -> Part:
+    assert plan.grader is not None
+    sites = results["sites"]
+    trees = final_trees(run, "grader", plan.grader)
+    counts = np.array([site[f"{PANEL}-confusions"] for site in sites.values()]).reshape(len(sites), -1, 3, 3)
+    rule = best_decision(counts.sum(axis=0))
+    calibration = results["calibration"][PANEL]
+    settings = {
+        "calibration": calibration,
+        "decision": list(DECISIONS[rule].weights),
+        "training_range": _range(sites),
+        "features": list(TRACE_FEATURE_NAMES),
+    }
+    files = {GRADER_TREES: bytes(booster_from(trees[PANEL]).save_raw("ubj")), GRADER_SETTINGS: _json(settings)}
+    metrics = {
+        "basis": "out-of-fold women at the sites; calibration and rule were fitted on the same women",
+        "windows": calibration["rows"],
+        "pathological": calibration["events"],
+        "women": calibration["women"],
+        "kappa": kappa(counts[:, rule].sum(axis=0)),
+        "macro_f1": _f1(counts[:, rule].sum(axis=0)),
+    }
+    per_site = {
+        name: {
+            **results["nodes"][name],
+            "macro_f1": _f1(counts[position, rule]),
+            **_local(sites[name], (PANEL,)),
+            **_calibrated(sites[name], (PANEL,), results["nodes"][name]["groups"]),
+        }
+        for position, name in enumerate(sites)
     }
     return files, metrics, per_site
 

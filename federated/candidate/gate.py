@@ -13,7 +13,7 @@ from federated.candidate.site_calibration import worst
 from federated.plan import GatePlan
 
 NO_WORSE_Z = 1.0
-TARGETS = {"ctg": ("table", "trace"), "acidaemia": ("ph_le_7_15", "ph_lt_7_05")}
+TARGETS = {"ctg": ("table", "trace"), "acidaemia": ("ph_le_7_15", "ph_lt_7_05"), "grader": ("panel",)}
 
 
 @dataclass(frozen=True)
@@ -84,6 +84,7 @@ def judge(candidate: Mapping[str, Any], incumbent: Mapping[str, Any], gate: Gate
         ("ctg", "macro_f1_trace", +1, gate.max_macro_f1_loss, gate.max_site_macro_f1_loss),
         ("acidaemia", "auc_ph_le_7_15", +1, gate.max_auc_loss, gate.max_auc_loss),
         ("acidaemia", "auc_ph_lt_7_05", +1, gate.max_auc_loss, gate.max_auc_loss),
+        ("grader", "macro_f1", +1, gate.max_macro_f1_loss, gate.max_site_macro_f1_loss),
         ("ultrasound", "mae_mm", -1, gate.max_mae_mm_increase, gate.max_site_mae_mm_increase),
     )
     for modality, metric, sign, allowed, site_allowed in specifications:

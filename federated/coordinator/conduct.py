@@ -165,7 +165,7 @@ def _modality(seen: Mapping[str, Any]) -> str:
 def data_entries(results: Mapping[str, Any]) -> list[dict[str, Any]]:
     """Describe, for the manifest, whose rows each model learned from; the rows stay at the hospitals."""
     entries = []
-    for modality in ("ctg", "acidaemia", "ultrasound"):
+    for modality in ("ctg", "acidaemia", "grader", "ultrasound"):
         if modality not in results:
             continue
         nodes = results[modality]["nodes"]

@@ -21,7 +21,7 @@ def join(
     data: Annotated[Path, typer.Option(help="Folder with this hospital's data.", envvar="FETAL_HEALTH_DATA")],
     folder: Annotated[Path | None, typer.Option(help="Folder to make; default: the hospital's name.")] = None,
     modality: Annotated[
-        str | None, typer.Option(help="ctg, acidaemia or ultrasound, if the folder has several.")
+        str | None, typer.Option(help="ctg, acidaemia, grader or ultrasound, if the folder has several.")
     ] = None,
     approve: Annotated[
         list[str] | None, typer.Option(help="Approve this agreement, by its hash, without asking.")
@@ -35,8 +35,8 @@ def join(
 
     invitation = kits.read(kit)
     target = folder or Path(invitation.hospital)
-    if modality not in (None, "ctg", "acidaemia", "ultrasound"):
-        raise InputError(f"--modality {modality}: it is ctg, acidaemia or ultrasound")
+    if modality not in (None, "ctg", "acidaemia", "grader", "ultrasound"):
+        raise InputError(f"--modality {modality}: it is ctg, acidaemia, grader or ultrasound")
     wanted: Modality | None = modality  # type: ignore[assignment]
     checked = preflight(invitation.hospital, data.resolve(), wanted, target.parent)
     for line in report(checked):

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from federated.plan import SMALL_CELL
-from federated.sites.data import LAYOUTS, birth_rows, ctg_rows, head_rows, undivided
+from federated.sites.data import LAYOUTS, birth_rows, ctg_rows, graded_rows, head_rows, undivided
 from federated.sites.eligibility import CLASSIFIED, schema
 from federated.sites.site import Modality, Site
 from models.ctg.features import DESIGN_NAMES
@@ -19,6 +19,7 @@ FREE_MB = 200
 STRATA: dict[Modality, tuple[str, ...]] = {
     "ctg": ("normal", "suspect", "pathological"),
     "acidaemia": ("pH above 7.15", "pH 7.05 to 7.15", "pH below 7.05"),
+    "grader": ("read as normal", "suspicious", "pathological"),
     "ultrasound": ("HC below 150 mm", "150 to 210 mm", "210 mm and above"),
 }
 
@@ -84,6 +85,11 @@ def report(site: Site) -> Iterator[str]:
         return
     if site.modality == "ctg":
         values, names = ctg_rows(site).features, DESIGN_NAMES
+    elif site.modality == "grader":
+        graded = graded_rows(site)
+        values, names = graded.features, TRACE_FEATURE_NAMES
+        for reason, count in graded.left_out.items():
+            yield f"  not used, {reason}: {count} windows"
     else:
         births = birth_rows(site)
         values, names = births.features, TRACE_FEATURE_NAMES

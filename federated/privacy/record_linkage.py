@@ -23,7 +23,7 @@ from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from flwr.app import ConfigRecord, Context, Message, RecordDict
 
-from federated.sites.data import birth_rows, ctg_rows, head_rows
+from federated.sites.data import birth_rows, ctg_rows, graded_rows, head_rows
 from federated.sites.eligibility import IneligibleSiteError
 from federated.sites.site import Site, folder_of_partition, site_of_partition
 from federated.transport.grid import ConnectedSite, SiteGroup
@@ -79,6 +79,10 @@ def contents_of(site: Site) -> dict[str, bytes]:
         for name, ph, row in zip(births.names.tolist(), births.ph, births.features, strict=True):
             if np.isfinite(row).any():  # rows that cannot be assessed are not trained on, and all look the same
                 contents.setdefault(name, []).append(ph.tobytes() + row.tobytes())
+    elif site.modality == "grader":
+        graded = graded_rows(site)
+        for woman, row in zip(graded.woman.tolist(), graded.features, strict=True):
+            contents.setdefault(woman, []).append(row.tobytes())
     else:
         for image in head_rows(site):
             contents.setdefault(image.examination, []).append(image.pixels.tobytes())

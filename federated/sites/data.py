@@ -8,15 +8,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from federated.sites.births import Births, measured_features
+from federated.sites.graded import Graded
 from federated.sites.partition import head_strata
 from federated.sites.site import Modality, Site
-from models.datasets import ctu_uhb, hc18, uci_ctg
+from models.datasets import ctu_uhb, hc18, panel, uci_ctg
 from models.errors import DataSetError
 
 # Name of each modality's data set, and the function that finds it below a folder.
 LAYOUTS: dict[Modality, tuple[str, Callable[[Path], Path | None]]] = {
     "ctg": ("UCI cardiotocography", uci_ctg.find),
     "acidaemia": ("CTU-UHB", ctu_uhb.find),
+    "grader": ("panel readings", panel.find),
     "ultrasound": ("HC18", hc18.find),
 }
 
@@ -44,6 +46,9 @@ def groups_of(modality: Modality, folder: Path) -> tuple[NDArray[np.str_], NDArr
     if modality == "acidaemia":
         births = read_births(str(folder))
         return births.names, births.labels
+    if modality == "grader":
+        graded = read_graded(str(folder))
+        return graded.woman, graded.reading
     records = read_heads(str(folder))
     return np.array([record.examination for record in records]), head_strata(records)
 
@@ -68,6 +73,12 @@ def read_births(folder: str) -> Births:
     return Births.of(records, measured_features(records))
 
 
+@lru_cache(maxsize=2)
+def read_graded(folder: str) -> Graded:
+    """Read and measure all windows of the panel, once a process."""
+    return Graded.of(panel.read(Path(folder)))
+
+
 @lru_cache(maxsize=1)
 def read_heads(folder: str) -> list[hc18.HeadImage]:
     """Read all images, once a process."""
@@ -84,6 +95,12 @@ def birth_rows(site: Site) -> Births:
     """The site's own labour records."""
     births = read_births(site.data)
     return births.rows(np.flatnonzero(np.isin(births.names, site.groups)))
+
+
+def graded_rows(site: Site) -> Graded:
+    """The site's own windows that its panel has read."""
+    graded = read_graded(site.data)
+    return graded.rows(np.flatnonzero(np.isin(graded.woman, site.groups)))
 
 
 def head_rows(site: Site) -> list[hc18.HeadImage]:

@@ -11,7 +11,7 @@ from models.errors import FetalHealthError
 from models.representation.examples import SCAN_NAMES
 
 # Sites of these modalities train classifiers, so that they need rows of more than one class.
-CLASSIFIED = {"ctg", "acidaemia"}
+CLASSIFIED = {"ctg", "acidaemia", "grader"}
 
 
 class IneligibleSiteError(FetalHealthError):

@@ -5,12 +5,13 @@ from typing import Any
 
 from federated.sites.site import Site
 from models.bundle import file_hash
-from models.datasets import ctu_uhb, hc18, uci_ctg
+from models.datasets import ctu_uhb, hc18, panel, uci_ctg
 from models.synthetic.datasets import is_synthetic
 
 SOURCES = {
     "ctg": ("UCI Cardiotocography", "CC BY 4.0", "doi:10.24432/C51S4N", uci_ctg.input_files),
     "acidaemia": ("CTU-UHB", ctu_uhb.LICENCE, "doi:10.13026/C22013", ctu_uhb.input_files),
+    "grader": ("panel readings", panel.LICENCE, "the hospital's own panel", panel.input_files),
     "ultrasound": ("HC18", "CC BY 4.0", "doi:10.5281/zenodo.1327317", hc18.input_files),
 }
 

@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from federated.plan import Plan, SharedPlan
-from federated.sites.data import find, read_births, read_ctg, read_heads
-from federated.sites.partition import birth_sites, ctg_sites, head_sites, head_strata
+from federated.sites.data import find, read_births, read_ctg, read_graded, read_heads
+from federated.sites.partition import birth_sites, ctg_sites, dirichlet_sites, head_sites, head_strata
 from federated.sites.site import LABELS, Modality, Site, save_site
 
 
@@ -33,6 +33,11 @@ def make_sites(plan: Plan, data: Path, folder: Path, bundle: Path | None = None)
         births = read_births(str(where))
         site_of = birth_sites(births.names, births.labels, acidaemia, plan.seed)
         sites += _sites("acidaemia", where, site_of, births.names, births.labels)
+    if grader := plan.grader:
+        where = find("grader", data)
+        graded = read_graded(str(where))
+        site_of = dirichlet_sites(graded.woman, graded.reading, sites=grader.sites, alpha=grader.alpha, seed=plan.seed)
+        sites += _sites("grader", where, site_of, graded.woman, graded.reading)
     if ultrasound := plan.ultrasound or shared.scan:
         where = find("ultrasound", data)
         records = read_heads(str(where))

@@ -13,9 +13,14 @@ from typing import Literal
 
 from models.representation.examples import Modality as SharedModality
 
-Modality = Literal["ctg", "acidaemia", "ultrasound"]
+Modality = Literal["ctg", "acidaemia", "grader", "ultrasound"]
 # Names of simulated sites begin with these.
-LABELS: dict[Modality, str] = {"ctg": "ctg-hospital", "acidaemia": "labour-ward", "ultrasound": "scan-hospital"}
+LABELS: dict[Modality, str] = {
+    "ctg": "ctg-hospital",
+    "acidaemia": "labour-ward",
+    "grader": "reading-panel",
+    "ultrasound": "scan-hospital",
+}
 # What the sites of each modality bring to a shared representation.
 MODALITY_OF: dict[str, SharedModality] = {"ctg": "table", "acidaemia": "trace", "ultrasound": "scan"}
 # Environment variable with the folder that holds the sites' folders.
@@ -29,16 +34,16 @@ class Site:
     Attributes
     ----------
     name : str
-    modality : {"ctg", "acidaemia", "ultrasound"}
-        The model that it trains: the pattern model, the acidaemia model or the segmenter.
+    modality : {"ctg", "acidaemia", "grader", "ultrasound"}
+        The model that it trains: the pattern model, the acidaemia model, the panel grader or the segmenter.
     data : str
         Folder of the data set.
     groups : list of str
-        Women (CTG tables), records (labour traces) or examinations (ultrasound) of this site.
+        Women (CTG tables, panel readings), records (labour traces) or examinations (ultrasound) of this site.
     rows : int
         Number of rows.
     strata : list of int
-        Rows of each class: state of the fetus, range of the pH, or size of the head.
+        Rows of each class: state of the fetus, range of the pH, reading of the panel, or size of the head.
     bundle : str
         Folder of the bundle in service, whose segmenter measures heads for a shared representation.
     """

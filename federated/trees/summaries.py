@@ -96,6 +96,13 @@ def best_decision(counts: NDArray[np.int64]) -> int:
     return int(np.argmin((counts * COSTS).sum(axis=(1, 2))))
 
 
+def kappa(confusion: NDArray[np.int64]) -> float:
+    """Unweighted Cohen's kappa of a 3 x 3 confusion matrix; 0 where only one class occurs."""
+    share = confusion / max(confusion.sum(), 1)
+    chance = float(share.sum(axis=0) @ share.sum(axis=1))
+    return round((float(np.trace(share)) - chance) / (1.0 - chance), 4) if chance < 1.0 else 0.0
+
+
 def specificity_threshold(negatives: NDArray[np.int64], specificity: float) -> float:
     """Smallest probability above which at most 1 - specificity of the negatives lie."""
     share = np.cumsum(negatives) / negatives.sum()

@@ -1,4 +1,4 @@
-"""The two tasks of the trees, pattern and acidaemia: from a site's data to learners and targets."""
+"""The tasks of the trees, pattern, acidaemia and panel grader: from a site's data to learners and targets."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -6,10 +6,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from federated.plan import CtgPlan, TreePlan
+from federated.plan import CtgPlan, GraderPlan, TreePlan
 from federated.trees.site import Groups, Labels, Learner, SiteRows
 from models.ctg.acidaemia import PH_THRESHOLDS, TARGETS, low_ph
 from models.ctg.features import DESIGN_NAMES, FEATURE_NAMES
+from models.ctg.grader import READINGS
 from models.ctg.pattern import STATES, VIEWS, View, seen_by, training_weights, without_contractions
 from models.ctg.trace_features import TRACE_FEATURE_NAMES
 from models.datasets.uci_ctg import CtgTable
@@ -53,8 +54,14 @@ ACIDAEMIA = TreeTask(
 )
 
 
+PANEL = "panel"
+GRADER = TreeTask({PANEL: (PANEL,)}, (PANEL,), len(READINGS), len(READINGS), TRACE_FEATURE_NAMES, TRACE_FEATURE_NAMES)
+
+
 def task_of(plan: TreePlan) -> TreeTask:
     """The task of a section of a plan."""
+    if isinstance(plan, GraderPlan):
+        return GRADER
     return PATTERN if isinstance(plan, CtgPlan) else ACIDAEMIA
 
 
@@ -86,3 +93,12 @@ def acidaemia_rows(names: Groups, ph: Array, features: Array) -> SiteRows:
     targets = {t.name: (ACIDAEMIA.targets[t.name], low_ph(ph, t.threshold)) for t in TARGETS}
     stratum = np.sum([label for _, label in targets.values()], axis=0)
     return SiteRows(learners, targets, names[assessed], stratum, features)
+
+
+def grader_rows(woman: Groups, reading: Labels, features: Array, plan: GraderPlan) -> SiteRows:
+    """Prepare the windows that a panel has read; women count alike, however many windows they have."""
+    weight = training_weights(reading, woman, plan.class_weights)
+    learner = Learner(
+        PANEL, len(READINGS), TRACE_FEATURE_NAMES, features, reading, weight, np.arange(len(reading)), features
+    )
+    return SiteRows((learner,), {PANEL: (GRADER.targets[PANEL], reading)}, woman, reading, features)

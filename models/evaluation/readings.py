@@ -17,6 +17,7 @@ from models.ctg.guidelines.figo import FIGO
 from models.ctg.guidelines.figo import criteria as figo_criteria
 from models.ctg.reading import Reading
 from models.datasets.ctu_uhb import BirthRecord, ExpertReading
+from models.datasets.panel import majority
 from models.evaluation.metrics import bootstrap
 
 WINDOW_S = 1800.0
@@ -41,13 +42,9 @@ def by_expert(readings: Sequence[ExpertReading]) -> dict[tuple[str, int], dict[i
     return table
 
 
-def majority(grades: Sequence[int]) -> int | None:
+def majority_of_experts(grades: Sequence[int]) -> int | None:
     """The most frequent class of at least five readings; None for a tie, or fewer."""
-    interpreted = [grade for grade in grades if grade != NOT_INTERPRETABLE]
-    if len(interpreted) < MIN_EXPERTS:
-        return None
-    (first, most), *others = Counter(interpreted).most_common()
-    return None if others and others[0][1] == most else first
+    return majority([grade for grade in grades if grade != NOT_INTERPRETABLE], MIN_EXPERTS)
 
 
 def panel_scores(records: Sequence[BirthRecord], readings: Sequence[ExpertReading]) -> NDArray[np.float64]:
@@ -84,7 +81,7 @@ def graded_windows(
     for record, trace in zip(records, traces, strict=True):
         criteria = figo_criteria(trace)
         for number, (start, end) in enumerate(first_stage_windows(record)):
-            agreed = majority(list(by_window.get((record.name, number), {}).values()))
+            agreed = majority_of_experts(list(by_window.get((record.name, number), {}).values()))
             if agreed is None:
                 excluded["no majority of at least five"] += 1
                 continue

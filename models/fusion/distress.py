@@ -25,6 +25,8 @@ from models.ctg.recording import LOWEST_MEASURED_BPM
 from models.ctg.summary import trace_detail
 from models.ctg.trace_features import TRACE_FEATURES, trace_features
 from models.fusion.inputs import CtgInput
+from models.fusion.panel_reading import panel_reading
+from models.fusion.panel_reading import warnings as panel_warnings
 from models.fusion.part import Part, Reason
 from models.fusion.prior import TRAINING, Prior
 from models.fusion.terms import CLIP, Distress, shifted
@@ -141,6 +143,10 @@ def distress_part(
         distress = _outcome(model, analysis, ctg.stage, prior, lead_time)
     else:
         distress = _from_trace(bundle, analysis, ctg.stage)
+    panel = panel_reading(bundle, analysis) if ctg.stage != "antepartum" else None
+    if panel is not None:
+        detail["panel"] = panel
+    warnings += panel_warnings(panel)
     part = replace(distress.part, detail=detail | distress.part.detail)
     reasons = [_remarked(reason, reading) for reason in distress.reasons]
     return replace(distress, part=part, reasons=reasons, warnings=warnings + distress.warnings, trace=trace)

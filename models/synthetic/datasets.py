@@ -10,7 +10,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw
 
-from models.datasets import ctu_uhb
+from models.ctg.grader import READINGS
+from models.datasets import ctu_uhb, panel
 from models.growth.weight import FMF_2018
 from models.synthetic.heads import phantom, random_ellipse
 from models.synthetic.traces import as_wfdb, trace
@@ -73,6 +74,7 @@ def write(folder: Path, *, women: int = 60, records: int = 48, examinations: int
     write_uci(folder / "ctg", women=women, seed=seed)
     write_ctu_uhb(folder / "labour", records=records, seed=seed)
     write_hc18(folder / "ultrasound", examinations=examinations, seed=seed)
+    write_panel(folder / "panel", women=records // 2, seed=seed)
 
 
 def write_uci(folder: Path, *, women: int = 60, seed: int = 0) -> None:
@@ -138,6 +140,32 @@ def write_ctu_uhb(folder: Path, *, records: int = 48, seed: int = 0) -> None:
             header = f"#pH           {ph:.2f}\n#Gest. weeks  {weeks}\n#Weight(g)    {grams:.0f}\n#Pos. II.st.  -1\n"
             header_bytes = (header + mother).encode() if file.endswith(".hea") else b""
             (target / file).write_bytes(content + header_bytes)
+
+
+def write_panel(folder: Path, *, women: int = 24, seed: int = 0) -> None:
+    """Labour traces with the readings of four people, who sometimes differ: decelerations are pathological."""
+    rng = np.random.default_rng(seed)
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / panel.FILE).open("w", newline="", encoding="utf-8") as handle:
+        writer = csv.writer(handle)
+        writer.writerow(panel.COLUMNS)
+        for number in range(women):
+            reading = number % len(READINGS)
+            labour = trace(
+                minutes=60.0,
+                baseline_bpm=float(rng.normal((135, 164, 150)[reading], 3)),
+                variability_bpm=float(rng.uniform(8, 14) if reading == 0 else rng.uniform(3, 7)),
+                accelerations=5 if reading == 0 else 0,
+                late_decelerations=reading == 2,
+                seed=seed * 1009 + 500 + number,
+            )
+            name = f"P{number:03d}"
+            for file, content in as_wfdb(labour.recording, name).items():
+                (folder / file).write_bytes(content)
+            for start in (0, 30):
+                for reader in range(4):
+                    given = reading if rng.random() < 0.85 else int(rng.integers(len(READINGS)))
+                    writer.writerow([name, f"{name}.hea", start, start + 30, f"reader {reader + 1}", READINGS[given]])
 
 
 def write_hc18(folder: Path, *, examinations: int = 40, seed: int = 0) -> None:

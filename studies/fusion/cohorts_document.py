@@ -14,7 +14,14 @@ from models.evaluation.decisions import net_benefit_difference
 from models.evaluation.metrics import auc, expected_calibration_error
 from models.evaluation.outcome import calibration_line, ece_limit
 from models.evaluation.repeats import difference, over_repeats
-from models.fusion.growth_odds import doppler_term, growth_term, tracked
+from models.fusion.growth_odds import (
+    PUBLISHED_LOG_ODDS,
+    PUBLISHED_SD,
+    doppler_term,
+    growth_log_odds,
+    growth_term,
+    tracked,
+)
 from models.fusion.held_out_births import CLIP, BirthSizes, fused
 from models.fusion.pooling import POOLING, FusionRule, fuse
 from models.fusion.rule_learning import choose, log_losses, loss_sums, stack
@@ -116,8 +123,14 @@ def _term_of(row: dict[str, str], bundle: Bundle) -> Term | None:
 
 
 def exact_terms(z: Array) -> list[Term | None]:
-    """Terms of sizes that are known without error."""
-    return [growth_term(float(score), 0.0) if np.isfinite(score) else None for score in z]
+    """Terms of sizes that are known without error, as `growth_term` gives them with a standard deviation of 0."""
+    published = growth_log_odds(np.nan_to_num(z))
+    average = growth_term(0.0, 0.0).log_odds
+    spread = PUBLISHED_SD / PUBLISHED_LOG_ODDS * np.abs(published)
+    return [
+        Term(average + float(odds), float(sd)) if measured else None
+        for odds, sd, measured in zip(published, spread, np.isfinite(z), strict=True)
+    ]
 
 
 class Copula:

@@ -22,7 +22,7 @@ from tests.federated.conftest import PLAN
 
 
 def test_shipped_plans_load() -> None:
-    names = {"default", "ctg", "acidaemia", "ultrasound", "synthetic", "multi-task", "transfer"}
+    names = {"default", "ctg", "acidaemia", "grader", "ultrasound", "synthetic", "multi-task", "transfer"}
     assert set(shipped_plans()) == names
     whole, part, heads, births = (load(shipped_plans()[name]) for name in ("default", "ctg", "ultrasound", "acidaemia"))
     assert (births.ctg, births.acidaemia, births.ultrasound) == (None, whole.acidaemia, None)

@@ -21,11 +21,12 @@ def _flower() -> None:
 @pytest.mark.slow
 def test_each_kind_of_data_is_found_and_reported(tmp_path: Path) -> None:
     datasets.write(tmp_path / "all", women=30, records=12, examinations=8, seed=1)
-    with pytest.raises(InputError, match="holds ctg, acidaemia, ultrasound: choose one with --modality"):
+    with pytest.raises(InputError, match="holds ctg, acidaemia, grader, ultrasound: choose one with --modality"):
         preflight.preflight("anne", tmp_path / "all", None, tmp_path)
     for modality, words in (
         ("ctg", "pathological: "),
         ("acidaemia", "pH below 7.05: "),
+        ("grader", "suspicious: "),
         ("ultrasound", "HC below 150"),
     ):
         site = preflight.preflight("anne", tmp_path / "all", modality, tmp_path)  # type: ignore[arg-type]
@@ -36,7 +37,9 @@ def test_each_kind_of_data_is_found_and_reported(tmp_path: Path) -> None:
 
 
 def test_a_folder_without_known_data_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="no data in the layout of UCI cardiotocography, CTU-UHB, HC18"):
+    with pytest.raises(
+        InputError, match="no data in the layout of UCI cardiotocography, CTU-UHB, panel readings, HC18"
+    ):
         preflight.preflight("anne", tmp_path, None, tmp_path)
     with pytest.raises(InputError, match="no HC18 data there"):
         preflight.preflight("anne", tmp_path, "ultrasound", tmp_path)

@@ -6,7 +6,7 @@ import pytest
 from models.ctg.analysis import analyse
 from models.ctg.reading import read
 from models.datasets.ctu_uhb import BirthRecord, ExpertReading
-from models.evaluation.readings import by_expert, first_stage_windows, kappa_with_experts, majority
+from models.evaluation.readings import by_expert, first_stage_windows, kappa_with_experts, majority_of_experts
 from models.synthetic.traces import trace
 from studies.traces.study import last_readings
 
@@ -35,7 +35,7 @@ def test_windows_end_with_the_first_stage() -> None:
     ],
 )
 def test_majority_of_at_least_five_without_ties(grades: list[int], expected: int | None) -> None:
-    assert majority(grades) == expected
+    assert majority_of_experts(grades) == expected
 
 
 def test_repeats_collapse_to_the_first_that_could_be_read() -> None:
