@@ -9,6 +9,7 @@ import io
 import re
 import warnings
 from collections.abc import Iterator
+from copy import copy
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -90,16 +91,32 @@ def read(name: str, content: bytes, scale: Scale, frame: int | None, most: int) 
     if frame is not None and not 1 <= frame <= header.frames:
         raise InputError(f"{name}: frame {frame} of {header.frames} does not exist")
     chosen = [frame - 1] if frame else _spread(header.frames, max(1, most // len(header.regions)))
-    images = []
+    images: list[UltrasoundImage] = []
+    refusals: list[FormatError] = []
     for index in chosen:
         pixels = _frame(name, dataset, index, header.frames)
         for region in header.regions:
             part = pixels[region.top : region.bottom + 1, region.left : region.right + 1]
             check_size(name, part.shape[1], part.shape[0])
-            grey, remarks = _grey(name, part, str(dataset.get("PhotometricInterpretation", "")))
-            image = _scaled(name, grey, region, scale)
-            images.append(replace(image, origin=header.origin, remarks=(*header.remarks, *remarks)))
+            try:
+                images.append(_image(name, dataset, header, part, region, scale))
+            except FormatError as error:  # coloured: another frame may be grey
+                refusals.append(error)
+    if not images:
+        raise refusals[0]
+    if refusals:
+        remark = f"{len(refusals)} of its frames or regions were not used: {str(refusals[0]).partition(': ')[2]}"
+        images = [replace(image, remarks=(*image.remarks, remark)) for image in images]
     return images[:most]
+
+
+def _image(
+    name: str, dataset: Any, header: Header, part: NDArray[Any], region: Region, scale: Scale
+) -> UltrasoundImage:
+    """One region of a frame; raises FormatError where it is coloured."""
+    grey, remarks = _grey(name, part, str(dataset.get("PhotometricInterpretation", "")))
+    image = _scaled(name, grey, region, scale)
+    return replace(image, origin=header.origin, remarks=(*header.remarks, *remarks))
 
 
 def _spread(count: int, most: int) -> list[int]:
@@ -261,9 +278,21 @@ def _as_shown(dataset: Any, pixels: NDArray[Any]) -> NDArray[Any]:
     if kind == "PALETTE COLOR":
         from pydicom.pixels import apply_color_lut
 
-        colours = np.asarray(apply_color_lut(pixels, dataset))
+        colours = np.asarray(apply_color_lut(pixels, _little_endian_palette(dataset)))
         return (colours >> (8 * colours.dtype.itemsize - 8)).astype(np.uint8)
     return pixels
+
+
+def _little_endian_palette(dataset: Any) -> Any:
+    """The data set with a little-endian palette: the library reads that of a big-endian file the wrong way round."""
+    _, little = dataset.original_encoding
+    if little or int(dataset.RedPaletteColorLookupTableDescriptor[2]) != 16:
+        return dataset
+    turned = copy(dataset)
+    for colour in ("Red", "Green", "Blue"):
+        name = f"{colour}PaletteColorLookupTableData"
+        setattr(turned, name, np.frombuffer(dataset[name].value, ">u2").astype("<u2").tobytes())
+    return turned
 
 
 def _check_encapsulated(name: str, dataset: Any, index: int, frames: int) -> None:
