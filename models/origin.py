@@ -30,7 +30,8 @@ class Identity:
     identifier : str
         As the recorder knows her.
     issuer : str
-        Who gave the identifier; empty where the file does not say.
+        Who gave the identifier; where the file does not say, the kind of file, whose identifiers are compared among
+        themselves only.
     birth_date : str
         YYYYMMDD; empty where the file does not say.
     """

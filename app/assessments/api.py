@@ -12,8 +12,16 @@ from starlette.responses import JSONResponse, Response
 from app.accounts.guards import Clinician
 from app.assessments import store
 from app.assessments.forms import FIELDS, FILE_FIELDS, read_request
+from app.assessments.inference import described
 from app.assessments.routes import assessor, find
-from app.assessments.schemas import AssessmentAnswer, AssessmentRequest, OutlineRequest, ScaleRequest, Uploads
+from app.assessments.schemas import (
+    AssessmentAnswer,
+    AssessmentRequest,
+    ExaminationAnswer,
+    OutlineRequest,
+    ScaleRequest,
+    Uploads,
+)
 from app.assessments.service import Assessor, outline_of, scale_of
 from app.audit.store import record
 from app.database import unit_of_work
@@ -36,6 +44,7 @@ def answer(assessment: store.Assessment) -> AssessmentAnswer:
         signed_by=assessment.signed_by,
         code_version=assessment.code_version,
         input_hashes=assessment.input_hashes,
+        examinations=[ExaminationAnswer(**described(e)) for e in (assessment.ctg, assessment.scan) if e is not None],
         result=assessment.result,
     )
 

@@ -20,6 +20,7 @@ from app.assessments.view import SHAPES, context
 from app.audit.store import record
 from app.database import unit_of_work
 from app.errors import NotFoundError, Problem
+from app.identity import key_of
 from app.pages import render
 from app.patients.schemas import DatingMethod
 from app.sessions import Database
@@ -48,7 +49,8 @@ def find(session: Session, identifier: int) -> store.Assessment:
 def assessor(request: Request, session: Session, user: User) -> Assessor:
     """What makes and corrects assessments for this request, with the bundle in service."""
     state = request.app.state
-    return Assessor(session, state.bundle.get(session), user, state.settings.circumstances)
+    settings = state.settings
+    return Assessor(session, state.bundle.get(session), user, settings.circumstances, key_of(settings.home))
 
 
 @router.get("/")

@@ -99,9 +99,10 @@ def growth_part(bundle: Bundle, scan: ScanInput | None) -> GrowthPart:
     wrong = plausible.against_age({k: m for k, m in measures.items() if k not in scan.age.derived_from}, scan.age.days)
     if wrong:
         detail["implausible"] = wrong
-        warnings += [f"Not judged: {reason}." for reason in wrong.values()]
+        contradiction = plausible.words(measures, wrong, scan.age.days)
+        warnings.append(contradiction.capitalize() + ".")
         measures = {name: measure for name, measure in measures.items() if name not in wrong}
-        measurements = replace(measurements, refusal=measurements.refusal or next(iter(wrong.values())))
+        measurements = replace(measurements, refusal=measurements.refusal or contradiction)
     growth = assess_growth(
         measures,
         scan.age,
@@ -118,6 +119,7 @@ def growth_part(bundle: Bundle, scan: ScanInput | None) -> GrowthPart:
     if size is None:
         refusal = measurements.refusal or "; ".join(growth.not_judged) or "no measure of the fetus was given"
         because = answer.because if measures or answer.verdict != NOT_JUDGED else refusal
+        because = plausible.CHECK if wrong and answer.verdict == NOT_JUDGED else because
         part = GrowthResult(None, None, event_of(HC), refusal, detail, answer.verdict, because, growth.findings)
         return GrowthPart(part, growth, warnings + growth.notes)
     if size.measure == HC:
@@ -129,7 +131,7 @@ def growth_part(bundle: Bundle, scan: ScanInput | None) -> GrowthPart:
         None,
         detail,
         answer.verdict,
-        answer.because,
+        plausible.CHECK if wrong and answer.verdict == NOT_JUDGED else answer.because,
         growth.findings,
     )
     return GrowthPart(part, growth, warnings + growth.notes)

@@ -24,12 +24,12 @@ def beyond_range(measure: str, value: float) -> str | None:
     return f"{LABELS[measure].lower()} {value:.0f} mm is outside {low} to {high} mm: check the scale"
 
 
-def against_age(measures: Mapping[str, Measured], age_days: float) -> dict[str, str]:
-    """The measures that contradict the age, with the reason.
+def against_age(measures: Mapping[str, Measured], age_days: float) -> dict[str, float]:
+    """The measures that contradict the age, with their z-scores.
 
     The chart's nearest age is taken where the age lies outside the chart.
     """
-    reasons = {}
+    beyond = {}
     for name, measured in measures.items():
         chart = BIOMETRY.get(name)
         if chart is None:
@@ -37,8 +37,11 @@ def against_age(measures: Mapping[str, Measured], age_days: float) -> dict[str, 
         weeks = float(np.clip(age_days / 7.0, chart.first_week, chart.last_week))
         z = chart.curve.score(measured.value, weeks)
         if not np.isfinite(z) or abs(z) > (MAX_Z_FEMUR if name == FL else MAX_Z):
-            reasons[name] = (
-                f"{LABELS[name].lower()} {measured.value:.0f} mm is {abs(z):.0f} standard deviations "
-                f"{'below' if z < 0 else 'above'} the median at {int(age_days) // 7}+{int(age_days) % 7} weeks: {CHECK}"
-            )
-    return reasons
+            beyond[name] = z
+    return beyond
+
+
+def words(measures: Mapping[str, Measured], beyond: Mapping[str, float], age_days: float) -> str:
+    """One sentence about the measures that contradict the age."""
+    named = [f"{LABELS[name].lower()} {measures[name].value:.0f} mm ({z:+.0f} SD)" for name, z in beyond.items()]
+    return f"{CHECK}: {' and '.join(named)} cannot be at {int(age_days) // 7}+{int(age_days) % 7} weeks"

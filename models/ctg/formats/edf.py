@@ -153,5 +153,5 @@ def _identity(file: Any) -> Identity | None:
             born = file.patient.birthdate
         except Exception:
             born = None
-        return identity("" if words[0] == "X" else words[0], "", f"{born:%Y%m%d}" if born else "")
-    return identity(field)
+        return identity("" if words[0] == "X" else words[0], "EDF", f"{born:%Y%m%d}" if born else "")
+    return identity(field, "EDF")

@@ -200,7 +200,7 @@ def _origin(dataset: Any) -> Origin:
     """When the picture was acquired, whose it is, and its study; None of it leaves the memory."""
     who = identity(
         str(dataset.get("PatientID") or ""),
-        str(dataset.get("IssuerOfPatientID") or ""),
+        str(dataset.get("IssuerOfPatientID") or "DICOM"),
         str(dataset.get("PatientBirthDate") or ""),
     )
     return Origin(_acquired(dataset), who, str(dataset.get("StudyInstanceUID") or ""))

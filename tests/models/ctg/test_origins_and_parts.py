@@ -39,7 +39,7 @@ def test_edf_says_when_and_who() -> None:
     who = edfio.Patient(code="MRN778899", sex="F", birthdate=date(1990, 2, 3), name="Invented_Maria")
     back = read({"Invented_Maria.edf": edf(patient=who)})
     assert back.origin.made_at == datetime(2026, 10, 1, 22, 15)
-    assert back.origin.identity == Identity("mrn778899", "", "19900203")
+    assert back.origin.identity == Identity("mrn778899", "edf", "19900203")
     assert read({"a.edf": edf()}).origin.identity is None
 
 
