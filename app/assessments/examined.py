@@ -75,7 +75,7 @@ def performed(
     kept: dict[str, Any] = {} if found is None else {"file_made_at": found.isoformat()}
     warnings = []
     if stated is not None:
-        _check_stated(kind, stated, born_at)
+        check_stated(kind, stated, born_at)
         if found is not None and wrong is None and not _same(stated, found):
             if not reason.strip():
                 raise InputError(
@@ -143,7 +143,8 @@ def _unusable(found: datetime, pregnancy: Pregnancy | None, born_at: datetime | 
     return None
 
 
-def _check_stated(kind: str, stated: datetime, born_at: datetime | None) -> None:
+def check_stated(kind: str, stated: datetime, born_at: datetime | None) -> None:
+    """Refuse a stated time in the future or after the birth, as `performed` does."""
     if stated > now() + CLOCKS_DIFFER:
         raise RangeError(f"{kind}_performed_at: {_words(stated)} lies in the future")
     if born_at is not None and stated > born_at:

@@ -57,6 +57,10 @@ async def read_request(request: Request) -> tuple[AssessmentRequest, Uploads]:
             return validated(await request.json()), Uploads({}, {})
         except json.JSONDecodeError as error:
             raise InputError(f"the body is not valid JSON ({error.msg} at position {error.pos})") from None
+        except UnicodeDecodeError:
+            raise InputError("the body is not valid JSON (not UTF-8)") from None
+        except RecursionError:
+            raise InputError("the body is nested too deeply") from None
     if kind != "multipart/form-data":
         raise InputError("send application/json or multipart/form-data")
     form = await request.form()
@@ -98,7 +102,7 @@ def _nested(form: FormData) -> dict[str, Any]:
         if name == "calliper":
             value = [part.strip() for part in str(value).split(",")]
         if name.endswith("performed_at"):
-            value = _moment(name, str(value))
+            value = moment_of(str(value), name)
         target = values
         for step in place[:-1]:
             target = target.setdefault(step, {})
@@ -106,7 +110,8 @@ def _nested(form: FormData) -> dict[str, Any]:
     return values
 
 
-def _moment(name: str, text: str) -> datetime:
+def moment_of(text: str, name: str = "performed_at") -> datetime:
+    """A time as a form sends it; without a zone it is UTC. An InputError names the field."""
     try:
         moment = datetime.fromisoformat(text)
     except ValueError:

@@ -151,6 +151,8 @@ def preview_images(
     if not files:
         return {"error": "no image was chosen"}
     lines, pictures = [], []
+    if len(files) > image_formats.MAX_IMAGES:
+        return {"error": f"{len(files)} files; one examination takes at most {image_formats.MAX_IMAGES} images"}
     try:
         size = typed.get("pixel_size_mm")
         scale = Scale(float(size.replace(",", ".")) if size else None)

@@ -65,6 +65,8 @@ def entered(
         A file is no image that can be measured; nothing is stored then.
     """
     scale = Scale(request.pixel_size_mm, request.calliper)
+    if len(files) > MAX_IMAGES:
+        raise InputError(f"{len(files)} files; one examination takes at most {MAX_IMAGES} images")
     by_file = {name: formats.read(name, content, scale, request.frame) for name, content in files.items()}
     images = [image for group in by_file.values() for image in group]
     if len(images) > MAX_IMAGES:

@@ -141,6 +141,16 @@ class OutlineRequest(BaseModel):
     reason: str = Field(min_length=1, max_length=400)
 
 
+class TimeRequest(BaseModel):
+    """Another time of one examination of an assessment."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    kind: Literal["ctg", "scan"]
+    performed_at: AwareDatetime
+    reason: str = Field(min_length=1, max_length=400)
+
+
 class OutlineForm(OutlineRequest):
     """The outline as a page sends it, together with its CSRF token."""
 

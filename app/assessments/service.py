@@ -77,11 +77,12 @@ class Assessor:
         of_scan: list[Origin] = []
         with self.session.no_autoflush:  # nothing is written of what is refused
             if ctg_request is not None:
-                ctg, of_ctg = _ctg_examination(fetus, born_at, ctg_request, uploads)
+                ctg, of_ctg = ctg_examination(fetus, born_at, ctg_request, uploads)
             if scan_request is not None:
-                scan, of_scan = _scan_examination(fetus, born_at, scan_request, uploads)
+                scan, of_scan = scan_examination(fetus, born_at, scan_request, uploads)
             check_together(of_ctg, of_scan)
-            self._compare_identity(fetus, [(ctg, of_ctg), (scan, of_scan)], request.identity_reason or "")
+            examined = [(each, files) for each, files in ((ctg, of_ctg), (scan, of_scan)) if each is not None]
+            self.compare_identity(fetus, examined, request.identity_reason or "")
         if scan is not None and scan_request is not None and scan_request.dates_pregnancy:
             self.session.add(scan)
             earlier = Earlier(heads=heads_of(self.bundle, scan))
@@ -90,17 +91,15 @@ class Assessor:
         self._audit("assessment.create", assessment, state=assessment.state)
         return assessment
 
-    def _compare_identity(
-        self, fetus: Fetus, examined: Sequence[tuple[Examination | None, list[Origin]]], reason: str
-    ) -> None:
+    def compare_identity(self, fetus: Fetus, examined: Sequence[tuple[Examination, list[Origin]]], reason: str) -> None:
         """Compare what the files say of the woman with her earlier files, and keep the marks with each examination."""
         woman = fetus.pregnancy.woman
-        hashes = [file.sha256 for examination, _ in examined if examination is not None for file in examination.files]
+        hashes = [file.sha256 for examination, _ in examined for file in examination.files]
         found = marks(self.identity_key, [origin for _, origins in examined for origin in origins])
         check_woman(self.session, woman, found, hashes, reason)
         for examination, origins in examined:
             own = marks(self.identity_key, origins)
-            if examination is not None and own:
+            if own:
                 kept = {"identity": own} | ({"identity_reason": reason.strip()} if reason.strip() else {})
                 examination.parameters = {**examination.parameters, **kept}
 
@@ -141,11 +140,23 @@ class Assessor:
             parameters={**old.parameters, **changes},
             files=files,
         )
-        corrected = self._store(fetus, ctg, scan, earlier)
-        corrected.supersedes_id, corrected.correction_reason = assessment.id, reason.strip()[:400]
+        return self.replace(assessment, ctg, scan, earlier, reason, *changes)
+
+    def replace(
+        self,
+        assessment: Assessment,
+        ctg: Examination | None,
+        scan: Examination | None,
+        earlier: Earlier,
+        reason: str,
+        *changed: str,
+    ) -> Assessment:
+        """Assess these examinations and store the result as the one that replaces `assessment`."""
+        newer = self._store(assessment.fetus, ctg, scan, earlier)
+        newer.supersedes_id, newer.correction_reason = assessment.id, reason.strip()[:400]
         self.session.flush()
-        self._audit("assessment.correct", corrected, replaces=assessment.id, changed=sorted(changes))
-        return corrected
+        self._audit("assessment.correct", newer, replaces=assessment.id, changed=sorted(changed))
+        return newer
 
     def repeat(self, assessment: Assessment) -> list[str]:
         """Compute a stored assessment again from its files and list where it differs; nothing is stored but the audit.
@@ -200,23 +211,34 @@ def usable(request: AssessmentRequest, uploads: Uploads) -> tuple[CtgRequest | N
     InputError
         There is nothing to assess, or one examination comes in two forms.
     """
+    ctg, scan, uploads = sent(request, uploads)
+    if scan is None and request.scan is not None and request.scan.stated:
+        raise InputError(f"{request.scan.stated[0]} needs an image or a typed measure beside it")
+    if ctg is None and scan is None:
+        raise InputError("nothing to assess: send a CTG (file or features), an ultrasound image, or typed measures")
+    return ctg, scan, uploads
+
+
+def sent(request: AssessmentRequest, uploads: Uploads) -> tuple[CtgRequest | None, ScanRequest | None, Uploads]:
+    """The CTG and the scan that are there to be assessed, and the files; a JSON trace becomes one.
+
+    Raises
+    ------
+    InputError
+        A CTG comes in two forms.
+    """
     ctg = request.ctg or (CtgRequest() if uploads.ctg else None)
     if ctg is not None and ctg.trace is not None:
         if uploads.ctg:
             raise InputError("send either a CTG file or a CTG trace, not both")
-        content = ctg.trace.model_dump_json(exclude_none=True).encode()
-        uploads = Uploads({"trace.json": content}, uploads.image)
-    scan = request.scan or (ScanRequest() if uploads.image else None)
-    if ctg is not None and not uploads.ctg and ctg.features is None:
-        ctg = None
-    if scan is not None and not uploads.image and not scan.typed:
-        if scan.stated:
-            raise InputError(f"{scan.stated[0]} needs an image or a typed measure beside it")
-        scan = None
-    if ctg is None and scan is None:
-        raise InputError("nothing to assess: send a CTG (file or features), an ultrasound image, or typed measures")
+        uploads = Uploads({"trace.json": ctg.trace.model_dump_json(exclude_none=True).encode()}, uploads.image)
     if ctg is not None and uploads.ctg and ctg.features is not None:
         raise InputError("send either a CTG file or CTG features, not both")
+    if ctg is not None and not uploads.ctg and ctg.features is None:
+        ctg = None
+    scan = request.scan or (ScanRequest() if uploads.image else None)
+    if scan is not None and not uploads.image and not scan.typed:
+        scan = None
     return ctg, scan, uploads
 
 
@@ -229,9 +251,10 @@ def _hashes(examinations: Sequence[Examination]) -> dict[str, str]:
     return hashes
 
 
-def _ctg_examination(
+def ctg_examination(
     fetus: Fetus, born_at: datetime | None, request: CtgRequest, uploads: Uploads
 ) -> tuple[Examination, list[Origin]]:
+    """A CTG with its time and age, and what its files say of time and person; raises as `Assessor.create`."""
     parameters, files, origins = request.model_dump(mode="json", include=CTG_PARAMETERS), [], []
     if uploads.ctg:
         file, beside, recordings = traces.entered(request, uploads.ctg)
@@ -240,9 +263,10 @@ def _ctg_examination(
     return _examination(fetus, born_at, "ctg", request, parameters, files, origins), origins
 
 
-def _scan_examination(
+def scan_examination(
     fetus: Fetus, born_at: datetime | None, request: ScanRequest, uploads: Uploads
 ) -> tuple[Examination, list[Origin]]:
+    """A scan with its time and age, and what its files say of time and person; raises as `Assessor.create`."""
     files, beside, by_file = entered(request, uploads.image)
     beside["file_remarks"] += one_scan(by_file)
     parameters, origins = {**parameters_of(request), **beside}, list(by_file.values())
