@@ -152,3 +152,11 @@ def test_too_many_pictures_are_refused_before_they_are_read(api: TestClient) -> 
     files = [("image", (f"{k}.png", b"x")) for k in range(60)]
     answer = api.post("/api/v1/assessments", data={"patient": "P-1"}, files=files)
     assert "60 files; one examination takes at most 8 images" in answer.json()["detail"]
+
+
+def test_an_unknown_query_parameter_is_refused_by_name(api: TestClient) -> None:
+    assert api.get("/api/v1/assessments?patient=P-1").status_code == 200
+    for query, why in (("limit=5", "unknown query parameter 'limit'"), ("state=low&state=high", "more than once")):
+        answer = api.get(f"/api/v1/assessments?{query}")
+        assert answer.status_code == 422
+        assert why in answer.json()["detail"]
