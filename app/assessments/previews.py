@@ -42,7 +42,7 @@ THUMBNAIL = (360, 260)
 IDENTITY = {
     "matches": "The file names the woman of her earlier files.",
     "differs": "The file names another woman than her earlier files: give a reason if it is hers.",
-    "unknown": "Whose file it is cannot be compared.",
+    "unknown": "The file says of whom it is; there is no earlier file of this woman to compare it with.",
 }
 
 

@@ -109,7 +109,12 @@ async def _answered(
         identifier = await run_in_threadpool(assess, parsed, uploads)
     except FetalHealthError as error:
         if by_script:
-            return render(request, "check.html", {"error": f"{error} Nothing was stored; the files stay chosen."}, 422)
+            return render(
+                request,
+                "check.html",
+                {"error": f"{str(error).rstrip('.')}. Nothing was stored; the files stay chosen."},
+                422,
+            )
         return await run_in_threadpool(again, str(error))
     if by_script:
         return Response(status_code=201, headers={"HX-Redirect": f"/assessments/{identifier}"})
