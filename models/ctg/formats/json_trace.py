@@ -15,6 +15,7 @@ from models.ctg.formats.channels import Channels
 from models.errors import FormatError
 from models.origin import UNKNOWN_ORIGIN, Origin
 
+MAX_BYTES = 16 * 2**20  # a day of four channels at 4 Hz
 FIELDS = ("fhr_bpm", "fhr2_bpm", "toco", "mhr_bpm")
 
 
@@ -26,6 +27,8 @@ def read(content: bytes) -> Channels:
     FormatError
         Not such an object, unequal lengths, or no sampling rate.
     """
+    if len(content) > MAX_BYTES:
+        raise FormatError(f"JSON trace: more than {MAX_BYTES // 2**20} MB; send only the part to be assessed")
     try:
         values = json.loads(content)
     except (ValueError, RecursionError):

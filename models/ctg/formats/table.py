@@ -25,7 +25,9 @@ LOST = {
     "", "na", "n/a", "#n/a", "nan", "null", "none", "nil", "-", "--", "---", "----", "?", ".", "*", "lost", "nd",
     "n.d.", "missing", "inf", "-inf",
 }  # fmt: skip
-MAX_COLUMNS, MAX_ROWS, MAX_ABOVE = 64, 2_000_000, 200
+# A day at 4 Hz has 345,600 rows.
+MAX_COLUMNS, MAX_ROWS, MAX_ABOVE = 64, 400_000, 200
+MAX_CELLS, MAX_LINE = 2_500_000, 4096
 TARGETS = {"fhr": "fhr1", "uc": "toco", **{kind: kind for kind in KINDS}, "ignore": "ignore"}
 _RATE = re.compile(
     r"(?:sampling[ _-]?rate|sample[ _-]?rate|sampling frequency|\bfs\b|\brate\b)\D{0,12}"
@@ -56,7 +58,7 @@ def read(content: bytes, sampling_rate_hz: float | None = None, columns: Mapping
     FormatError
         A column is missing or doubled, a cell is no number, statements contradict each other, or no rate is stated.
     """
-    text, sheet_delimiter = _declared(_decoded(content))
+    text, sheet_delimiter = _declared(_decoded(_within_limits(content)))
     lines = [(number, line) for number, line in enumerate(text.splitlines(), start=1) if line.strip()]
     if sheet_delimiter:  # the declaring line was the first
         lines = [(number + 1, line) for number, line in lines]
@@ -64,12 +66,29 @@ def read(content: bytes, sampling_rate_hz: float | None = None, columns: Mapping
     lines = [(number, line) for number, line in lines if not line.lstrip().startswith("#")]
     if not lines:
         raise FormatError("CSV: there are no rows in this file")
-    if len(lines) > MAX_ROWS:
-        raise FormatError(f"CSV: more than {MAX_ROWS:,} rows")
     delimiter = sheet_delimiter or _delimiter(lines, columns or {})
+    widest = 1 + max(line.count(delimiter) for _, line in lines[:MAX_ABOVE])
+    if widest * len(lines) > MAX_CELLS:
+        raise FormatError(f"CSV: more than {MAX_CELLS:,} cells; leave out the columns that are not needed")
     if values := _single(lines):
         return _one_value_a_line(values, above, sampling_rate_hz)
     return from_rows(_split(lines, delimiter), above, sampling_rate_hz, columns, "CSV", comma=delimiter != ",")
+
+
+def _within_limits(content: bytes) -> bytes:
+    """The content, if its rows and lines are of a size that a trace can have; checked before anything is split."""
+    rows = content.count(b"\n")
+    if rows > MAX_ROWS:
+        raise FormatError(f"CSV: {rows:,} rows; at most {MAX_ROWS:,} are read (a day at 4 Hz)")
+    start = 0
+    while start < len(content):
+        end = content.find(b"\n", start, start + MAX_LINE)
+        if end == -1:
+            if len(content) - start >= MAX_LINE:
+                raise FormatError(f"CSV: a line has more than {MAX_LINE} bytes, as no line of a trace has")
+            break
+        start = end + 1
+    return content
 
 
 def _decoded(content: bytes) -> str:

@@ -1,5 +1,6 @@
 """Samples placed by their time: gaps are lost signal; what is out of order, doubled or contradicting is refused."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -17,6 +18,8 @@ DAY_S = 86400.0
 SAME_RATE = 0.02
 # How far a time may lie beside its place, in samples: recorders round their clocks.
 MAX_JITTER = 0.6
+_PLAIN_CLOCK = re.compile(r"^\d{1,2}:\d{2}:\d{2}(?:\.\d+)?$")
+_PLAIN_ISO = re.compile(r"^\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}:\d{2}(?:\.\d{1,6})?$")
 
 
 @dataclass(frozen=True)
@@ -77,6 +80,9 @@ def _number(cell: str) -> float:
 
 
 def _written(cells: Sequence[str], lines: Sequence[int], unit: str, days: Sequence[str] | None, kind: str) -> Times:
+    quick = None if days is not None else _quickly(cells)
+    if quick is not None:
+        return quick
     seconds = np.zeros(len(cells))
     dated = zoned = False
     for row, (cell, line) in enumerate(zip(cells, lines, strict=True)):
@@ -96,17 +102,36 @@ def _written(cells: Sequence[str], lines: Sequence[int], unit: str, days: Sequen
         if moment is None or not (moment.clock or days is not None):
             raise FormatError(f"{kind}: line {line}: {cell.strip()[:40]!r} is no time")
         seconds[row], dated, zoned = moment.seconds, moment.dated, moment.zoned
-    remarks: list[str] = []
     first = days[0] if days is not None else cells[0]
     if not dated:
-        # A clock that runs past midnight.
-        seconds = seconds + DAY_S * np.cumsum(np.diff(seconds, prepend=seconds[:1]) < -DAY_S / 2)
-        remarks.append("the file states the time of day, but no date")
-        return Times(seconds, UNKNOWN_ORIGIN, tuple(remarks))
+        return _of_clock(seconds)
     if ambiguous(first):
-        remarks.append(f"the date {first.split()[0]} may be day or month first, so it is not used")
-        return Times(seconds, UNKNOWN_ORIGIN, tuple(remarks))
-    return Times(seconds, Origin(as_datetime(float(seconds[0]), zoned)), tuple(remarks))
+        remark = f"the date {first.split()[0]} may be day or month first, so it is not used"
+        return Times(seconds, UNKNOWN_ORIGIN, (remark,))
+    return Times(seconds, Origin(as_datetime(float(seconds[0]), zoned)))
+
+
+def _of_clock(seconds: Array) -> Times:
+    """Clock times without a date, which may run past midnight."""
+    seconds = seconds + DAY_S * np.cumsum(np.diff(seconds, prepend=seconds[:1]) < -DAY_S / 2)
+    return Times(seconds, UNKNOWN_ORIGIN, ("the file states the time of day, but no date",))
+
+
+def _quickly(cells: Sequence[str]) -> Times | None:
+    """Clock times with seconds, or ISO times without a zone, all at once; None where a cell is of another kind."""
+    try:
+        if _PLAIN_CLOCK.match(cells[0]):
+            parts = np.array([cell.split(":") for cell in cells], dtype=np.float64)
+            if parts.shape[1] != 3 or (parts < 0).any() or (parts[:, 1:] >= 60).any():
+                return None
+            return _of_clock(parts @ np.array([3600.0, 60.0, 1.0]))
+        if _PLAIN_ISO.match(cells[0]) and all(len(cell) >= len("2026-10-01T22:15:00") for cell in cells):
+            moments = np.array(cells, dtype="datetime64[us]")
+            seconds = moments.astype(np.int64) / 1e6
+            return Times(seconds, Origin(as_datetime(float(seconds[0]), zoned=False)))
+    except ValueError:
+        pass
+    return None
 
 
 def evenly(seconds: Array, lines: Sequence[int], stated_hz: float | None, kind: str) -> tuple[float, NDArray[np.int64]]:

@@ -12,7 +12,8 @@ from models.ctg.formats.channels import Channels
 from models.errors import FormatError
 
 # A workbook is a zip: what it unpacks to is checked before it is read.
-MAX_UNPACKED_BYTES = 200 * 2**20
+MAX_UNPACKED_BYTES = 100 * 2**20
+MAX_ROWS = 150_000  # ten hours at 4 Hz; a sheet takes ten times as long as a text
 
 
 def read(content: bytes, sampling_rate_hz: float | None = None, columns: Mapping[str, str] | None = None) -> Channels:
@@ -28,7 +29,7 @@ def read(content: bytes, sampling_rate_hz: float | None = None, columns: Mapping
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
             if sum(entry.file_size for entry in archive.infolist()) > MAX_UNPACKED_BYTES:
-                raise FormatError("XLSX: the workbook unpacks to more than 200 MB")
+                raise FormatError("XLSX: the workbook unpacks to more than 100 MB")
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             book = load_workbook(io.BytesIO(content), read_only=True, data_only=True, keep_links=False)
@@ -49,8 +50,8 @@ def read(content: bytes, sampling_rate_hz: float | None = None, columns: Mapping
 def _rows(sheet: Any) -> list[table.Row]:
     rows: list[table.Row] = []
     for number, values in enumerate(sheet.iter_rows(values_only=True), start=1):
-        if number > table.MAX_ROWS:
-            raise FormatError(f"XLSX: more than {table.MAX_ROWS:,} rows")
+        if number > MAX_ROWS:
+            raise FormatError(f"XLSX: more than {MAX_ROWS:,} rows; send a CSV")
         if len(values) > table.MAX_COLUMNS and any(value is not None for value in values[table.MAX_COLUMNS :]):
             raise FormatError(f"XLSX: row {number} has {len(values)} columns; at most {table.MAX_COLUMNS} are read")
         cells = [_text(value) for value in values[: table.MAX_COLUMNS]]

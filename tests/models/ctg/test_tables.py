@@ -120,8 +120,14 @@ def test_a_column_map_is_typed_as_words() -> None:
 
 def test_limits_hold_before_anything_is_allocated() -> None:
     wide = b"FHR" + b"," * 80_000 + b"x\n" + b"140\n" * 3
-    with pytest.raises(FormatError, match="80001 columns; at most 64"):
+    with pytest.raises(FormatError, match="a line has more than 4096 bytes"):
         read({"a.csv": wide}, 4.0)
+    with pytest.raises(FormatError, match="101 columns; at most 64"):
+        read({"a.csv": b"FHR" + b",a" * 100 + b"\n140\n"}, 4.0)
+    with pytest.raises(FormatError, match="500,000 rows; at most 400,000"):
+        read({"a.csv": b"1\n" * 500_000}, 4.0)
+    with pytest.raises(FormatError, match="more than 2,500,000 cells"):
+        read({"a.csv": b"FHR" + b",a" * 9 + b"\n" + b"1,1,1,1,1,1,1,1,1,1\n" * 300_000}, 4.0)
     with pytest.raises(FormatError, match="span more than 24 hours"):
         read({"a.csv": b"time,FHR\n0,140\n1,140\n2,140\n3,140\n900000,140\n"})
     assert table.MAX_ROWS >= 24 * 3600 * 4
