@@ -43,9 +43,9 @@ def key_of(home: Path) -> bytes:
 
 
 def marks_of(key: bytes, identity: Identity) -> dict[str, str]:
-    """Marks of issuer, identifier and day of birth; an unknown one has none."""
+    """Marks of issuer, identifier and day of birth, and which key made them; an unknown field has none."""
     fields = {"issuer": identity.issuer, "identifier": identity.identifier, "birth_date": identity.birth_date}
-    return {
+    return {"key": sha256(key).hexdigest()[:8]} | {
         name: hmac.new(key, f"{name}\0{value}".encode(), sha256).hexdigest()[:32]
         for name, value in fields.items()
         if value
@@ -53,7 +53,9 @@ def marks_of(key: bytes, identity: Identity) -> dict[str, str]:
 
 
 def differ(first: dict[str, str], second: dict[str, str]) -> bool:
-    """As `Identity.differs`, of marks."""
+    """As `Identity.differs`, of marks; those of another key, as after its loss, cannot be compared."""
+    if first.get("key") != second.get("key"):
+        return False
     if first.get("issuer") == second.get("issuer") and "identifier" in first and "identifier" in second:
         return first["identifier"] != second["identifier"]
     both = "birth_date" in first and "birth_date" in second

@@ -271,6 +271,7 @@ def test_marks_reveal_nothing_and_compare(tmp_path: Path) -> None:
     assert differ(one, marks_of(key, Identity("mrn2", "anne")))
     assert not differ(one, marks_of(key, Identity("mrn2", "mary")))
     assert differ(one, marks_of(key, Identity("", "", "19910203")))
+    assert not differ(one, marks_of(bytes(32), Identity("mrn2", "anne")))
     (tmp_path / KEY_FILE).write_bytes(b"short")
     with pytest.raises(FetalHealthError, match="is damaged"):
         key_of(tmp_path)

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from models.ctg.formats import sampled_data
 from models.ctg.formats.channels import Channels
+from models.ctg.formats.sampled_data import read as read_sampled_data
 from models.errors import FormatError
 from models.origin import UNKNOWN_ORIGIN, Origin
 
@@ -36,7 +36,7 @@ def read(content: bytes) -> Channels:
     if not isinstance(values, dict):
         raise FormatError("JSON trace: an object is needed")
     if "resourceType" in values:
-        return sampled_data.read(values)
+        return read_sampled_data(values)
     unknown = sorted(set(values) - {"sampling_rate_hz", "started_at", *FIELDS})
     if unknown:
         raise FormatError(

@@ -35,7 +35,7 @@ _RATE = re.compile(
 )
 _RATE_ELSEWHERE = re.compile(r"(?:abtast|amostragem|muestreo|echantillonnage)[^0-9]{0,20}([0-9]+(?:[.,][0-9]+)?)")
 _START = re.compile(
-    r"\b(?:start|begin|beginn|recorded|recording|date|datum|aufnahme|inicio|debut|fecha|data|time)\b[^0-9]{0,20}([0-9].*)"
+    r"\b(?:start|beginn?|recorded|recording|date|datum|aufnahme|inicio|debut|fecha|data|time)\b[^0-9]{0,20}([0-9].*)"
 )
 _DELIMITERS = ("\t", ";", ",", "|")
 

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from datetime import date, datetime, time
 from typing import Any
 
-from models.ctg.formats import table
 from models.ctg.formats.channels import Channels
+from models.ctg.formats.table import MAX_COLUMNS, Row, from_rows, has_labels
 from models.errors import FormatError
 
 # A workbook is a zip: what it unpacks to is checked before it is read.
@@ -41,20 +41,20 @@ def read(content: bytes, sampling_rate_hz: float | None = None, columns: Mapping
     filled = [(title, rows) for title, rows in sheets if rows]
     if not filled:
         raise FormatError("XLSX: the workbook is empty")
-    title, rows = next(((t, r) for t, r in filled if table.has_labels(r, columns or {})), filled[0])
-    channels = table.from_rows(rows, [], sampling_rate_hz, columns, "XLSX", comma=True)
+    title, rows = next(((t, r) for t, r in filled if has_labels(r, columns or {})), filled[0])
+    channels = from_rows(rows, [], sampling_rate_hz, columns, "XLSX", comma=True)
     others = [other for other, _ in filled if other != title]
     return channels.noting(f"sheets not used: {', '.join(others)}"[:200]) if others else channels
 
 
-def _rows(sheet: Any) -> list[table.Row]:
-    rows: list[table.Row] = []
+def _rows(sheet: Any) -> list[Row]:
+    rows: list[Row] = []
     for number, values in enumerate(sheet.iter_rows(values_only=True), start=1):
         if number > MAX_ROWS:
             raise FormatError(f"XLSX: more than {MAX_ROWS:,} rows; send a CSV")
-        if len(values) > table.MAX_COLUMNS and any(value is not None for value in values[table.MAX_COLUMNS :]):
-            raise FormatError(f"XLSX: row {number} has {len(values)} columns; at most {table.MAX_COLUMNS} are read")
-        cells = [_text(value) for value in values[: table.MAX_COLUMNS]]
+        if len(values) > MAX_COLUMNS and any(value is not None for value in values[MAX_COLUMNS:]):
+            raise FormatError(f"XLSX: row {number} has {len(values)} columns; at most {MAX_COLUMNS} are read")
+        cells = [_text(value) for value in values[:MAX_COLUMNS]]
         if any(cells):
             rows.append((number, cells))
     return rows
