@@ -2,7 +2,8 @@
 
 from typing import Any
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Depends, Request
+from fastapi.dependencies.utils import get_flat_dependant
 
 from app.accounts.guards import AnyUser
 from app.assessments import api as assessments
@@ -10,8 +11,26 @@ from app.assessments.schemas import AssessmentRequest
 from app.bundles import api as bundles
 from app.patients import api as patients
 from app.retraining import api as retraining
+from models.errors import InputError
 
-router = APIRouter()
+
+def only_known_parameters(request: Request) -> None:
+    """Refuse a query parameter that the route does not have: nothing that was sent is ignored.
+
+    Raises
+    ------
+    InputError
+        It names the parameter and those that are known.
+    """
+    known = sorted({field.alias for field in get_flat_dependant(request.scope["route"].dependant).query_params})
+    for name in request.query_params:
+        if name not in known:
+            raise InputError(f"unknown query parameter {name!r}; known are {', '.join(known) or 'none'}")
+        if len(request.query_params.getlist(name)) > 1:
+            raise InputError(f"query parameter {name!r} was sent more than once")
+
+
+router = APIRouter(dependencies=[Depends(only_known_parameters)])
 for part in (patients, assessments, bundles, retraining):
     router.include_router(part.router)
 

@@ -9,6 +9,8 @@ from starlette.responses import JSONResponse, RedirectResponse, Response
 
 from models.errors import BundleError, FetalHealthError, InputError
 
+SESSION_OVER = "Your session is over. Sign in in another tab, then send this again: nothing that you chose is lost."
+
 
 class Problem(HTTPException):
     """An error with a title and one plain line of detail."""
@@ -39,6 +41,10 @@ def wants_json(request: Request) -> bool:
 def problem(request: Request, status: int, detail: str, headers: dict[str, str] | None = None) -> Response:
     """The response for one error, as JSON or as a page."""
     title = HTTPStatus(status).phrase
+    if request.headers.get("hx-request") == "true":
+        from app.pages import render
+
+        return render(request, "check.html", {"error": detail}, status)
     if wants_json(request):
         body = {"type": "about:blank", "title": title, "status": status, "detail": detail, "instance": request.url.path}
         return JSONResponse(body, status, headers, media_type="application/problem+json")
@@ -52,6 +58,9 @@ def install(app: FastAPI) -> None:
 
     @app.exception_handler(HTTPException)
     def _http(request: Request, error: HTTPException) -> Response:
+        by_script = request.headers.get("hx-request") == "true"
+        if error.status_code == 401 and by_script:
+            return problem(request, 401, SESSION_OVER)
         if error.status_code == 401 and not wants_json(request):
             return RedirectResponse(f"/sign-in?next={request.url.path}", 303)
         return problem(request, error.status_code, str(error.detail), dict(error.headers or {}))

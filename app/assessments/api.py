@@ -11,9 +11,19 @@ from starlette.responses import JSONResponse, Response
 
 from app.accounts.guards import Clinician
 from app.assessments import store
+from app.assessments.amend import add, redate
 from app.assessments.forms import FIELDS, FILE_FIELDS, read_request
+from app.assessments.inference import described
 from app.assessments.routes import assessor, find
-from app.assessments.schemas import AssessmentAnswer, AssessmentRequest, OutlineRequest, ScaleRequest, Uploads
+from app.assessments.schemas import (
+    AssessmentAnswer,
+    AssessmentRequest,
+    ExaminationAnswer,
+    OutlineRequest,
+    ScaleRequest,
+    TimeRequest,
+    Uploads,
+)
 from app.assessments.service import Assessor, outline_of, scale_of
 from app.audit.store import record
 from app.database import unit_of_work
@@ -36,6 +46,7 @@ def answer(assessment: store.Assessment) -> AssessmentAnswer:
         signed_by=assessment.signed_by,
         code_version=assessment.code_version,
         input_hashes=assessment.input_hashes,
+        examinations=[ExaminationAnswer(**described(e)) for e in (assessment.ctg, assessment.scan) if e is not None],
         result=assessment.result,
     )
 
@@ -127,6 +138,34 @@ def correct_outline(
     """Assess again with a drawn outline of the head; the outline of the model stays stored."""
     assessment = find(session, identifier)
     return answer(assessor(request, session, user).correct(assessment, outline_of(body, user), body.reason))
+
+
+@router.post("/assessments/{identifier}/time", status_code=201, tags=["assessments"])
+def correct_time(
+    request: Request, identifier: int, body: TimeRequest, user: Clinician, session: Database
+) -> AssessmentAnswer:
+    """Assess again with another time of the CTG or the scan; the time that the file states stays stored."""
+    return answer(redate(assessor(request, session, user), find(session, identifier), body))
+
+
+@router.post(
+    "/assessments/{identifier}/additions",
+    status_code=201,
+    tags=["assessments"],
+    response_model=AssessmentAnswer,
+    openapi_extra={"requestBody": _body_schema()},
+)
+async def add_to_assessment(request: Request, identifier: int, user: Clinician) -> Response:
+    """Assess again with what was left out: a CTG, a scan, a due date, or the age at an examination."""
+    parsed, uploads = await read_request(request)
+
+    def amend() -> dict[str, Any]:
+        with unit_of_work(request.app.state.sessions) as session:
+            added = add(assessor(request, session, user), find(session, identifier), parsed, uploads)
+            return answer(added).model_dump(mode="json")
+
+    body = await run_in_threadpool(amend)
+    return JSONResponse(body, 201, {"Location": f"/api/v1/assessments/{body['id']}"})
 
 
 @router.post("/assessments/{identifier}/scale", status_code=201, tags=["assessments"])

@@ -13,10 +13,13 @@ from app.assessments.schemas import AssessmentRequest, ScanRequest, Uploads
 from app.patients.schemas import PatientRequest
 from models.errors import InputError
 
+# Fields that a CTG has too, so that a form names the kind before them.
+TIMED = {"performed_at", "performed_at_reason", "gestational_age"}
 # Flat field name of a form -> place in the request.
 FIELDS: dict[str, tuple[str, ...]] = {
     "patient": ("patient", "pseudonym"),
     "fetus": ("fetus",),
+    "identity_reason": ("identity_reason",),
     "ctg_features": ("ctg", "features"),
     "ctg_sampling_rate_hz": ("ctg", "sampling_rate_hz"),
     "ctg_stage": ("ctg", "stage"),
@@ -26,12 +29,15 @@ FIELDS: dict[str, tuple[str, ...]] = {
     "ctg_absent_variability": ("ctg", "stated", "absent_variability"),
     "ctg_fetal_movements": ("ctg", "stated", "fetal_movements"),
     "ctg_high_variation": ("ctg", "stated", "high_variation"),
+    "ctg_columns": ("ctg", "columns"),
     "ctg_performed_at": ("ctg", "performed_at"),
+    "ctg_performed_at_reason": ("ctg", "performed_at_reason"),
     "ctg_gestational_age": ("ctg", "gestational_age"),
     "scan_performed_at": ("scan", "performed_at"),
+    "scan_performed_at_reason": ("scan", "performed_at_reason"),
     "scan_gestational_age": ("scan", "gestational_age"),
     # Everything else of a scan, and how a pregnancy is dated, under its own name.
-    **{name: ("scan", name) for name in ScanRequest.model_fields if name not in {"performed_at", "gestational_age"}},
+    **{name: ("scan", name) for name in ScanRequest.model_fields if name not in TIMED},
     **{name: ("patient", name) for name in PatientRequest.model_fields if name != "pseudonym"},
 }
 FILE_FIELDS = ("ctg", "image")
@@ -51,6 +57,10 @@ async def read_request(request: Request) -> tuple[AssessmentRequest, Uploads]:
             return validated(await request.json()), Uploads({}, {})
         except json.JSONDecodeError as error:
             raise InputError(f"the body is not valid JSON ({error.msg} at position {error.pos})") from None
+        except UnicodeDecodeError:
+            raise InputError("the body is not valid JSON (not UTF-8)") from None
+        except RecursionError:
+            raise InputError("the body is nested too deeply") from None
     if kind != "multipart/form-data":
         raise InputError("send application/json or multipart/form-data")
     form = await request.form()
@@ -74,6 +84,9 @@ def _nested(form: FormData) -> dict[str, Any]:
     unknown = sorted(set(form) - allowed)
     if unknown:
         raise InputError(f"unknown field {unknown[0]!r}; known are {', '.join([*FIELDS, *FILE_FIELDS])}")
+    for name in FIELDS:
+        if len(form.getlist(name)) > 1:
+            raise InputError(f"{name} was sent {len(form.getlist(name))} times: send it once")
     values: dict[str, Any] = {}
     for name, place in FIELDS.items():
         value: Any = form.get(name)
@@ -89,7 +102,7 @@ def _nested(form: FormData) -> dict[str, Any]:
         if name == "calliper":
             value = [part.strip() for part in str(value).split(",")]
         if name.endswith("performed_at"):
-            value = _moment(name, str(value))
+            value = moment_of(str(value), name)
         target = values
         for step in place[:-1]:
             target = target.setdefault(step, {})
@@ -97,7 +110,8 @@ def _nested(form: FormData) -> dict[str, Any]:
     return values
 
 
-def _moment(name: str, text: str) -> datetime:
+def moment_of(text: str, name: str = "performed_at") -> datetime:
+    """A time as a form sends it; without a zone it is UTC. An InputError names the field."""
     try:
         moment = datetime.fromisoformat(text)
     except ValueError:

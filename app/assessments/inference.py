@@ -11,11 +11,13 @@ from app.assessments.scans import Heads, heads_of, scan_input_of
 from app.assessments.traces import REUSE, ctg_input_of, for_reuse
 from app.patients.store import Examination
 from models.bundle import Bundle
+from models.fusion.answer import RiskAssessment
 from models.fusion.circumstances import Circumstances
 from models.fusion.distress import DistressPart, distress_part
 from models.fusion.inputs import CtgInput
 from models.fusion.risk import assess
 
+LABEL = {"ctg": "CTG", "scan": "Scan"}
 # More inferences at once than cores only take memory.
 _cores = threading.BoundedSemaphore(max(2, os.cpu_count() or 1))
 
@@ -67,7 +69,29 @@ def infer(
         if ctg is not None and scan is not None and scan_input is not None:
             days = (ctg.performed_at.date() - scan.performed_at.date()).days
             scan_input = replace(scan_input, days_before_ctg=days)
-        return assess(bundle, ctg_input, scan_input, circumstances, judged).as_dict()
+        answer = assess(bundle, ctg_input, scan_input, circumstances, judged)
+        return _with_files(answer, [each for each in (ctg, scan) if each is not None])
+
+
+def _with_files(answer: RiskAssessment, examinations: list[Examination]) -> dict[str, Any]:
+    """The answer with what was found about time and files."""
+    result = answer.as_dict()
+    for examination in examinations:
+        result["warnings"] = [*result["warnings"], *examination.parameters.get("time_warnings", [])]
+        remarks = [f"{LABEL[examination.kind]} file: {r}." for r in examination.parameters.get("file_remarks", [])]
+        result["remarks"] = [*result["remarks"], *remarks]
+    return result
+
+
+def described(examination: Examination) -> dict[str, Any]:
+    """When an examination was made, and at which age, each with its source."""
+    return {
+        "kind": examination.kind,
+        "performed_at": examination.performed_at.isoformat(),
+        "performed_at_source": examination.parameters.get("performed_at_source", "not stored"),
+        "gestational_age_days": examination.gestational_age_days,
+        "age_source": examination.age_source,
+    }
 
 
 def _judged(

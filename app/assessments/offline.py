@@ -6,6 +6,7 @@ from sqlalchemy import Engine
 
 from app.accounts.guards import User
 from app.accounts.store import Role
+from app.assessments.inference import described
 from app.assessments.schemas import AssessmentRequest, Uploads
 from app.assessments.service import Assessor
 from app.database import make_engine, migrate, session_factory
@@ -23,7 +24,7 @@ def scratch() -> Engine:
 def assess(
     record: Engine, bundle: Bundle, request: AssessmentRequest, uploads: Uploads, circumstances: Circumstances
 ) -> dict[str, Any]:
-    """The result as browser and REST API give it.
+    """The result as browser and REST API give it, with when each examination was made.
 
     Raises
     ------
@@ -32,6 +33,8 @@ def assess(
     """
     with session_factory(record)() as session:
         user = User(None, "command line", Role.CLINICIAN)
-        result = Assessor(session, bundle, user, circumstances).create(request, uploads).result
+        assessment = Assessor(session, bundle, user, circumstances).create(request, uploads)
+        examinations = [described(each) for each in (assessment.ctg, assessment.scan) if each is not None]
+        result = {**assessment.result, "examinations": examinations}
         session.rollback()
     return result

@@ -1,83 +1,193 @@
 """What is shown of chosen files before they are assessed; nothing is stored."""
 
-from collections.abc import Mapping
+import io
+from base64 import b64encode
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from fastapi import APIRouter, Request
+from PIL import Image
+from sqlalchemy.orm import Session
 from starlette.concurrency import run_in_threadpool
+from starlette.datastructures import FormData
 from starlette.responses import Response
 
 from app.accounts.guards import Clinician
+from app.assessments.examined import identity_of, marks, one_scan, time_words
 from app.assessments.forms import read_files
 from app.assessments.scans import head_of
-from app.assessments.traces import of_channel
+from app.assessments.traces import analysis_of
 from app.assessments.view import summary
 from app.database import unit_of_work
+from app.identity import key_of
 from app.pages import render
+from app.patients.store import Woman, woman_by_pseudonym
 from models.bundle import Bundle
 from models.ctg import formats as ctg_formats
 from models.ctg.reading import read
+from models.ctg.recording import CtgRecording
 from models.ctg.strip import thumbnail_svg
 from models.ctg.summary import trace_detail
 from models.errors import FetalHealthError
+from models.growth.measures import HC
+from models.origin import Origin
 from models.ultrasound import formats as image_formats
+from models.ultrasound.biometry import HeadEllipse, measure
+from models.ultrasound.image import Scale, UltrasoundImage
+from models.ultrasound.overlay import draw
 
 router = APIRouter(include_in_schema=False)
+THUMBNAIL = (360, 260)
+IDENTITY = {
+    "matches": "The file names the woman of her earlier files.",
+    "differs": "The file names another woman than her earlier files: give a reason if it is hers.",
+    "unknown": "The file says of whom it is; there is no earlier file of this woman to compare it with.",
+}
+
+
+@dataclass(frozen=True)
+class Context:
+    """What chosen files are compared with: the woman whose pseudonym is typed, if she is known.
+
+    Attributes
+    ----------
+    session : Session
+    woman : Woman or None
+    key : bytes
+        Of the marks of identities.
+    """
+
+    session: Session
+    woman: Woman | None
+    key: bytes
+
+    def lines(self, kind: str, origins: Sequence[Origin]) -> list[str]:
+        """What the files say of time and person."""
+        pregnancy = self.woman.pregnancies[-1] if self.woman else None
+        stated = marks(self.key, origins)
+        known = identity_of(self.session, self.woman, stated) if self.woman else "unknown"
+        words = [IDENTITY[known]] if stated else ["The file does not say of whom it is."]
+        return [time_words(kind, origins, pregnancy), *words]
 
 
 @router.post("/check/ctg")
 async def check_ctg(request: Request, user: Clinician) -> Response:
-    """Duration, signal loss and a thumbnail of a chosen CTG."""
+    """Time, person, duration, signal loss and a thumbnail of a chosen CTG."""
     form = await request.form()
     files = await read_files(form, "ctg")
-    rate, channel = str(form.get("ctg_sampling_rate_hz") or ""), str(form.get("ctg_channel") or "")
-    return render(request, "check.html", await run_in_threadpool(preview_ctg, files, rate, channel))
-
-
-@router.post("/check/image")
-async def check_image(request: Request, user: Clinician) -> Response:
-    """Size and scale of chosen images, and whether a head is found in each."""
-    files = await read_files(await request.form(), "image")
 
     def preview() -> dict[str, Any]:
         with unit_of_work(request.app.state.sessions) as session:
-            bundle = request.app.state.bundle.get(session)
-        return preview_images(files, bundle)
+            return preview_ctg(files, _typed(form), _context(request, session, form))
 
     return render(request, "check.html", await run_in_threadpool(preview))
 
 
-def preview_ctg(files: Mapping[str, bytes], rate: str, channel: str) -> dict[str, Any]:
+@router.post("/check/image")
+async def check_image(request: Request, user: Clinician) -> Response:
+    """Size, scale, time and person of chosen images, and the head that is found in each with its measure."""
+    form = await request.form()
+    files = await read_files(form, "image")
+
+    def preview() -> dict[str, Any]:
+        with unit_of_work(request.app.state.sessions) as session:
+            bundle = request.app.state.bundle.get(session)
+            return preview_images(files, _typed(form), _context(request, session, form), bundle)
+
+    return render(request, "check.html", await run_in_threadpool(preview))
+
+
+def _typed(form: FormData) -> dict[str, str]:
+    return {name: value.strip() for name, value in form.items() if isinstance(value, str) and value.strip()}
+
+
+def _context(request: Request, session: Session, form: FormData) -> Context:
+    patient = _typed(form).get("patient", "")
+    woman = woman_by_pseudonym(session, patient) if patient else None
+    return Context(session, woman, key_of(request.app.state.settings.home))
+
+
+def preview_ctg(files: Mapping[str, bytes], typed: Mapping[str, str], context: Context) -> dict[str, Any]:
     """Values of the template: the summary of the chosen channel, or why the files cannot be read."""
+    if not files:
+        return {"error": None}
     try:
-        rate_hz = float(rate) if rate else None
-        recordings = ctg_formats.read_all(files, rate_hz)
-    except (FetalHealthError, ValueError) as error:
-        return {"error": str(error), "svg": None, "text": None}
-    recording = next((each for each in recordings if str(each.channel) == channel), recordings[0])
-    _, analysis = of_channel(files, rate_hz, recording, bool(channel) or len(recordings) > 1)
-    text = f"{recording.source}, {recording.duration_s / 60:.0f} min at {recording.sampling_rate_hz:g} Hz. "
-    if len(recordings) > 1:
-        text += f"The file holds two fetal heart rates; this is channel {recording.channel}. Choose the one to assess. "
-    reading = read(analysis, recording.stage)
-    detail = trace_detail(analysis, reading, recording.stage, ())
+        rate = typed.get("ctg_sampling_rate_hz")
+        columns = ctg_formats.column_map(typed.get("ctg_columns"))
+        recordings = ctg_formats.read_all(files, float(rate.replace(",", ".")) if rate else None, columns)
+    except ValueError:
+        return {"error": f"sampling rate {typed['ctg_sampling_rate_hz']!r} is not a number"}
+    except FetalHealthError as error:
+        return {"error": str(error)}
+    chosen = typed.get("ctg_channel", "")
+    recording = next((each for each in recordings if str(each.channel) == chosen), recordings[0])
+    _, analysis = analysis_of(recording)
+    stage = typed.get("ctg_stage", "unknown")
+    stage = recording.stage if stage == "unknown" else stage
+    detail = trace_detail(analysis, read(analysis, stage), stage, ())
     return {
         "error": analysis.quality.refusal,
-        "text": text + summary(detail),
+        "text": f"{_contents(recordings, recording)} {summary(detail)}",
+        "lines": [*context.lines("ctg", [recording.origin]), *(f"{remark}." for remark in recording.remarks)],
         "svg": thumbnail_svg(recording),
     }
 
 
-def preview_images(files: Mapping[str, bytes], bundle: Bundle) -> dict[str, Any]:
-    """Values of the template: one sentence for each image, or why a file cannot be read."""
-    lines = []
+def _contents(recordings: Sequence[CtgRecording], shown: CtgRecording) -> str:
+    present = ["fetal heart rate" if len(recordings) == 1 else "two fetal heart rates"]
+    present += ["tocogram"] if shown.toco is not None else []
+    present += ["maternal heart rate"] if shown.mhr_bpm is not None else []
+    words = f"{shown.source}, {shown.duration_s / 60:.0f} min at {shown.sampling_rate_hz:g} Hz: {', '.join(present)}."
+    if len(recordings) > 1:
+        words += f" This is channel {shown.channel}. Choose the one to assess."
+    return words
+
+
+def preview_images(
+    files: Mapping[str, bytes], typed: Mapping[str, str], context: Context, bundle: Bundle
+) -> dict[str, Any]:
+    """Values of the template: one sentence and one picture for each image, or why a file cannot be read."""
+    if not files:
+        return {"error": "no image was chosen"}
+    lines, pictures = [], []
+    if len(files) > image_formats.MAX_IMAGES:
+        return {"error": f"{len(files)} files; one examination takes at most {image_formats.MAX_IMAGES} images"}
     try:
-        images = [image for name, content in files.items() for image in image_formats.read(name, content)]
-        for number, image in enumerate(images, start=1):
+        size = typed.get("pixel_size_mm")
+        scale = Scale(float(size.replace(",", ".")) if size else None)
+        by_file = {name: image_formats.read(name, content, scale) for name, content in files.items()}
+        origins = {name: images[0].origin for name, images in by_file.items()}
+        remarks = one_scan(origins)
+        for number, image in enumerate((image for images in by_file.values() for image in images), start=1):
             head = head_of(bundle, image)
-            scale = f"{image.pixel_size_mm:.4g} mm per pixel" if image.pixel_size_mm else "no scale in the file"
-            finding = head.refusal or "a fetal head was found"
-            lines.append(f"Image {number}: {image.width} x {image.height} pixels, {scale}, {finding}.")
+            pixels = f"{image.pixel_size_mm:.4g} mm per pixel" if image.pixel_size_mm else "no scale in the file"
+            lines.append(
+                f"Image {number}: {image.width} x {image.height} pixels, {pixels}, {_finding(image, head, bundle)}."
+            )
+            pictures.append(_picture(image, head))
+            remarks += [remark for remark in image.remarks if remark not in remarks]
+    except ValueError:
+        return {"error": f"pixel size {typed['pixel_size_mm']!r} is not a number"}
     except FetalHealthError as error:
-        return {"error": str(error), "svg": None, "text": None}
-    return {"error": None if images else "no image was chosen", "text": " ".join(lines), "svg": None}
+        return {"error": str(error)}
+    notes = [*context.lines("scan", list(origins.values())), *(f"{remark}." for remark in remarks)]
+    return {"error": None, "text": " ".join(lines), "lines": notes, "pictures": pictures}
+
+
+def _finding(image: UltrasoundImage, head: HeadEllipse, bundle: Bundle) -> str:
+    if head.refusal is not None or head.ellipse is None:
+        return head.refusal or "no head was found"
+    if image.pixel_size_mm is None:
+        return "a fetal head was found; its size needs a scale"
+    measured = measure(head.ellipse, image.pixel_size_mm, bundle.intervals)
+    return f"a fetal head was found: circumference {measured.measured()[HC].value:.0f} mm"
+
+
+def _picture(image: UltrasoundImage, head: HeadEllipse) -> str:
+    """The image with its outline, small, as a data address."""
+    with Image.open(io.BytesIO(draw(image, head))) as whole:
+        whole.thumbnail(THUMBNAIL)
+        stream = io.BytesIO()
+        whole.save(stream, "PNG")
+    return f"data:image/png;base64,{b64encode(stream.getvalue()).decode()}"

@@ -1,5 +1,6 @@
 """Pages of assessments: worklist, new assessment, result, review, correction and signature."""
 
+from collections.abc import Callable
 from typing import Annotated, Any
 
 import numpy as np
@@ -12,14 +13,16 @@ from starlette.responses import JSONResponse, RedirectResponse, Response
 from app.accounts.guards import Clinician, User
 from app.assessments import review as review_
 from app.assessments import store
-from app.assessments.forms import read_request
-from app.assessments.schemas import AssessmentRequest, OutlineForm, ScaleRequest, Uploads
+from app.assessments.amend import add, redate
+from app.assessments.forms import moment_of, read_request
+from app.assessments.schemas import AssessmentRequest, OutlineForm, ScaleRequest, TimeRequest, Uploads
 from app.assessments.service import Assessor, outline_of, scale_of
 from app.assessments.traces import marks_of, recording_of
 from app.assessments.view import SHAPES, context
 from app.audit.store import record
 from app.database import unit_of_work
 from app.errors import NotFoundError, Problem
+from app.identity import key_of
 from app.pages import render
 from app.patients.schemas import DatingMethod
 from app.sessions import Database
@@ -48,7 +51,8 @@ def find(session: Session, identifier: int) -> store.Assessment:
 def assessor(request: Request, session: Session, user: User) -> Assessor:
     """What makes and corrects assessments for this request, with the bundle in service."""
     state = request.app.state
-    return Assessor(session, state.bundle.get(session), user, state.settings.circumstances)
+    settings = state.settings
+    return Assessor(session, state.bundle.get(session), user, settings.circumstances, key_of(settings.home))
 
 
 @router.get("/")
@@ -83,14 +87,37 @@ async def create(request: Request, user: Clinician) -> Response:
         with unit_of_work(request.app.state.sessions) as session:
             return assessor(request, session, user).create(parsed, uploads).id
 
+    form = await request.form()
+    typed = {name: value for name, value in form.items() if isinstance(value, str)}
+
+    def again(error: str) -> Response:
+        values = {"patient": typed.get("patient", ""), "error": error, "form": typed, **CHOICES}
+        return render(request, "new_assessment.html", values, 422)
+
+    return await _answered(request, assess, again)
+
+
+async def _answered(
+    request: Request,
+    assess: Callable[[AssessmentRequest, Uploads], int],
+    again: Callable[[str], Response],
+) -> Response:
+    """To the new assessment, or the refusal: inside the page where a script sent the form, which keeps its files."""
+    by_script = request.headers.get("hx-request") == "true"
     try:
         parsed, uploads = await read_request(request)
         identifier = await run_in_threadpool(assess, parsed, uploads)
     except FetalHealthError as error:
-        form = await request.form()
-        typed = {name: value for name, value in form.items() if isinstance(value, str)}
-        values = {"patient": typed.get("patient", ""), "error": str(error), "form": typed, **CHOICES}
-        return render(request, "new_assessment.html", values, 422)
+        if by_script:
+            return render(
+                request,
+                "check.html",
+                {"error": f"{str(error).rstrip('.')}. Nothing was stored; the files stay chosen."},
+                422,
+            )
+        return await run_in_threadpool(again, str(error))
+    if by_script:
+        return Response(status_code=201, headers={"HX-Redirect": f"/assessments/{identifier}"})
     return RedirectResponse(f"/assessments/{identifier}", 303)
 
 
@@ -198,6 +225,47 @@ def correct(
     except ValueError:
         raise Problem(422, f"head circumference {head_circumference_mm!r} is not a number") from None
     return _corrected(request, user, session, identifier, {"head_circumference_mm": typed}, reason)
+
+
+@router.post("/assessments/{identifier}/time")
+def correct_time(
+    request: Request,
+    identifier: int,
+    user: Clinician,
+    session: Database,
+    kind: Annotated[str, Form(max_length=4)],
+    performed_at: Annotated[str, Form(max_length=40)],
+    reason: Annotated[str, Form(max_length=400)] = "",
+) -> Response:
+    """Correct the time of the CTG or the scan; the time that the file states stays stored."""
+    try:
+        body = TimeRequest.model_validate({"kind": kind, "performed_at": moment_of(performed_at), "reason": reason})
+    except ValidationError as error:
+        raise Problem(422, f"{error.errors()[0]['loc'][0]}: {error.errors()[0]['msg']}") from None
+    amended = redate(assessor(request, session, user), find(session, identifier), body)
+    return RedirectResponse(f"/assessments/{amended.id}", 303)
+
+
+@router.get("/assessments/{identifier}/add")
+def show_additions(request: Request, identifier: int, user: Clinician, session: Database) -> Response:
+    """The form for what was left out of an assessment."""
+    return render(request, "add.html", {"assessment": find(session, identifier), "error": None, **CHOICES})
+
+
+@router.post("/assessments/{identifier}/add")
+async def additions(request: Request, identifier: int, user: Clinician) -> Response:
+    """Assess again with what was left out; a refusal keeps the form."""
+
+    def amend(parsed: AssessmentRequest, uploads: Uploads) -> int:
+        with unit_of_work(request.app.state.sessions) as session:
+            return add(assessor(request, session, user), find(session, identifier), parsed, uploads).id
+
+    def again(error: str) -> Response:
+        with unit_of_work(request.app.state.sessions) as session:
+            values = {"assessment": find(session, identifier), "error": error, **CHOICES}
+            return render(request, "add.html", values, 422)
+
+    return await _answered(request, amend, again)
 
 
 @router.post("/assessments/{identifier}/outline")

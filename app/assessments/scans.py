@@ -26,6 +26,7 @@ from models.growth.dopplers import INDICES, Dopplers
 from models.growth.measures import EFW, RANGES
 from models.growth.verdict import OtherFetus
 from models.growth.weight import INTERGROWTH_2020
+from models.origin import Origin
 from models.ultrasound import formats
 from models.ultrasound.biometry import HeadEllipse
 from models.ultrasound.ellipse import Ellipse
@@ -37,7 +38,7 @@ from models.version import code_version
 # Ways of dating that leave no doubt of the age.
 FIRST_TRIMESTER = {"crown-rump length", "assisted conception"}
 # The scale of an image is stored beside it, not in the words of the request.
-NOT_STORED = {"performed_at", "gestational_age", "pixel_size_mm", "calliper", "frame"}
+NOT_STORED = {"performed_at", "performed_at_reason", "gestational_age", "pixel_size_mm", "calliper", "frame"}
 Heads = tuple[HeadEllipse, ...]
 # Only for an assessment that follows the check of the same images; a head takes far less than the kilobyte assumed.
 _recent: Recent[HeadEllipse] = Recent(max_count=64, max_bytes=64 * 1024, size_of=lambda head: 1024)
@@ -53,8 +54,10 @@ def parameters_of(request: ScanRequest) -> dict[str, Any]:
     return request.model_dump(mode="json", exclude=NOT_STORED, exclude_none=True)
 
 
-def entered(request: ScanRequest, files: Mapping[str, bytes]) -> tuple[list[StoredFile], list[dict[str, Any]]]:
-    """Images as they are stored, and the scale of each.
+def entered(
+    request: ScanRequest, files: Mapping[str, bytes]
+) -> tuple[list[StoredFile], dict[str, Any], dict[str, Origin]]:
+    """Images as they are stored, what is stored beside them, and the origin of each file.
 
     Raises
     ------
@@ -62,7 +65,10 @@ def entered(request: ScanRequest, files: Mapping[str, bytes]) -> tuple[list[Stor
         A file is no image that can be measured; nothing is stored then.
     """
     scale = Scale(request.pixel_size_mm, request.calliper)
-    images = [image for name, content in files.items() for image in formats.read(name, content, scale, request.frame)]
+    if len(files) > MAX_IMAGES:
+        raise InputError(f"{len(files)} files; one examination takes at most {MAX_IMAGES} images")
+    by_file = {name: formats.read(name, content, scale, request.frame) for name, content in files.items()}
+    images = [image for group in by_file.values() for image in group]
     if len(images) > MAX_IMAGES:
         raise InputError(f"{len(images)} images; one examination takes at most {MAX_IMAGES}")
     if not images:
@@ -72,7 +78,12 @@ def entered(request: ScanRequest, files: Mapping[str, bytes]) -> tuple[list[Stor
         content = formats.as_png(image)
         stored.append(StoredFile(name=f"scan-{number}.png", sha256=sha256(content).hexdigest(), content=content))
         scales.append({"pixel_size_mm": image.pixel_size_mm, "source": image.scale_source})
-    return stored, scales
+    remarks = list(dict.fromkeys(remark for image in images for remark in image.remarks))
+    return (
+        stored,
+        {"scales": scales, "file_remarks": remarks},
+        {name: group[0].origin for name, group in by_file.items()},
+    )
 
 
 def images_of(examination: Examination) -> list[UltrasoundImage]:

@@ -23,6 +23,7 @@ class TraceRequest(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     sampling_rate_hz: float = Field(gt=0)
+    started_at: datetime | None = Field(None, description="Start of the recording, ISO 8601.")
     fhr_bpm: list[float | None] = Field(max_length=400_000)
     fhr2_bpm: list[float | None] | None = Field(None, max_length=400_000, description="Second fetus.")
     toco: list[float | None] | None = Field(None, max_length=400_000)
@@ -54,7 +55,9 @@ class CtgRequest(BaseModel):
     channel: Literal[1, 2] | None = Field(None, description="Where a file holds two fetal heart rates.")
     stage: Stage = "unknown"
     stated: StatedRequest | None = None
-    performed_at: AwareDatetime | None = None
+    columns: str | None = Field(None, max_length=400, description="What columns of a table hold: LABEL:what,...")
+    performed_at: AwareDatetime | None = Field(None, description="Only where the file does not say it.")
+    performed_at_reason: str | None = Field(None, max_length=400, description="Why it differs from the file's time.")
     gestational_age: str | None = Field(None, description="weeks+days; only where there is no due date.")
 
 
@@ -108,7 +111,8 @@ class ScanRequest(BaseModel):
         None, ge=100, le=7000, description="Of twins: estimated weight of the other one at the same scan."
     )
     dates_pregnancy: bool | None = Field(None, description="Date and lock the pregnancy by this scan's head and femur.")
-    performed_at: AwareDatetime | None = None
+    performed_at: AwareDatetime | None = Field(None, description="Only where the file does not say it.")
+    performed_at_reason: str | None = Field(None, max_length=400, description="Why it differs from the file's time.")
     gestational_age: str | None = Field(None, description="weeks+days; only where there is no due date.")
 
     @property
@@ -119,7 +123,7 @@ class ScanRequest(BaseModel):
     @property
     def stated(self) -> list[str]:
         """Names of the given fields that have no meaning without an image or a typed measure."""
-        about = {"performed_at", "gestational_age", "weight_standard", *TYPED}
+        about = {"performed_at", "performed_at_reason", "gestational_age", "weight_standard", *TYPED}
         return [name for name in type(self).model_fields if name not in about and getattr(self, name) is not None]
 
 
@@ -134,6 +138,16 @@ class OutlineRequest(BaseModel):
     semi_major: float = Field(gt=5)
     semi_minor: float = Field(gt=5)
     angle: float = Field(ge=-3.2, le=3.2, description="From +x towards +y (down) to the major axis, radians.")
+    reason: str = Field(min_length=1, max_length=400)
+
+
+class TimeRequest(BaseModel):
+    """Another time of one examination of an assessment."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    kind: Literal["ctg", "scan"]
+    performed_at: AwareDatetime
     reason: str = Field(min_length=1, max_length=400)
 
 
@@ -169,8 +183,21 @@ class AssessmentRequest(BaseModel):
 
     patient: PatientRequest
     fetus: str = Field("A", pattern=r"^[A-F]$")
+    identity_reason: str | None = Field(
+        None, max_length=400, description="Why a file that names another woman, or is stored for one, is this woman's."
+    )
     ctg: CtgRequest | None = None
     scan: ScanRequest | None = None
+
+
+class ExaminationAnswer(BaseModel):
+    """One examination of an assessment: when it was made and at which age, each with its source."""
+
+    kind: Literal["ctg", "scan"]
+    performed_at: datetime
+    performed_at_source: str
+    gestational_age_days: int | None
+    age_source: str
 
 
 class AssessmentAnswer(BaseModel):
@@ -186,5 +213,6 @@ class AssessmentAnswer(BaseModel):
     signed_by: str | None
     code_version: str
     input_hashes: dict[str, str]
+    examinations: list[ExaminationAnswer]
     result: dict[str, Any]
     notice: str = "Research prototype. Not a medical device. Not for patient care."

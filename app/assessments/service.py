@@ -1,14 +1,15 @@
 """From an upload to a stored assessment: read, measure, fuse, store, and write the audit row."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from hashlib import sha256
-from typing import Any
+from typing import Any, Literal
 
 from sqlalchemy.orm import Session
 
 from app.accounts.guards import User
+from app.assessments import traces
+from app.assessments.examined import check_together, check_woman, marks, one_scan, performed
 from app.assessments.inference import NOTHING_EARLIER, Earlier, infer
 from app.assessments.repeat import run_again
 from app.assessments.review import require_open
@@ -23,14 +24,15 @@ from app.orm import now
 from app.patients.service import age_at, fetus_of
 from app.patients.store import Examination, Fetus, StoredFile
 from models.bundle import Bundle
-from models.errors import FetalHealthError, InputError, RangeError
+from models.errors import FetalHealthError, InputError
 from models.fusion.circumstances import Circumstances
+from models.origin import Origin
 from models.ultrasound.image import Scale
 from models.ultrasound.interval import MEASURES
 from models.version import code_version
 
 # What is stored of a CTG request beside its files.
-CTG_PARAMETERS = {"features", "sampling_rate_hz", "stage", "channel", "stated"}
+CTG_PARAMETERS = {"features", "sampling_rate_hz", "stage", "channel", "stated", "columns"}
 # After so many assessments drift is looked at, also where nobody opens the page.
 MONITOR_EVERY = 20
 
@@ -49,12 +51,15 @@ class Assessor:
         Who asks.
     circumstances : Circumstances
         What the hospital decides.
+    identity_key : bytes
+        Of the marks of identities in files (`app.identity`).
     """
 
     session: Session
     bundle: Bundle
     user: User
     circumstances: Circumstances
+    identity_key: bytes = b""
 
     def create(self, request: AssessmentRequest, uploads: Uploads) -> Assessment:
         """Assess and store.
@@ -67,17 +72,36 @@ class Assessor:
         ctg_request, scan_request, uploads = usable(request, uploads)
         fetus = fetus_of(self.session, request.patient, request.fetus)
         born_at = born(self.session, fetus)
-        ctg = _ctg_examination(fetus, born_at, ctg_request, uploads) if ctg_request is not None else None
-        scan, earlier = None, NOTHING_EARLIER
-        if scan_request is not None:
-            scan = _scan_examination(fetus, born_at, scan_request, uploads)
-            if scan_request.dates_pregnancy:
-                self.session.add(scan)
-                earlier = Earlier(heads=heads_of(self.bundle, scan))
-                date_by(self.session, self.bundle, scan, earlier.heads or ())
+        ctg, scan, earlier = None, None, NOTHING_EARLIER
+        of_ctg: list[Origin] = []
+        of_scan: list[Origin] = []
+        with self.session.no_autoflush:  # nothing is written of what is refused
+            if ctg_request is not None:
+                ctg, of_ctg = ctg_examination(fetus, born_at, ctg_request, uploads)
+            if scan_request is not None:
+                scan, of_scan = scan_examination(fetus, born_at, scan_request, uploads)
+            check_together(of_ctg, of_scan)
+            examined = [(each, files) for each, files in ((ctg, of_ctg), (scan, of_scan)) if each is not None]
+            self.compare_identity(fetus, examined, request.identity_reason or "")
+        if scan is not None and scan_request is not None and scan_request.dates_pregnancy:
+            self.session.add(scan)
+            earlier = Earlier(heads=heads_of(self.bundle, scan))
+            date_by(self.session, self.bundle, scan, earlier.heads or ())
         assessment = self._store(fetus, ctg, scan, earlier)
         self._audit("assessment.create", assessment, state=assessment.state)
         return assessment
+
+    def compare_identity(self, fetus: Fetus, examined: Sequence[tuple[Examination, list[Origin]]], reason: str) -> None:
+        """Compare what the files say of the woman with her earlier files, and keep the marks with each examination."""
+        woman = fetus.pregnancy.woman
+        hashes = [file.sha256 for examination, _ in examined for file in examination.files]
+        found = marks(self.identity_key, [origin for _, origins in examined for origin in origins])
+        check_woman(self.session, woman, found, hashes, reason)
+        for examination, origins in examined:
+            own = marks(self.identity_key, origins)
+            if own:
+                kept = {"identity": own} | ({"identity_reason": reason.strip()} if reason.strip() else {})
+                examination.parameters = {**examination.parameters, **kept}
 
     def correct(self, assessment: Assessment, changes: Mapping[str, Any], reason: str) -> Assessment:
         """Assess the same scan again with some parameters changed; the old assessment stays, marked as replaced.
@@ -116,11 +140,23 @@ class Assessor:
             parameters={**old.parameters, **changes},
             files=files,
         )
-        corrected = self._store(fetus, ctg, scan, earlier)
-        corrected.supersedes_id, corrected.correction_reason = assessment.id, reason.strip()[:400]
+        return self.replace(assessment, ctg, scan, earlier, reason, *changes)
+
+    def replace(
+        self,
+        assessment: Assessment,
+        ctg: Examination | None,
+        scan: Examination | None,
+        earlier: Earlier,
+        reason: str,
+        *changed: str,
+    ) -> Assessment:
+        """Assess these examinations and store the result as the one that replaces `assessment`."""
+        newer = self._store(assessment.fetus, ctg, scan, earlier)
+        newer.supersedes_id, newer.correction_reason = assessment.id, reason.strip()[:400]
         self.session.flush()
-        self._audit("assessment.correct", corrected, replaces=assessment.id, changed=sorted(changes))
-        return corrected
+        self._audit("assessment.correct", newer, replaces=assessment.id, changed=sorted(changed))
+        return newer
 
     def repeat(self, assessment: Assessment) -> list[str]:
         """Compute a stored assessment again from its files and list where it differs; nothing is stored but the audit.
@@ -149,7 +185,7 @@ class Assessor:
             bundle=self.bundle.identifier,
             site=circumstances.hospital,
             code_version=code_version(),
-            input_hashes={file.name: file.sha256 for examination in examinations for file in examination.files},
+            input_hashes=_hashes(examinations),
             state=result["state"],
             score=result["score"],
             result=result,
@@ -175,66 +211,89 @@ def usable(request: AssessmentRequest, uploads: Uploads) -> tuple[CtgRequest | N
     InputError
         There is nothing to assess, or one examination comes in two forms.
     """
+    ctg, scan, uploads = sent(request, uploads)
+    if scan is None and request.scan is not None and request.scan.stated:
+        raise InputError(f"{request.scan.stated[0]} needs an image or a typed measure beside it")
+    if ctg is None and scan is None:
+        raise InputError("nothing to assess: send a CTG (file or features), an ultrasound image, or typed measures")
+    return ctg, scan, uploads
+
+
+def sent(request: AssessmentRequest, uploads: Uploads) -> tuple[CtgRequest | None, ScanRequest | None, Uploads]:
+    """The CTG and the scan that are there to be assessed, and the files; a JSON trace becomes one.
+
+    Raises
+    ------
+    InputError
+        A CTG comes in two forms.
+    """
     ctg = request.ctg or (CtgRequest() if uploads.ctg else None)
     if ctg is not None and ctg.trace is not None:
         if uploads.ctg:
             raise InputError("send either a CTG file or a CTG trace, not both")
-        content = ctg.trace.model_dump_json(exclude_none=True).encode()
-        uploads = Uploads({"trace.json": content}, uploads.image)
-    scan = request.scan or (ScanRequest() if uploads.image else None)
-    if ctg is not None and not uploads.ctg and ctg.features is None:
-        ctg = None
-    if scan is not None and not uploads.image and not scan.typed:
-        if scan.stated:
-            raise InputError(f"{scan.stated[0]} needs an image or a typed measure beside it")
-        scan = None
-    if ctg is None and scan is None:
-        raise InputError("nothing to assess: send a CTG (file or features), an ultrasound image, or typed measures")
+        uploads = Uploads({"trace.json": ctg.trace.model_dump_json(exclude_none=True).encode()}, uploads.image)
     if ctg is not None and uploads.ctg and ctg.features is not None:
         raise InputError("send either a CTG file or CTG features, not both")
+    if ctg is not None and not uploads.ctg and ctg.features is None:
+        ctg = None
+    scan = request.scan or (ScanRequest() if uploads.image else None)
+    if scan is not None and not uploads.image and not scan.typed:
+        scan = None
     return ctg, scan, uploads
 
 
-def _ctg_examination(fetus: Fetus, born_at: datetime | None, request: CtgRequest, uploads: Uploads) -> Examination:
-    files = [
-        StoredFile(name=name[:120], sha256=sha256(content).hexdigest(), content=content)
-        for name, content in uploads.ctg.items()
-    ]
-    moment, days, source = _dated(fetus, born_at, "ctg", request)
+def _hashes(examinations: Sequence[Examination]) -> dict[str, str]:
+    """SHA-256 of what was sent: of the original files of a CTG, and of the images as they are stored."""
+    hashes: dict[str, str] = {}
+    for examination in examinations:
+        stored = {file.name: file.sha256 for file in examination.files}
+        hashes |= examination.parameters.get("originals") or stored
+    return hashes
+
+
+def ctg_examination(
+    fetus: Fetus, born_at: datetime | None, request: CtgRequest, uploads: Uploads
+) -> tuple[Examination, list[Origin]]:
+    """A CTG with its time and age, and what its files say of time and person; raises as `Assessor.create`."""
+    parameters, files, origins = request.model_dump(mode="json", include=CTG_PARAMETERS), [], []
+    if uploads.ctg:
+        file, beside, recordings = traces.entered(request, uploads.ctg)
+        files, origins = [file], [recordings[0].origin]
+        parameters |= beside
+    return _examination(fetus, born_at, "ctg", request, parameters, files, origins), origins
+
+
+def scan_examination(
+    fetus: Fetus, born_at: datetime | None, request: ScanRequest, uploads: Uploads
+) -> tuple[Examination, list[Origin]]:
+    """A scan with its time and age, and what its files say of time and person; raises as `Assessor.create`."""
+    files, beside, by_file = entered(request, uploads.image)
+    beside["file_remarks"] += one_scan(by_file)
+    parameters, origins = {**parameters_of(request), **beside}, list(by_file.values())
+    return _examination(fetus, born_at, "scan", request, parameters, files, origins), origins
+
+
+def _examination(
+    fetus: Fetus,
+    born_at: datetime | None,
+    kind: Literal["ctg", "scan"],
+    request: CtgRequest | ScanRequest,
+    parameters: dict[str, Any],
+    files: list[StoredFile],
+    origins: Sequence[Origin],
+) -> Examination:
+    """An examination with its time, and the age at that time."""
+    when = performed(kind, request.performed_at, request.performed_at_reason or "", origins, fetus, born_at)
+    days, source = age_at(fetus.pregnancy, when.at, request.gestational_age)
     return Examination(
         fetus=fetus,
-        kind="ctg",
-        performed_at=moment,
+        kind=kind,
+        performed_at=when.at,
         gestational_age_days=days,
         age_source=source,
-        parameters=request.model_dump(mode="json", include=CTG_PARAMETERS),
+        parameters={**parameters, **when.kept, "time_warnings": when.warnings},
         files=files,
     )
-
-
-def _scan_examination(fetus: Fetus, born_at: datetime | None, request: ScanRequest, uploads: Uploads) -> Examination:
-    files, scales = entered(request, uploads.image)
-    moment, days, source = _dated(fetus, born_at, "scan", request)
-    return Examination(
-        fetus=fetus,
-        kind="scan",
-        performed_at=moment,
-        gestational_age_days=days,
-        age_source=source,
-        parameters={**parameters_of(request), "scales": scales},
-        files=files,
-    )
-
-
-def _dated(
-    fetus: Fetus, born_at: datetime | None, kind: str, request: CtgRequest | ScanRequest
-) -> tuple[datetime, int | None, str]:
-    """Moment of an examination, the gestational age then in days, and where the age comes from."""
-    moment = request.performed_at or now()
-    if born_at is not None and moment > born_at:
-        raise RangeError(f"the {kind} of {moment:%Y-%m-%d %H:%M} UTC is after the birth ({born_at:%Y-%m-%d %H:%M} UTC)")
-    days, source = age_at(fetus.pregnancy, moment, request.gestational_age)
-    return moment, days, source
 
 
 def outline_of(request: OutlineRequest, user: User) -> dict[str, Any]:

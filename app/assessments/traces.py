@@ -12,13 +12,15 @@ from typing import Any
 
 import numpy as np
 
+from app.assessments.schemas import CtgRequest
 from app.assessments.store import Assessment
-from app.patients.store import Examination
+from app.patients.store import Examination, StoredFile
 from app.recent import Recent
 from models.bundle import Bundle
 from models.ctg import formats
 from models.ctg.analysis import CtgAnalysis, analyse
 from models.ctg.events import Event
+from models.ctg.formats import stored
 from models.ctg.guidelines import Statements
 from models.ctg.reading import read
 from models.ctg.recording import CtgRecording
@@ -60,26 +62,9 @@ def forget() -> None:
     _recent.clear()
 
 
-def analysis_of(files: Mapping[str, bytes], sampling_rate_hz: float | None, channel: int | None) -> Analysed:
-    """Read and analyse a recording, or return both from the same files a moment ago.
-
-    Parameters
-    ----------
-    files : mapping of str to bytes
-        Content by file name.
-    sampling_rate_hz : float or None
-        For a CSV that does not state it, Hz.
-    channel : int or None
-        1 or 2, where the files hold two fetal heart rates.
-
-    Raises
-    ------
-    InputError
-        The files are no CTG, or hold two heart rates and no channel was chosen.
-    """
-    return _recent.get(
-        key_of(files, sampling_rate_hz, channel), lambda: analysed(formats.read(files, sampling_rate_hz, channel))
-    )
+def analysis_of(recording: CtgRecording) -> Analysed:
+    """Analyse a recording, or return the analysis of the same samples from a moment ago."""
+    return _recent.get(key_of(recording), lambda: analysed(recording))
 
 
 def analysed(recording: CtgRecording) -> Analysed:
@@ -87,20 +72,36 @@ def analysed(recording: CtgRecording) -> Analysed:
     return recording, analyse(recording)
 
 
-def of_channel(
-    files: Mapping[str, bytes], sampling_rate_hz: float | None, recording: CtgRecording, several: bool
-) -> Analysed:
-    """The analysis of one recording that was read from `files`, kept for the assessment that may follow."""
-    channel = recording.channel if several else None
-    return _recent.get(key_of(files, sampling_rate_hz, channel), lambda: analysed(recording))
+def key_of(recording: CtgRecording) -> tuple[str, float, int]:
+    """SHA-256 of all samples, sampling rate and channel: all that an analysis depends on."""
+    digest = sha256()
+    for values in (recording.fhr_bpm, recording.toco, recording.mhr_bpm):
+        digest.update(b"-" if values is None else values.tobytes())
+    return digest.hexdigest(), recording.sampling_rate_hz, recording.channel
 
 
-def key_of(
-    files: Mapping[str, bytes], sampling_rate_hz: float | None, channel: int | None
-) -> tuple[tuple[tuple[str, str], ...], float | None, int | None]:
-    """Names and SHA-256 of the files, sampling rate and channel: all that an analysis depends on."""
-    digests = tuple((name, sha256(content).hexdigest()) for name, content in sorted(files.items()))
-    return digests, sampling_rate_hz, channel
+def entered(
+    request: CtgRequest, files: Mapping[str, bytes]
+) -> tuple[StoredFile, dict[str, Any], tuple[CtgRecording, ...]]:
+    """Read the files of a CTG: what is stored of them, what is stored beside it, and the recordings.
+
+    Only the samples are stored, under a name of ours. The hashes of the originals and what was not used of them stay
+    beside it.
+
+    Raises
+    ------
+    FetalHealthError
+        The files are no CTG, or hold two heart rates and no channel was chosen.
+    """
+    recordings = formats.read_all(files, request.sampling_rate_hz, formats.column_map(request.columns))
+    chosen = formats.chosen(recordings, request.channel)
+    content = stored.write(recordings)
+    originals = {
+        f"ctg-{number}.{formats.ending_of(name)}": sha256(original).hexdigest()
+        for number, (name, original) in enumerate(files.items(), start=1)
+    }
+    file = StoredFile(name=f"ctg-1.{stored.ENDING}", sha256=sha256(content).hexdigest(), content=content)
+    return file, {"originals": originals, "file_remarks": list(chosen.remarks)}, recordings
 
 
 def files_of(examination: Examination) -> dict[str, bytes]:
@@ -113,6 +114,10 @@ def recording_of(examination: Examination | None) -> CtgRecording | None:
     if examination is None or not examination.files:
         return None
     parameters = examination.parameters
+    (name, content), *others = files_of(examination).items()
+    if not others and formats.ending_of(name) == stored.ENDING:
+        return formats.chosen(stored.read(content).recordings(), parameters.get("channel"))
+    # Stored by an earlier version, as it was sent.
     return formats.read(files_of(examination), parameters.get("sampling_rate_hz"), parameters.get("channel"))
 
 
@@ -127,11 +132,9 @@ def ctg_input_of(examination: Examination, *, afresh: bool = False) -> CtgInput:
     parameters = examination.parameters
     if not examination.files:
         return CtgInput(features=parameters["features"], age_days=examination.gestational_age_days)
-    files, rate, channel = files_of(examination), parameters.get("sampling_rate_hz"), parameters.get("channel")
-    if afresh:
-        recording, analysis = analysed(formats.read(files, rate, channel))
-    else:
-        recording, analysis = analysis_of(files, rate, channel)
+    trace = recording_of(examination)
+    assert trace is not None
+    recording, analysis = analysed(trace) if afresh else analysis_of(trace)
     stage = parameters.get("stage", "unknown")
     return CtgInput(
         analysis=analysis,
@@ -200,9 +203,10 @@ def marks_of(assessment: Assessment) -> Marks | None:
         return None
     detail = assessment.result["distress"]["detail"]
     if BASELINE not in detail:  # stored by an earlier version: analysed when it is asked for
-        parameters = examination.parameters
-        _, analysis = analysis_of(files_of(examination), parameters.get("sampling_rate_hz"), parameters.get("channel"))
-        return Marks.of(read(analysis, parameters.get("stage", "unknown"), examination.gestational_age_days))
+        trace = recording_of(examination)
+        assert trace is not None
+        stage = examination.parameters.get("stage", "unknown")
+        return Marks.of(read(analysis_of(trace)[1], stage, examination.gestational_age_days))
     baseline = np.array([np.nan if value is None else value for value in detail[BASELINE]], dtype=np.float64)
     accelerations, decelerations, contractions = (
         [Event(**event) for event in detail.get(kind) or []]

@@ -11,6 +11,7 @@ from models.errors import InputError
 NOTICE = "Research prototype. Not a medical device."
 Rate = Annotated[float | None, typer.Option(help="Hz, for a CSV that does not state it.")]
 Channel = Annotated[int | None, typer.Option(help="1 or 2, where a file holds two fetal heart rates.")]
+Columns = Annotated[str | None, typer.Option(help="What columns of a table hold, such as FCF:fhr1,tempo:time.")]
 Stage = Annotated[str, typer.Option(help="labour, antepartum or unknown")]
 
 
@@ -20,6 +21,7 @@ def assess(
     image: Annotated[list[Path] | None, typer.Option(help="PNG, JPEG or DICOM of the head; may repeat.")] = None,
     features: Annotated[Path | None, typer.Option(help="JSON file with named CTG features.")] = None,
     sampling_rate_hz: Rate = None,
+    columns: Columns = None,
     channel: Channel = None,
     stage: Annotated[str | None, typer.Option(help="labour, antepartum or unknown")] = None,
     pixel_size_mm: Annotated[float | None, typer.Option(help="Where the image states no scale.")] = None,
@@ -52,6 +54,7 @@ def assess(
             "features": _json(features) if features else None,
             "sampling_rate_hz": sampling_rate_hz,
             "channel": channel,
+            "columns": columns,
             "stage": stage,
         },
         "scan": {
@@ -193,6 +196,7 @@ def analyse(
     speed: Annotated[int, typer.Option(help="Paper speed, cm/min: 1, 2 or 3.")] = 1,
     scale: Annotated[int, typer.Option(help="bpm per cm: 30 or 20.")] = 30,
     sampling_rate_hz: Rate = None,
+    columns: Columns = None,
     channel: Channel = None,
     stage: Stage = "unknown",
     as_json: Annotated[bool, typer.Option("--json", help="All measurements as JSON.")] = False,
@@ -210,7 +214,7 @@ def analyse(
     paper = Paper(speed, scale)
     if strip is not None and strip.suffix not in {".svg", ".pdf"}:
         raise InputError(f"{strip}: the strip is written as .svg or .pdf")
-    recording, stage = _recording(record, sampling_rate_hz, channel, stage)
+    recording, stage = _recording(record, sampling_rate_hz, columns, channel, stage)
     analysis = analyse_trace(recording)
     reading = read(analysis, stage)
     guidelines = classify(reading, stage, nice=settings().nice)
@@ -228,13 +232,16 @@ def analyse(
         raise typer.Exit(3)
 
 
-def _recording(paths: list[Path], sampling_rate_hz: float | None, channel: int | None, stage: str) -> tuple[Any, str]:
+def _recording(
+    paths: list[Path], sampling_rate_hz: float | None, columns: str | None, channel: int | None, stage: str
+) -> tuple[Any, str]:
     """The recording and its stage; a WFDB header brings its signal file along."""
     from models.ctg import formats
 
     if stage not in {"labour", "antepartum", "unknown"}:
         raise InputError("--stage is labour, antepartum or unknown")
-    recording = formats.read(_files(paths, signals=True), sampling_rate_hz, channel)
+    files = _files(paths, signals=True)
+    recording = formats.read(files, sampling_rate_hz, channel, formats.column_map(columns))
     return recording, recording.stage if stage == "unknown" else stage
 
 

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.errors import FormatError, RangeError
+from models.origin import UNKNOWN_ORIGIN, Origin
 
 Array = NDArray[np.float64]
 # Rates of 30 to 50 bpm are kept: a dying heart, the mother's pulse or a halved rate. The models measure from 50 on.
@@ -35,6 +36,10 @@ class CtgRecording:
         Maternal heart rate, if it was recorded.
     channel : int
         1 or 2: the fetal heart-rate channel of the file (twins have two).
+    origin : Origin
+        When it began and of whom it is, as far as the file says; held in memory only.
+    remarks : tuple of str
+        What of the file was not used, and how it was understood.
     """
 
     fhr_bpm: Array
@@ -44,6 +49,8 @@ class CtgRecording:
     stage: str = "unknown"
     mhr_bpm: Array | None = None
     channel: int = 1
+    origin: Origin = UNKNOWN_ORIGIN
+    remarks: tuple[str, ...] = ()
 
     @property
     def duration_s(self) -> float:

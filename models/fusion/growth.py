@@ -5,13 +5,14 @@ how this enters the score.
 """
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from models.bundle import Bundle
 from models.errors import InputError
 from models.fusion.inputs import Outline, ScanImage, ScanInput
 from models.fusion.part import GrowthResult
+from models.growth import plausible
 from models.growth.amniotic_fluid import amniotic_fluid_findings
 from models.growth.assessment import GrowthAssessment, assess_growth
 from models.growth.dating import ages_by_size
@@ -22,6 +23,8 @@ from models.ultrasound.biometry import HeadMeasurement, axes_mm, combined, measu
 
 # Two images of one head differ by 2.5 % at the median (HC18 references). Above twice that, the answer has a warning.
 UNLIKE_IMAGES = 0.05
+# Beyond this they are not of one head, or a scale is wrong.
+REFUSED_UNLIKE = 0.15
 SCALE_UNKNOWN = "the scale of the image is not known; give the pixel size, or a calliper of known length"
 NONE_GIVEN = "none was given"
 HEAD_ONLY_WARNING = "Only the head is known: abdomen, weight and Dopplers define growth restriction."
@@ -93,6 +96,13 @@ def growth_part(bundle: Bundle, scan: ScanInput | None) -> GrowthPart:
         return GrowthPart(part, warnings=warnings)
     if not 0 < scan.age.days <= 44 * 7:
         raise InputError(f"gestational age {scan.age.days / 7:.1f} weeks is outside 0 to 44 weeks")
+    wrong = plausible.against_age({k: m for k, m in measures.items() if k not in scan.age.derived_from}, scan.age.days)
+    if wrong:
+        detail["implausible"] = wrong
+        contradiction = plausible.words(measures, wrong, scan.age.days)
+        warnings.append(contradiction.capitalize() + ".")
+        measures = {name: measure for name, measure in measures.items() if name not in wrong}
+        measurements = replace(measurements, refusal=measurements.refusal or contradiction)
     growth = assess_growth(
         measures,
         scan.age,
@@ -109,6 +119,7 @@ def growth_part(bundle: Bundle, scan: ScanInput | None) -> GrowthPart:
     if size is None:
         refusal = measurements.refusal or "; ".join(growth.not_judged) or "no measure of the fetus was given"
         because = answer.because if measures or answer.verdict != NOT_JUDGED else refusal
+        because = plausible.CHECK if wrong and answer.verdict == NOT_JUDGED else because
         part = GrowthResult(None, None, event_of(HC), refusal, detail, answer.verdict, because, growth.findings)
         return GrowthPart(part, growth, warnings + growth.notes)
     if size.measure == HC:
@@ -120,7 +131,7 @@ def growth_part(bundle: Bundle, scan: ScanInput | None) -> GrowthPart:
         None,
         detail,
         answer.verdict,
-        answer.because,
+        plausible.CHECK if wrong and answer.verdict == NOT_JUDGED else answer.because,
         growth.findings,
     )
     return GrowthPart(part, growth, warnings + growth.notes)
@@ -141,7 +152,12 @@ def measure_scan(bundle: Bundle, scan: ScanInput) -> Measurements:
     if scan.images:
         shown, heads = _heads(bundle, scan.images)
         detail["images"] = shown
-        if heads:
+        if heads and combined(heads).spread > REFUSED_UNLIKE:
+            refusal = detail["refusal"] = (
+                f"the images differ by {100 * combined(heads).spread:.0f} % in head circumference: they are not of one "
+                "head, or a scale is wrong"
+            )
+        elif heads:
             head = combined(heads)
             detail["measurement"] = head.as_dict()
             measures |= head.measured()
@@ -178,7 +194,10 @@ def _heads(bundle: Bundle, images: Sequence[ScanImage]) -> tuple[list[dict[str, 
         if line["refusal"] is None and image.head.ellipse is not None and image.pixels.pixel_size_mm is not None:
             head = measure(image.head.ellipse, image.pixels.pixel_size_mm, bundle.intervals)
             line["measurement"] = head.as_dict()
-            heads.append(head)
+            reasons = (plausible.beyond_range(name, measured.value) for name, measured in head.measured().items())
+            line["refusal"] = next((reason for reason in reasons if reason is not None), None)
+            if line["refusal"] is None:
+                heads.append(head)
         shown.append(line)
     return shown, heads
 

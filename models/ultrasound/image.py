@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from models.errors import InputError, RangeError
+from models.origin import UNKNOWN_ORIGIN, Origin
 
 NETWORK_HEIGHT = 128
 NETWORK_WIDTH = 192
@@ -27,11 +28,17 @@ class UltrasoundImage:
         Side of a (square) pixel, mm; None when the scale is unknown.
     scale_source : str
         Where the scale came from: ``"typed"``, ``"calliper"``, ``"DICOM region"``, ``"data set"`` or ``"unknown"``.
+    origin : Origin
+        When it was acquired and of whom it is, as far as the file says; held in memory only.
+    remarks : tuple of str
+        What of the file was understood in another way than it says.
     """
 
     pixels: NDArray[np.uint8]
     pixel_size_mm: float | None = None
     scale_source: str = "unknown"
+    origin: Origin = UNKNOWN_ORIGIN
+    remarks: tuple[str, ...] = ()
 
     @property
     def height(self) -> int:

@@ -50,7 +50,7 @@ def test_files_fused_and_stored(api: TestClient) -> None:
     assert result["score"] is not None
     assert not result["missing"]
     assert result["growth"]["detail"]["measures"]["head_circumference_mm"]["value"] == 240
-    assert set(made["input_hashes"]) == {"r1.hea", "r1.dat", "scan-1.png"}
+    assert set(made["input_hashes"]) == {"ctg-1.hea", "ctg-2.dat", "scan-1.png"}
     picture = api.get(f"/assessments/{made['id']}/images/1")
     assert picture.headers["content-type"] == "image/png"
     arrays = api.get(f"/assessments/{made['id']}/trace").json()
@@ -71,7 +71,8 @@ def test_files_fused_and_stored(api: TestClient) -> None:
 
 def test_the_same_inputs_give_the_same_answer(api: TestClient) -> None:
     files = {"ctg": ("a.csv", as_csv(CTG))}
-    one, two = (send(api, {"patient": f"P-{i}"}, files).json()["result"] for i in (1, 2))
+    data = {"identity_reason": "one recording for two women, to compare"}
+    one, two = (send(api, data | {"patient": f"P-{i}"}, files).json()["result"] for i in (1, 2))
     assert one == two
 
 
@@ -221,7 +222,7 @@ def test_files_are_looked_at_before_they_are_sent(client: TestClient) -> None:
     good = client.post("/check/ctg", files={"ctg": ("a.csv", as_csv(CTG))}, headers=csrf).text
     assert "20 min at 4 Hz" in good
     assert "<svg" in good
-    assert "not a CTG file" in client.post("/check/ctg", files={"ctg": ("a.txt", b"x")}, headers=csrf).text
+    assert "not a CTG file" in client.post("/check/ctg", files={"ctg": ("a.pdf", b"x")}, headers=csrf).text
     image = HEAD_PNG
     assert "800 x 540" in client.post("/check/image", files={"image": ("a.png", image)}, headers=csrf).text
     assert counts(client) == (0, 0, 0)

@@ -17,6 +17,7 @@ from models.synthetic.traces import as_csv, trace
 from tests.app.conftest import browser
 from tests.examples import HEALTHY
 
+SAME = {"identity_reason": "one recording for two women, to compare"}
 LABOUR = as_csv(trace(minutes=70, accelerations=0, late_decelerations=True, seed=1).recording)
 SCAN = {"abdominal_circumference_mm": 301.0, "cerebroplacental_ratio_below_5th": True}
 
@@ -36,7 +37,8 @@ def test_browser_rest_and_command_line_give_the_same_to_the_last_digit(
     assert page.status_code == 303
     bearer = {"Authorization": f"Bearer {tokens['clinician']}"}
     by_browser = client.get("/api/v1" + page.headers["location"], headers=bearer).json()["result"]
-    by_rest = client.post("/api/v1/assessments", data=fields("P-2"), files=files, headers=bearer).json()["result"]
+    other = fields("P-2") | SAME
+    by_rest = client.post("/api/v1/assessments", data=other, files=files, headers=bearer).json()["result"]
     due = fields("")["due_date"]
     body = {
         "patient": {"pseudonym": "P-3", "due_date": due, "dating_method": "crown-rump length"},
@@ -49,6 +51,8 @@ def test_browser_rest_and_command_line_give_the_same_to_the_last_digit(
     answer = cli("assess", "--request", str(request), "--ctg", str(recording))
     assert answer.exit_code == 0, answer.output
     by_command = json.loads(answer.output)
+    kinds = [examination["kind"] for examination in by_command.pop("examinations")]
+    assert kinds == ["ctg", "scan"]
     assert differences(by_rest, by_browser) == []
     assert differences(by_command, by_rest) == []
     assert by_rest["score"] is not None
@@ -80,7 +84,7 @@ def test_a_units_prior_is_kept_with_the_assessment(
     files = [("ctg", ("t.csv", LABOUR))]
     ordinary = client.post("/api/v1/assessments", data=fields("P-1"), files=files, headers=bearer).json()
     client.app.state.settings = settings.model_copy(update={"prior": "0.05", "hospital": "ward-7"})  # type: ignore[attr-defined]
-    made = client.post("/api/v1/assessments", data=fields("P-2"), files=files, headers=bearer).json()
+    made = client.post("/api/v1/assessments", data=fields("P-2") | SAME, files=files, headers=bearer).json()
     assert made["result"]["score"] < ordinary["result"]["score"]
     assert made["result"]["state"] == ordinary["result"]["state"]
     assert made["result"]["circumstances"]["site"] == "ward-7"

@@ -14,6 +14,7 @@ def windows(count: int, seed: int) -> tuple[np.ndarray, list[Window]]:
     """Windows whose majority follows the first feature, and rules that know nothing."""
     rng = np.random.default_rng(seed)
     rows = rng.normal(size=(count, len(TRACE_FEATURE_NAMES)))
+    rows[:, 1:15] = rows[:, :1] + 0.3 * rows[:, 1:15]
     rows[::7, 1] = np.nan
     majority = np.digitize(rows[:, 0], [0.0, 1.0]) + 1
     return rows, [Window(f"r{k // 2}", 0.0, 1800.0, int(majority[k]), 1 + k % 2) for k in range(count)]
@@ -21,7 +22,14 @@ def windows(count: int, seed: int) -> tuple[np.ndarray, list[Window]]:
 
 @pytest.mark.slow
 def test_a_grader_learns_what_the_majority_follows(monkeypatch: pytest.MonkeyPatch) -> None:
+    plan = grader.load(grader.shipped_plans()["grader"])
+    assert plan.grader is not None
+    boosting = plan.grader.boosting.model_copy(update={"learning_rate": 0.2})
+    fewer = plan.grader.model_copy(update={"rounds": 40, "calibration_folds": 2, "boosting": boosting})
+    short = plan.model_copy(update={"grader": fewer})
+    monkeypatch.setattr(grader, "load", lambda path: short)
     monkeypatch.setattr(grader, "SEEDS", 1)
+    monkeypatch.setattr(grader, "FOLDS", 2)
     rows, graded = windows(240, 1)
     report = grader.report(rows, graded)
     assert (report["windows"], report["records"]) == (240, 120)

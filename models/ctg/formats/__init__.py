@@ -1,27 +1,42 @@
-"""Readers of raw CTG: WFDB, CSV, JSON, EDF, FHRMA. A file (or WFDB pair) gives one recording per heart-rate channel.
+"""Readers of raw CTG: WFDB, tables (CSV, TSV, TXT, XLSX), JSON and FHIR, EDF and BDF, FHRMA.
 
-The sampling rate is never guessed: a file that does not state it needs it as an argument.
+One recording comes out for each heart-rate channel. The sampling rate is never guessed: a file that does not state it
+needs it as an argument, and a stated rate that contradicts the file is refused. Every file that was sent is used or
+refused by name; several files are parts of one trace or refused.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
-from models.ctg.formats import edf, fhrma, json_trace, table, wfdb
+from models.ctg.formats import edf, fhrma, json_trace, parts, table, wfdb, workbook
 from models.ctg.formats.channels import Channels
 from models.ctg.recording import CtgRecording
 from models.errors import FormatError, InputError
 
-KNOWN = "a WFDB pair (.hea and .dat), .csv, .json, .edf, .fhr or .fhrm"
+KNOWN = "a WFDB record (.hea with .dat), .csv, .tsv, .txt, .xlsx, .json, .edf, .bdf, .fhr or .fhrm"
+TABLES = ("csv", "tsv", "txt")
+SAME_RATE = 0.02
+_BINARY: dict[str, Callable[[bytes], Channels]] = {
+    "json": json_trace.read,
+    "edf": edf.read,
+    "bdf": edf.read,
+    "fhr": fhrma.read,
+    "fhrm": fhrma.read_mhr,
+}
 
 
-def read_all(files: Mapping[str, bytes], sampling_rate_hz: float | None = None) -> tuple[CtgRecording, ...]:
-    """Read every fetal heart-rate channel of uploaded files, by name.
+def read_all(
+    files: Mapping[str, bytes], sampling_rate_hz: float | None = None, columns: Mapping[str, str] | None = None
+) -> tuple[CtgRecording, ...]:
+    """Read every fetal heart-rate channel of uploaded files.
 
     Parameters
     ----------
     files : mapping of str to bytes
-        A ``.hea`` and its ``.dat``, or one file of another kind.
+        By name: one recording, or consecutive parts of one.
     sampling_rate_hz : float, optional
-        For a CSV that does not state it.
+        Where the file does not state it.
+    columns : mapping of str to str, optional
+        What the columns of a table hold, by label (see `models.ctg.formats.table`).
 
     Returns
     -------
@@ -31,14 +46,29 @@ def read_all(files: Mapping[str, bytes], sampling_rate_hz: float | None = None) 
     Raises
     ------
     FormatError
-        The files are of no known kind, do not belong together, or are damaged.
+        A file is of no known kind, not used by any recording, or damaged, or they do not belong together.
     RangeError
         The sampling rate or the length is impossible.
     """
-    return _channels(files, sampling_rate_hz).recordings()
+    if not files:
+        raise FormatError(f"no CTG file was sent; send {KNOWN}")
+    by_file = {}
+    for name, group in _recordings(files).items():
+        channels = _channels(name, group, sampling_rate_hz, columns)
+        if sampling_rate_hz is not None and abs(sampling_rate_hz / channels.sampling_rate_hz - 1) > SAME_RATE:
+            raise FormatError(
+                f"{name} says {channels.sampling_rate_hz:g} Hz, but {sampling_rate_hz:g} Hz was stated; leave it empty"
+            )
+        by_file[name] = channels.recordings()
+    return parts.join(by_file)
 
 
-def read(files: Mapping[str, bytes], sampling_rate_hz: float | None = None, channel: int | None = None) -> CtgRecording:
+def read(
+    files: Mapping[str, bytes],
+    sampling_rate_hz: float | None = None,
+    channel: int | None = None,
+    columns: Mapping[str, str] | None = None,
+) -> CtgRecording:
     """Read one fetus: the only heart-rate channel with signal, or the chosen channel.
 
     Raises
@@ -48,7 +78,11 @@ def read(files: Mapping[str, bytes], sampling_rate_hz: float | None = None, chan
     FormatError, RangeError
         As `read_all`.
     """
-    recordings = read_all(files, sampling_rate_hz)
+    return chosen(read_all(files, sampling_rate_hz, columns), channel)
+
+
+def chosen(recordings: tuple[CtgRecording, ...], channel: int | None) -> CtgRecording:
+    """The only recording, or that of the chosen channel; raises as `read`."""
     if channel is None:
         if len(recordings) > 1:
             raise InputError(
@@ -56,21 +90,70 @@ def read(files: Mapping[str, bytes], sampling_rate_hz: float | None = None, chan
                 "fetus is assessed separately"
             )
         return recordings[0]
-    chosen = next((recording for recording in recordings if recording.channel == channel), None)
-    if chosen is None:
+    wanted = next((recording for recording in recordings if recording.channel == channel), None)
+    if wanted is None:
         raise InputError(f"the file contains no fetal heart rate on channel {channel}")
-    return chosen
+    return wanted
 
 
-def _channels(files: Mapping[str, bytes], sampling_rate_hz: float | None) -> Channels:
-    by_ending = {name.rsplit(".", 1)[-1].lower(): name for name in files if "." in name}
-    if "hea" in by_ending:
-        return wfdb.read(files[by_ending["hea"]], files)
-    if "dat" in by_ending:
-        raise FormatError(f"{by_ending['dat']}: the header (.hea) of this WFDB record is missing; send both files")
-    if "csv" in by_ending:
-        return table.read(files[by_ending["csv"]], sampling_rate_hz)
-    for ending, reader in (("json", json_trace.read), ("edf", edf.read), ("fhr", fhrma.read), ("fhrm", fhrma.read_mhr)):
-        if ending in by_ending:
-            return reader(files[by_ending[ending]])
-    raise FormatError(f"{', '.join(files) or 'nothing'}: not a CTG file; send {KNOWN}")
+def ending_of(name: str) -> str:
+    """The ending of a file name in small letters; a number that was added to a doubled name is no part of it."""
+    plain = name.rpartition(" (")[0] if name.endswith(")") and " (" in name else name
+    return plain.rpartition(".")[2].lower() if "." in plain else ""
+
+
+def _recordings(files: Mapping[str, bytes]) -> dict[str, dict[str, bytes]]:
+    """The files of each recording: a WFDB header takes its signal files along, every other file stands alone."""
+    groups: dict[str, dict[str, bytes]] = {}
+    signals = {name for name in files if ending_of(name) == "dat"}
+    for name, content in files.items():
+        kind = ending_of(name)
+        if kind == "hea":
+            own = [signal for signal in wfdb.signal_files(content) if signal in signals]
+            groups[name] = {name: content, **{signal: files[signal] for signal in own}}
+            signals -= set(own)
+        elif kind == "dat":
+            continue
+        elif kind in TABLES or kind == "xlsx" or kind in _BINARY:
+            groups[name] = {name: content}
+        else:
+            raise FormatError(f"{name}: not a CTG file; send {KNOWN}")
+    if signals and not any(ending_of(name) == "hea" for name in files):
+        raise FormatError(f"{min(signals)}: the header (.hea) of this WFDB record is missing; send both files")
+    if signals:
+        raise FormatError(f"{min(signals)} belongs to none of the headers that were sent")
+    return groups
+
+
+def _channels(
+    name: str, group: Mapping[str, bytes], sampling_rate_hz: float | None, columns: Mapping[str, str] | None
+) -> Channels:
+    kind, content = ending_of(name), group[name]
+    if columns and kind not in TABLES and kind != "xlsx":
+        raise FormatError(f"{name} is no table: it has no columns to map")
+    if kind == "hea":
+        return wfdb.read(content, group)
+    if kind in TABLES:
+        return table.read(content, sampling_rate_hz, columns)
+    if kind == "xlsx":
+        return workbook.read(content, sampling_rate_hz, columns)
+    return _BINARY[kind](content)
+
+
+def column_map(text: str | None) -> dict[str, str]:
+    """A column map as people type it: ``FCF:fhr1,tempo:time``.
+
+    Raises
+    ------
+    InputError
+        It is not of this form.
+    """
+    columns: dict[str, str] = {}
+    for part in (text or "").split(","):
+        if not part.strip():
+            continue
+        name, colon, target = part.rpartition(":")
+        if not colon or not name.strip() or not target.strip():
+            raise InputError(f"column map {part.strip()!r}: write LABEL:what, such as FCF:fhr1,tempo:time")
+        columns[name.strip()] = target.strip()
+    return columns

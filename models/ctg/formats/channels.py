@@ -1,13 +1,14 @@
 """The result of every reader: named, evenly sampled channels of one recorder."""
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from models.ctg.recording import CtgRecording, recording
 from models.errors import FormatError
+from models.origin import UNKNOWN_ORIGIN, Origin
 
 Array = NDArray[np.float64]
 NAMES: dict[str, re.Pattern[str]] = {
@@ -15,7 +16,6 @@ NAMES: dict[str, re.Pattern[str]] = {
     "fhr2": re.compile(r"^(fhr[ _]?2|fhr2_bpm|fhr2\s*\(bpm\))$", re.IGNORECASE),
     "toco": re.compile(r"^(uc|toco|tocogram|ua|uc_mmhg)$", re.IGNORECASE),
     "mhr": re.compile(r"^(mhr|maternal heart rate|mhr_bpm)$", re.IGNORECASE),
-    "time": re.compile(r"^(time|t|seconds|time_s|time\s*\(s\)|time\s*\[s\])$", re.IGNORECASE),
 }
 
 
@@ -36,6 +36,10 @@ class Channels:
     source : str
     toco, mhr : ndarray, shape (n,), or None
     stage : str
+    origin : Origin
+        When the recording began, and of whom it is, as far as the file says.
+    remarks : tuple of str
+        What of the file was not used, and how it was understood.
     """
 
     heart: dict[int, Array]
@@ -44,13 +48,23 @@ class Channels:
     toco: Array | None = None
     mhr: Array | None = None
     stage: str = "unknown"
+    origin: Origin = UNKNOWN_ORIGIN
+    remarks: tuple[str, ...] = ()
+
+    def noting(self, remark: str) -> "Channels":
+        """The same with one more remark."""
+        return replace(self, remarks=(*self.remarks, remark))
 
     def recordings(self) -> tuple[CtgRecording, ...]:
         """One recording for each channel with a heart rate; the first channel if none has one."""
         if not self.heart:
             raise FormatError(f"{self.source}: no channel FHR")
         recordings = [
-            recording(heart, self.toco, self.sampling_rate_hz, self.source, self.stage, self.mhr, number)
+            replace(
+                recording(heart, self.toco, self.sampling_rate_hz, self.source, self.stage, self.mhr, number),
+                origin=self.origin,
+                remarks=self.remarks,
+            )
             for number, heart in sorted(self.heart.items())
         ]
         with_signal = tuple(each for each in recordings if np.isfinite(each.fhr_bpm).any())

@@ -1,9 +1,12 @@
 """The .fhr and .fhrm files of the FHRMA toolbox (Boudet S et al. SoftwareX 2020;11:100428), 4 Hz."""
 
+from datetime import UTC, datetime
+
 import numpy as np
 
 from models.ctg.formats.channels import Channels
 from models.errors import FormatError
+from models.origin import UNKNOWN_ORIGIN, Origin
 
 RATE_HZ = 4.0
 _FHR = np.dtype([("fhr1", "<u2"), ("fhr2", "<u2"), ("toco", "u1"), ("quality", "u1")])
@@ -21,10 +24,11 @@ def read_mhr(content: bytes) -> Channels:
 
 
 def _read(content: bytes, kind: np.dtype[np.void], name: str) -> Channels:
-    body = content[4:]  # start of the recording, Unix seconds
+    started, body = int.from_bytes(content[:4], "little"), content[4:]
     if len(body) < kind.itemsize or len(body) % kind.itemsize:
         raise FormatError(f"{name}: {len(content)} bytes are not a whole number of {kind.itemsize}-byte samples")
     values = np.frombuffer(body, dtype=kind)
     heart = {1: values["fhr1"] / 4.0, 2: values["fhr2"] / 4.0}
     mhr = values["mhr"] / 4.0 if "mhr" in (kind.names or ()) else None
-    return Channels(heart, RATE_HZ, f"FHRMA {name}", values["toco"] / 2.0, mhr)
+    origin = Origin(datetime.fromtimestamp(started, UTC)) if started else UNKNOWN_ORIGIN
+    return Channels(heart, RATE_HZ, f"FHRMA {name}", values["toco"] / 2.0, mhr, origin=origin)

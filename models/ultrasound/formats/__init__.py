@@ -42,7 +42,7 @@ def read(name: str, content: bytes, scale: Scale | None = None, frame: int | Non
         The stated scale contradicts the file's, or the frame is not there.
     """
     scale = scale or Scale()
-    if dicom.looks_like(content):
+    if dicom.looks_like(content) or dicom.without_preamble(content):
         return dicom.read(name, content, scale, frame, MAX_IMAGES)
     if content[:5] == b"%PDF-":
         raise FormatError(f"{name}: a PDF, not an image; export the frame as DICOM or PNG")

@@ -14,6 +14,8 @@ MIN_SIDE = 64
 # A pixel counts as coloured when its channels differ by more than this; a tinted map stays below it.
 COLOURED = 40
 MAX_COLOURED_SHARE = 0.005
+# Rounding of colour spaces, grey levels.
+NEUTRAL = 6
 
 
 def read(name: str, content: bytes) -> NDArray[np.uint8]:
@@ -73,6 +75,17 @@ def check_colourless(name: str, colours: NDArray[np.uint8]) -> None:
             f"{name}: {100 * share:.0f} % of the picture is coloured (a Doppler overlay, or no ultrasound image); "
             "export the grey-scale frame"
         )
+
+
+def neutral(colours: NDArray[np.uint8]) -> bool:
+    """Whether the second and third channel are those of grey in brightness and two colour differences."""
+    differences = np.abs(colours[..., 1:].astype(np.int16) - 128)
+    return bool(np.mean(differences.max(axis=2) > NEUTRAL) <= MAX_COLOURED_SHARE)
+
+
+def equal(colours: NDArray[np.uint8]) -> bool:
+    """Whether all three channels are the same, as in grey written as red, green and blue."""
+    return bool(np.mean(np.ptp(colours.astype(np.int16), axis=2) > NEUTRAL) <= MAX_COLOURED_SHARE)
 
 
 def check_size(name: str, width: int, height: int) -> None:
