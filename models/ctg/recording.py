@@ -13,6 +13,8 @@ Array = NDArray[np.float64]
 MIN_FHR_BPM = 30.0
 LOWEST_MEASURED_BPM = 50.0
 MAX_FHR_BPM = 240.0
+# Values that recorders write for a lost sample, beside 0 and negative ones.
+LOST_CODES = (255.0, 511.0, 1023.0, 65535.0)
 MAX_DURATION_S = 24 * 3600.0
 MIN_RATE_HZ, MAX_RATE_HZ = 0.5, 1000.0
 
@@ -112,6 +114,12 @@ def recording(
     )
 
 
+def without_lost(heart: Array) -> Array:
+    """What a channel holds beside the codes for a lost sample."""
+    with np.errstate(invalid="ignore"):
+        return np.asarray(heart[np.isfinite(heart) & (heart > 0) & ~np.isin(heart, LOST_CODES)])
+
+
 def _heart_rate(values: Array, low: float) -> Array:
     with np.errstate(invalid="ignore"):
         possible = np.isfinite(values) & (values >= low) & (values <= MAX_FHR_BPM)
@@ -120,7 +128,7 @@ def _heart_rate(values: Array, low: float) -> Array:
 
 def _plausible(fhr_bpm: Array, toco: Array | None) -> None:
     """Refuse values that are not a heart rate in bpm but look like a known mistake."""
-    present = fhr_bpm[np.isfinite(fhr_bpm) & (fhr_bpm > 0)]
+    present = without_lost(fhr_bpm)
     if len(present) and 250 < np.median(present) < 1500:
         raise FormatError(
             f"the heart rate has a median of {np.median(present):.0f}: these look like pulse intervals in "

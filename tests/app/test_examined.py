@@ -2,6 +2,7 @@
 
 import json
 import sqlite3
+import tarfile
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 from typing import Any
@@ -183,6 +184,8 @@ def test_names_leave_nothing_behind(api: TestClient, settings: Settings, cli: An
     with sqlite3.connect(database) as connection:
         dump = "\n".join(connection.iterdump())
     contents = [path.read_bytes() for path in settings.home.rglob("*") if path.is_file()]
+    with tarfile.open(backup) as archive:
+        contents += [member.read() for entry in archive if (member := archive.extractfile(entry)) is not None]
     for word in ("Maria", "MRN778899", "Doe^Jane", "maria.hea"):
         assert word not in dump
         assert word not in caplog.text

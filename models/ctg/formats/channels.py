@@ -6,11 +6,12 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from models.ctg.recording import CtgRecording, recording
+from models.ctg.recording import MAX_FHR_BPM, CtgRecording, recording, without_lost
 from models.errors import FormatError
 from models.origin import UNKNOWN_ORIGIN, Origin
 
 Array = NDArray[np.float64]
+LEAST_SHARE = 0.01
 NAMES: dict[str, re.Pattern[str]] = {
     "fhr1": re.compile(r"^(fhr[ _]?1?|fetal heart rate|fhr1?_bpm|fhr1?\s*\(bpm\))$", re.IGNORECASE),
     "fhr2": re.compile(r"^(fhr[ _]?2|fhr2_bpm|fhr2\s*\(bpm\))$", re.IGNORECASE),
@@ -56,16 +57,29 @@ class Channels:
         return replace(self, remarks=(*self.remarks, remark))
 
     def recordings(self) -> tuple[CtgRecording, ...]:
-        """One recording for each channel with a heart rate; the first channel if none has one."""
+        """One recording for each channel that holds values; the first channel if none does.
+
+        A channel whose values are no heart rate stays: another one is never taken silently in its place.
+        """
         if not self.heart:
             raise FormatError(f"{self.source}: no channel FHR")
         recordings = [
             replace(
                 recording(heart, self.toco, self.sampling_rate_hz, self.source, self.stage, self.mhr, number),
                 origin=self.origin,
-                remarks=self.remarks,
+                remarks=(*self.remarks, *_beyond(heart, number if len(self.heart) > 1 else None)),
             )
             for number, heart in sorted(self.heart.items())
         ]
-        with_signal = tuple(each for each in recordings if np.isfinite(each.fhr_bpm).any())
-        return with_signal or (recordings[0],)
+        holding = tuple(each for each in recordings if without_lost(self.heart[each.channel]).size)
+        return holding or (recordings[0],)
+
+
+def _beyond(heart: Array, number: int | None) -> tuple[str, ...]:
+    """A remark where values above the highest heart rate are taken as lost."""
+    values = without_lost(heart)
+    share = float(np.mean(values > MAX_FHR_BPM)) if values.size else 0.0
+    if share < LEAST_SHARE:
+        return ()
+    which = "the fetal heart rate" if number is None else f"heart-rate channel {number}"
+    return (f"{100 * share:.0f} % of the values of {which} are above {MAX_FHR_BPM:.0f} bpm and are taken as lost",)

@@ -257,3 +257,15 @@ def test_the_stored_form_keeps_every_bit_and_nothing_else() -> None:
     assert back.origin.made_at is None
     with pytest.raises(FormatError, match="stored trace: damaged"):
         stored.read(content[:100])
+
+
+def test_a_channel_that_is_no_heart_rate_is_not_replaced_by_the_other() -> None:
+    values = {"sampling_rate_hz": 4, "fhr_bpm": [245.0, 246.0] * 40, "fhr2_bpm": [140.0] * 80}
+    files = {"a.json": json.dumps(values).encode()}
+    first, second = read_all(files)
+    assert (first.channel, second.channel) == (1, 2)
+    assert np.isnan(first.fhr_bpm).all()
+    assert first.remarks == ("100 % of the values of heart-rate channel 1 are above 240 bpm and are taken as lost",)
+    values["fhr_bpm"] = [511.0, 0.0] * 40
+    (only,) = read_all({"a.json": json.dumps(values).encode()})
+    assert only.channel == 2
