@@ -119,6 +119,13 @@ def worklist(
     return list(session.scalars(query))
 
 
+def current_examinations(session: Session, fetus: Fetus) -> list[Examination]:
+    """Examinations of a fetus in assessments that nothing replaced: an earlier time of one does not count."""
+    replaced = select(Assessment.supersedes_id).where(Assessment.supersedes_id.is_not(None))
+    query = select(Assessment).where(Assessment.fetus_id == fetus.id, Assessment.id.not_in(replaced)).options(*ROW)
+    return [each for row in session.scalars(query) for each in (row.ctg, row.scan) if each is not None]
+
+
 def of_woman(session: Session, woman: Woman) -> list[Assessment]:
     """All assessments of a woman, newest first."""
     query = (

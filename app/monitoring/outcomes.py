@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from sqlalchemy.orm import Session
 
 from app.accounts.guards import User
+from app.assessments.store import current_examinations
 from app.monitoring.store import Outcome
 from app.orm import now
 from app.patients.ages import MAX_AGE_DAYS
@@ -34,9 +35,12 @@ def enter(session: Session, fetus: Fetus, ph: float, born_at: datetime, user: Us
         days = TERM_DAYS - (due - born_at.date()).days
         if not 0 < days <= MAX_AGE_DAYS:
             raise RangeError(f"the birth of {born_at.date()} lies outside this pregnancy (due {due})")
-    later = [examination for examination in fetus.examinations if examination.performed_at > born_at]
-    if later:
-        raise InputError(f"a {later[0].kind} of {later[0].performed_at:%Y-%m-%d %H:%M} UTC lies after that birth")
+    later = next((each for each in current_examinations(session, fetus) if each.performed_at > born_at), None)
+    if later is not None:
+        raise InputError(
+            f"a {later.kind} of {later.performed_at:%Y-%m-%d %H:%M} UTC lies after that birth; correct its time on its "
+            "result page if it is wrong"
+        )
     row = Outcome(fetus_id=fetus.id, ph=ph, born_at=born_at, at=now(), by=user.name)
     session.add(row)
     session.flush()

@@ -163,3 +163,13 @@ def test_an_unknown_query_parameter_is_refused_by_name(api: TestClient) -> None:
         answer = api.get(f"/api/v1/assessments?{query}")
         assert answer.status_code == 422
         assert why in answer.json()["detail"]
+
+
+def test_a_birth_can_be_entered_after_the_time_of_a_scan_was_corrected(api: TestClient) -> None:
+    old = made(api, DATED, CTG)  # no time: taken as today
+    birth = {"umbilical_artery_ph": 7.2, "born_at": (NOW - timedelta(days=5)).isoformat()}
+    first = api.post("/api/v1/patients/P-1/outcomes", json=birth)
+    assert first.status_code == 422
+    assert "correct its time" in first.json()["detail"]
+    assert time_of(api, old["id"], "ctg", 6).status_code == 201
+    assert api.post("/api/v1/patients/P-1/outcomes", json=birth).status_code == 201
