@@ -151,12 +151,14 @@ def preview_images(
     if not files:
         return {"error": "no image was chosen"}
     lines, pictures = [], []
+    heads: list[HeadEllipse] = []
     if len(files) > image_formats.MAX_IMAGES:
         return {"error": f"{len(files)} files; one examination takes at most {image_formats.MAX_IMAGES} images"}
     try:
         size = typed.get("pixel_size_mm")
         scale = Scale(float(size.replace(",", ".")) if size else None)
-        by_file = {name: image_formats.read(name, content, scale) for name, content in files.items()}
+        frame = int(typed["frame"]) if typed.get("frame") else None
+        by_file = {name: image_formats.read(name, content, scale, frame) for name, content in files.items()}
         origins = {name: images[0].origin for name, images in by_file.items()}
         remarks = one_scan(origins)
         for number, image in enumerate((image for images in by_file.values() for image in images), start=1):
@@ -166,9 +168,11 @@ def preview_images(
                 f"Image {number}: {image.width} x {image.height} pixels, {pixels}, {_finding(image, head, bundle)}."
             )
             pictures.append(_picture(image, head))
+            heads.append(head)
             remarks += [remark for remark in image.remarks if remark not in remarks]
+        lines += _clearest(heads)
     except ValueError:
-        return {"error": f"pixel size {typed['pixel_size_mm']!r} is not a number"}
+        return {"error": "pixel size and frame of a clip must be numbers"}
     except FetalHealthError as error:
         return {"error": str(error)}
     notes = [*context.lines("scan", list(origins.values())), *(f"{remark}." for remark in remarks)]
@@ -182,6 +186,14 @@ def _finding(image: UltrasoundImage, head: HeadEllipse, bundle: Bundle) -> str:
         return "a fetal head was found; its size needs a scale"
     measured = measure(head.ellipse, image.pixel_size_mm, bundle.intervals)
     return f"a fetal head was found: circumference {measured.measured()[HC].value:.0f} mm"
+
+
+def _clearest(heads: Sequence[HeadEllipse]) -> list[str]:
+    """Of several images the one whose outline changes least when the image is mirrored."""
+    spread = {k: head.traits.spread for k, head in enumerate(heads, start=1) if head.traits and head.refusal is None}
+    if len(heads) < 2 or not spread:
+        return []
+    return [f"The clearest outline is that of image {min(spread, key=lambda k: spread[k])}."]
 
 
 def _picture(image: UltrasoundImage, head: HeadEllipse) -> str:

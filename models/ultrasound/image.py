@@ -13,6 +13,7 @@ from models.origin import UNKNOWN_ORIGIN, Origin
 NETWORK_HEIGHT = 128
 NETWORK_WIDTH = 192
 MIN_PIXEL_SIZE_MM = 0.02
+WHOLE_PICTURE = "no ultrasound region is stated: the whole picture is stored, with any text that is in it"
 MAX_PIXEL_SIZE_MM = 1.0
 
 

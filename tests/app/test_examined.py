@@ -19,7 +19,7 @@ from models.origin import Identity
 from models.synthetic.traces import as_csv, as_wfdb, trace
 from tests.app.conftest import browser
 from tests.examples import HEAD
-from tests.models.ultrasound.dicoms import dicom, region
+from tests.models.ultrasound.dicoms import US_MULTIFRAME, dicom, region
 
 NOW = datetime.now(UTC)
 # 34+1 weeks today.
@@ -278,3 +278,18 @@ def test_marks_reveal_nothing_and_compare(tmp_path: Path) -> None:
     (tmp_path / KEY_FILE).write_bytes(b"short")
     with pytest.raises(FetalHealthError, match="is damaged"):
         key_of(tmp_path)
+
+
+def test_the_check_of_a_clip_names_its_clearest_frame(client: TestClient) -> None:
+    csrf = {"X-CSRF-Token": browser(client, "clinician")}
+    clip = dicom(np.stack([np.zeros_like(HEAD), HEAD]), [region((0, 0, 799, 539))], sop_class=US_MULTIFRAME)
+
+    def check(**data: str) -> str:
+        return client.post("/check/image", data=data, files={"image": ("a.dcm", clip)}, headers=csrf).text
+
+    assert "The clearest outline is that of image 2." in check()
+    chosen = check(frame="2")
+    assert "Image 1: 800 x 540" in chosen
+    assert "Image 2" not in chosen
+    assert "frame 3 of 2 does not exist" in check(frame="3")
+    assert "must be numbers" in check(frame="last")

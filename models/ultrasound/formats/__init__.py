@@ -9,7 +9,7 @@ from PIL import Image
 
 from models.errors import FormatError
 from models.ultrasound.formats import dicom, pictures
-from models.ultrasound.image import Scale, UltrasoundImage
+from models.ultrasound.image import WHOLE_PICTURE, Scale, UltrasoundImage
 
 MAX_IMAGES = 8
 
@@ -47,7 +47,7 @@ def read(name: str, content: bytes, scale: Scale | None = None, frame: int | Non
     if content[:5] == b"%PDF-":
         raise FormatError(f"{name}: a PDF, not an image; export the frame as DICOM or PNG")
     pixel_size_mm, source = scale.stated()
-    return [UltrasoundImage(pictures.read(name, content), pixel_size_mm, source)]
+    return [UltrasoundImage(pictures.read(name, content), pixel_size_mm, source, remarks=(WHOLE_PICTURE,))]
 
 
 def as_png(image: UltrasoundImage) -> bytes:

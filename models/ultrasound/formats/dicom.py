@@ -21,7 +21,14 @@ from PIL import Image
 from models.errors import FetalHealthError, FormatError, InputError, RangeError
 from models.origin import UNKNOWN_ORIGIN, Origin, identity
 from models.ultrasound.formats.pictures import check_colourless, check_size, equal, neutral, to_eight_bits
-from models.ultrasound.image import MAX_PIXEL_SIZE_MM, MIN_PIXEL_SIZE_MM, Scale, UltrasoundImage, checked_pixel_size
+from models.ultrasound.image import (
+    MAX_PIXEL_SIZE_MM,
+    MIN_PIXEL_SIZE_MM,
+    WHOLE_PICTURE,
+    Scale,
+    UltrasoundImage,
+    checked_pixel_size,
+)
 
 # SOP classes: ultrasound image and multi-frame image (and their retired forms), secondary capture.
 SOP_CLASSES = {
@@ -177,7 +184,7 @@ def _checked_header(name: str, dataset: Any) -> Header:
     remarks = ("the file says that text is burnt into the picture; what is inside the region is stored",)
     if not sequence:
         whole = [Region(0, 0, width - 1, height - 1, None, None)]
-        return Header(width, height, frames, whole, origin, remarks if burnt_in else ())
+        return Header(width, height, frames, whole, origin, (WHOLE_PICTURE, *(remarks if burnt_in else ())))
     regions = list(_two_dimensional(sequence))
     if not regions:
         raise FormatError(f"{name}: none of its ultrasound regions is a two-dimensional tissue image")
