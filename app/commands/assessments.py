@@ -220,10 +220,14 @@ def analyse(
     guidelines = classify(reading, stage, nice=settings().nice)
     verdict = judge(Evidence(trace=trace_state(reading, guidelines, stage, None), no_score="a score needs a bundle"))
     detail = trace_detail(analysis, reading, stage, guidelines)
+    begun = recording.origin.made_at
+    said = [f"begins {begun:%Y-%m-%d %H:%M} as the file says"] if begun is not None else []
+    said += [f"file: {remark}" for remark in recording.remarks]
     if as_json:
-        typer.echo(json.dumps({"state": verdict.state, "state_reasons": list(verdict.reasons), **detail}, indent=1))
+        head = {"state": verdict.state, "state_reasons": list(verdict.reasons), "file": said}
+        typer.echo(json.dumps({**head, **detail}, indent=1))
     else:
-        typer.echo("\n".join([f"{verdict.state}: {'; '.join(verdict.reasons)}", *lines(analysis, detail)]))
+        typer.echo("\n".join([f"{verdict.state}: {'; '.join(verdict.reasons)}", *lines(analysis, detail), *said]))
     if strip is not None:
         svg = strip_svg(recording, Marks.of(reading), paper, title=record[0].stem)
         _write(strip, strip_pdf(svg) if strip.suffix == ".pdf" else svg.encode())
