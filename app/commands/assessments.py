@@ -227,7 +227,8 @@ def analyse(
         head = {"state": verdict.state, "state_reasons": list(verdict.reasons), "file": said}
         typer.echo(json.dumps({**head, **detail}, indent=1))
     else:
-        typer.echo("\n".join([f"{verdict.state}: {'; '.join(verdict.reasons)}", *lines(analysis, detail), *said]))
+        *body, notice = lines(analysis, detail)
+        typer.echo("\n".join([f"{verdict.state}: {'; '.join(verdict.reasons)}", *body, *said, notice]))
     if strip is not None:
         svg = strip_svg(recording, Marks.of(reading), paper, title=record[0].stem)
         _write(strip, strip_pdf(svg) if strip.suffix == ".pdf" else svg.encode())
