@@ -65,24 +65,36 @@ def state_metrics(
     state: NDArray[np.int64], chosen: NDArray[np.int64], probability: Array, groups: NDArray[Any]
 ) -> dict[str, Any]:
     """Metrics of the three-class pattern model; ``brier`` is the multi-class sum of squares."""
-    from sklearn.metrics import f1_score, precision_score, recall_score  # heavy: only evaluation needs it
-
-    event = state == 2
+    event, called = state == 2, chosen == 2
     target = np.eye(3)[state]
-    labels = [0, 1, 2]
 
     def of(function: Callable[[NDArray[np.int64]], float]) -> dict[str, Any]:
         return bootstrap(groups, function)
 
     return {
-        "macro_f1": of(lambda r: float(f1_score(state[r], chosen[r], labels=labels, average="macro", zero_division=0))),
+        "macro_f1": of(lambda r: _macro_f1(state[r], chosen[r])),
         "balanced_accuracy": of(lambda r: _balanced_accuracy(state[r], chosen[r])),
-        "recall_pathological": of(lambda r: float(recall_score(event[r], chosen[r] == 2, zero_division=np.nan))),
-        "precision_pathological": of(lambda r: float(precision_score(event[r], chosen[r] == 2, zero_division=np.nan))),
+        "recall_pathological": of(lambda r: share_of(called[r], event[r])),
+        "precision_pathological": of(lambda r: share_of(event[r], called[r])),
         "auc_pathological": of(lambda r: auc(event[r], probability[r, 2])),
         "ece": of(lambda r: expected_calibration_error(event[r], probability[r, 2])),
         "brier": of(lambda r: float(np.mean(((probability[r] - target[r]) ** 2).sum(axis=1)))),
     }
+
+
+def share_of(part: NDArray[np.bool_], whole: NDArray[np.bool_]) -> float:
+    """Share of `whole` that is also in `part`: recall of events among the called, or precision; NaN of nothing."""
+    return float(part[whole].mean()) if whole.any() else float("nan")
+
+
+def _macro_f1(state: NDArray[np.int64], chosen: NDArray[np.int64]) -> float:
+    """Mean F1 of the three states; 0 for a state that neither occurs nor is chosen."""
+    scores = []
+    for level in range(3):
+        true, given = state == level, chosen == level
+        size = int(true.sum()) + int(given.sum())
+        scores.append(2 * int((true & given).sum()) / size if size else 0.0)
+    return float(np.mean(scores))
 
 
 def _balanced_accuracy(state: NDArray[np.int64], chosen: NDArray[np.int64]) -> float:

@@ -93,3 +93,16 @@ def test_in_sample_is_known_from_the_manifest(bundle: Bundle) -> None:
     known = bundle.manifest["data"][0]["files"][0]["sha256"]
     assert bundle.trained_on({known})
     assert not bundle.trained_on({"0" * 64})
+
+
+def test_state_metrics_are_those_of_scikit_learn() -> None:
+    from sklearn.metrics import f1_score, precision_score, recall_score
+
+    rng = np.random.default_rng(5)
+    state, chosen = rng.integers(0, 3, 200), rng.integers(0, 3, 200)
+    metrics = state_metrics(state, chosen, np.full((200, 3), 1 / 3), np.arange(200))
+    assert metrics["macro_f1"]["value"] == pytest.approx(f1_score(state, chosen, average="macro"))
+    assert metrics["recall_pathological"]["value"] == pytest.approx(recall_score(state == 2, chosen == 2))
+    assert metrics["precision_pathological"]["value"] == pytest.approx(precision_score(state == 2, chosen == 2))
+    nothing = state_metrics(np.zeros(4, int), np.zeros(4, int), np.full((4, 3), 1 / 3), np.arange(4))
+    assert nothing["recall_pathological"]["value"] is None

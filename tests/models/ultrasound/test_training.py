@@ -73,7 +73,7 @@ def test_rare_sizes_are_drawn_more_often() -> None:
 def test_a_few_epochs_find_phantoms() -> None:
     torch.manual_seed(0)
     torch.set_num_threads(2)
-    network, phantoms = HeadSegmenter(), records(24)
+    network, phantoms = HeadSegmenter(), records(18)
     rows = prepare(phantoms)
     losses = [np.mean(train_epochs(network, rows, epochs=4, learning_rate=3e-3, seed=k)) for k in range(5)]
     assert losses[-1] < 0.5 * losses[0]
