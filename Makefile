@@ -5,7 +5,8 @@ comma := ,
 BIN := $(VENV)/bin
 EXTRAS := $(if $(SERVE_ONLY),assets$(comma)postgres,federation$(comma)assets$(comma)postgres)
 VENDOR := app/static/vendor
-PYTEST = $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
+PYTEST = $(BIN)/python -m pytest -n $(PROCESSES) --dist loadfile --no-loadscope-reorder
+PROCESSES = 2
 STAMP := $(VENV)/.installed$(if $(SERVE_ONLY),-serve)
 
 .DEFAULT_GOAL := help
@@ -61,6 +62,8 @@ test: check ## Set everything up and pass the tests; T="path -k word" passes pat
 unit: dev ## The fast tests: nothing slow, no sockets; T="..." as for test
 	$(PYTEST) -m "not slow and not network and not soak" $(T)
 
+# They wait for other processes most of the time.
+soak: PROCESSES = 3
 soak: dev ## What kills, loads or starts other servers; T="..." as for test
 	$(PYTEST) -m soak $(T)
 

@@ -41,6 +41,30 @@ def pytest_collection() -> Iterator[None]:
         gc.enable()
 
 
+# Files that take longest begin first, so that no process is left alone with one of them at the end.
+LONGEST = (
+    "federated/test_acceptance.py",
+    "federated/shared/test_shared_job.py",
+    "federated/run/test_job.py",
+    "federated/privacy/test_masked_training.py",
+    "federated/test_survival.py",
+    "tests/test_packaging.py",
+    "ultrasound/test_training.py",
+    "fusion/test_stored_pairs.py",
+    "shared/test_shared.py",
+)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the files that take longest."""
+
+    def rank(item: pytest.Item) -> int:
+        path = item.path.as_posix()
+        return next((place for place, name in enumerate(LONGEST) if path.endswith(name)), len(LONGEST))
+
+    items.sort(key=rank)
+
+
 @pytest.fixture(autouse=True)
 def _no_sockets(request: pytest.FixtureRequest) -> Iterator[None]:
     import pytest_socket
