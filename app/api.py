@@ -22,10 +22,10 @@ def only_known_parameters(request: Request) -> None:
     InputError
         It names the parameter and those that are known.
     """
-    known = sorted({field.alias for field in get_flat_dependant(request.scope["route"].dependant).query_params})
+    names = sorted({field.alias for field in get_flat_dependant(request.scope["route"].dependant).query_params})
     for name in request.query_params:
-        if name not in known:
-            raise InputError(f"unknown query parameter {name!r}; known are {', '.join(known) or 'none'}")
+        if name not in names:
+            raise InputError(f"unknown query parameter {name!r}; known are {', '.join(names) or 'none'}")
         if len(request.query_params.getlist(name)) > 1:
             raise InputError(f"query parameter {name!r} was sent more than once")
 

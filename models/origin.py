@@ -49,10 +49,10 @@ class Identity:
 
 def identity(identifier: str, issuer: str = "", birth_date: str = "") -> Identity | None:
     """An identity without placeholders; None where nothing is left of it."""
-    known = "" if is_placeholder(identifier) else " ".join(identifier.split()).casefold()
+    plain = "" if is_placeholder(identifier) else " ".join(identifier.split()).casefold()
     day = re.sub(r"\D", "", birth_date)
     day = day if len(day) == 8 and not day.startswith("1900") and int(day) else ""
-    return Identity(known, " ".join(issuer.split()).casefold(), day) if known or day else None
+    return Identity(plain, " ".join(issuer.split()).casefold(), day) if plain or day else None
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,6 @@
 """Amending an assessment: another time of an examination, or what was left out. The old one stays, as replaced."""
 
 from datetime import datetime
-from typing import Any
 
 from app.assessments import traces
 from app.assessments.examined import STATED, check_stated, check_together
@@ -13,7 +12,7 @@ from app.assessments.service import Assessor, ctg_examination, scan_examination,
 from app.assessments.store import Assessment
 from app.monitoring.store import born
 from app.patients.service import age_at, fetus_of
-from app.patients.store import Examination, Fetus, StoredFile
+from app.patients.store import Examination, Fetus
 from models.errors import FetalHealthError, InputError
 from models.origin import Origin
 
@@ -41,25 +40,19 @@ def redate(assessor: Assessor, assessment: Assessment, request: TimeRequest) -> 
         earlier = Earlier(traces.reusable(assessment, assessor.bundle, assessor.circumstances), earlier.heads)
     ctg, scan = assessment.ctg, assessment.scan
     with assessor.session.no_autoflush:
-        redated = _copy(old, fetus, request.performed_at, request.reason.strip())
+        redated = _redated(old, fetus, request.performed_at, request.reason.strip())
     ctg, scan = (redated, scan) if request.kind == "ctg" else (ctg, redated)
     return assessor.replace(assessment, ctg, scan, earlier, request.reason, f"{request.kind} time")
 
 
-def _copy(old: Examination, fetus: Fetus, at: datetime, reason: str) -> Examination:
+def _redated(old: Examination, fetus: Fetus, at: datetime, reason: str) -> Examination:
     """The same examination at another time; the time that the file states stays beside it."""
     days, source = old.gestational_age_days, old.age_source
     if fetus.pregnancy.due_date is not None:
         days, source = age_at(fetus.pregnancy, at, None)
-    kept = {"performed_at_source": STATED, "performed_at_reason": reason, "time_warnings": []}
-    return Examination(
-        fetus=fetus,
-        kind=old.kind,
-        performed_at=at,
-        gestational_age_days=days,
-        age_source=source,
-        parameters={**old.parameters, **kept},
-        files=[StoredFile(name=file.name, sha256=file.sha256, content=file.content) for file in old.files],
+    beside = {"performed_at_source": STATED, "performed_at_reason": reason, "time_warnings": []}
+    return old.again(
+        performed_at=at, gestational_age_days=days, age_source=source, parameters={**old.parameters, **beside}
     )
 
 
@@ -120,13 +113,4 @@ def _aged(examination: Examination, given: str | None) -> Examination:
     days, source = age_at(examination.fetus.pregnancy, examination.performed_at, given)
     if days is None:
         return examination
-    parameters: dict[str, Any] = dict(examination.parameters)
-    return Examination(
-        fetus=examination.fetus,
-        kind=examination.kind,
-        performed_at=examination.performed_at,
-        gestational_age_days=days,
-        age_source=source,
-        parameters=parameters,
-        files=[StoredFile(name=f.name, sha256=f.sha256, content=f.content) for f in examination.files],
-    )
+    return examination.again(gestational_age_days=days, age_source=source)

@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 
 from app.identity import differ, marks_of
 from app.orm import now
+from app.patients.ages import MAX_AGE_DAYS
 from app.patients.store import Examination, Fetus, Pregnancy, StoredFile, Woman
 from models.errors import InputError, RangeError
 from models.growth.dating import TERM_DAYS
@@ -25,7 +26,6 @@ FIRST_YEAR = 1990
 SAME_MOMENT, SAME_DAY = timedelta(minutes=15), timedelta(hours=24)
 CLOCKS_DIFFER = timedelta(hours=1)
 STATED, FROM_FILE, AS_TODAY = "stated", "file", "taken as today"
-LONGEST_PREGNANCY_DAYS = 44 * 7
 
 
 @dataclass(frozen=True)
@@ -35,16 +35,14 @@ class Performed:
     Attributes
     ----------
     at : datetime
-    source : str
-        "stated", "file", or "taken as today".
-    kept : dict
-        What is stored beside it: source, the file's time, and the reason of a difference.
+    beside : dict
+        What is stored beside it: the source ("stated", "file" or "taken as today"), the file's time, and the reason of
+        a difference.
     warnings : list of str
     """
 
     at: datetime
-    source: str
-    kept: dict[str, Any] = field(default_factory=dict)
+    beside: dict[str, Any] = field(default_factory=dict)
     warnings: list[str] = field(default_factory=list)
 
 
@@ -69,10 +67,9 @@ def performed(
     RangeError
         The stated time lies in the future, or after the birth.
     """
-    times = [origin.made_at for origin in origins if origin.made_at is not None]
-    found = min(times, key=_aware) if times else None
+    found = _earliest(origins)
     wrong = _unusable(found, fetus.pregnancy, born_at) if found is not None else None
-    kept: dict[str, Any] = {} if found is None else {"file_made_at": found.isoformat()}
+    beside: dict[str, Any] = {} if found is None else {"file_made_at": found.isoformat()}
     warnings = []
     if stated is not None:
         check_stated(kind, stated, born_at)
@@ -84,10 +81,10 @@ def performed(
                 )
             warnings.append(f"The {kind}'s file says {_words(found)}; {_words(stated)} was stated: {reason.strip()}.")
         if reason.strip():
-            kept["performed_at_reason"] = reason.strip()[:400]
-        return Performed(stated, STATED, kept | {"performed_at_source": STATED}, warnings)
+            beside["performed_at_reason"] = reason.strip()[:400]
+        return Performed(stated, beside | {"performed_at_source": STATED}, warnings)
     if found is not None and wrong is None:
-        return Performed(_aware(found), FROM_FILE, kept | {"performed_at_source": FROM_FILE})
+        return Performed(_aware(found), beside | {"performed_at_source": FROM_FILE})
     if found is not None and wrong is not None and found.year >= FIRST_YEAR:
         ask = f"state when it was made ({kind}_performed_at)"
         raise InputError(f"the {kind} file says {_words(found)}, which {wrong}: {ask}")
@@ -98,20 +95,23 @@ def performed(
     if fetus.pregnancy.due_date is not None:
         removed = f" (the file says {found:%Y}, no date of an examination)" if found is not None else ""
         warnings.append(f"Time of the {name} not known{removed}: taken as today, and so is the age.")
-    return Performed(now(), AS_TODAY, kept | {"performed_at_source": AS_TODAY}, warnings)
+    return Performed(now(), beside | {"performed_at_source": AS_TODAY}, warnings)
 
 
 def time_words(kind: str, origins: Iterable[Origin], pregnancy: Pregnancy | None) -> str:
     """What the files say of the time, and whether it can be used, in one sentence."""
-    times = [origin.made_at for origin in origins if origin.made_at is not None]
-    if not times:
+    found = _earliest(origins)
+    if found is None:
         return "The file does not say when it was made: enter the time, or it is taken as today."
-    found = min(times, key=_aware)
     wrong = _unusable(found, pregnancy, None)
     zone = "" if found.tzinfo else " (no zone: taken as UTC)"
     if wrong is None:
         return f"The file says {_words(found)}{zone}; that is used unless you enter another time with a reason."
     return f"The file says {_words(found)}, which {wrong}: enter the time ({kind})."
+
+
+def _earliest(origins: Iterable[Origin]) -> datetime | None:
+    return min((origin.made_at for origin in origins if origin.made_at is not None), key=_aware, default=None)
 
 
 def _aware(moment: datetime) -> datetime:
@@ -138,7 +138,7 @@ def _unusable(found: datetime, pregnancy: Pregnancy | None, born_at: datetime | 
         return f"is after the birth ({_words(born_at)})"
     if pregnancy is not None and pregnancy.due_date is not None:
         days = TERM_DAYS - (pregnancy.due_date - moment.date()).days
-        if not -slack.days < days <= LONGEST_PREGNANCY_DAYS + slack.days:
+        if not -slack.days < days <= MAX_AGE_DAYS + slack.days:
             return f"lies outside this pregnancy (due {pregnancy.due_date})"
     return None
 
@@ -164,9 +164,9 @@ def one_scan(origins: Mapping[str, Origin]) -> list[str]:
     InputError
         They are not.
     """
-    known = list(origins.items())
-    for number, (first, one) in enumerate(known):
-        for second, other in known[number + 1 :]:
+    pairs = list(origins.items())
+    for number, (first, one) in enumerate(pairs):
+        for second, other in pairs[number + 1 :]:
             if one.identity and other.identity and one.identity.differs(other.identity):
                 raise InputError(f"{first} and {second} are of different women, by what the files say: send one scan")
             days = {moment.date() for moment in (one.made_at, other.made_at) if moment and moment.year >= FIRST_YEAR}

@@ -66,8 +66,8 @@ class Context:
         """What the files say of time and person."""
         pregnancy = self.woman.pregnancies[-1] if self.woman else None
         stated = marks(self.key, origins)
-        known = identity_of(self.session, self.woman, stated) if self.woman else "unknown"
-        words = [IDENTITY[known]] if stated else ["The file does not say of whom it is."]
+        comparison = identity_of(self.session, self.woman, stated) if self.woman else "unknown"
+        words = [IDENTITY[comparison]] if stated else ["The file does not say of whom it is."]
         return [time_words(kind, origins, pregnancy), *words]
 
 

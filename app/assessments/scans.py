@@ -12,7 +12,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app.assessments.schemas import ScanRequest
-from app.assessments.store import Assessment
+from app.assessments.store import REPLACED, Assessment
 from app.patients.store import Examination, Fetus, StoredFile
 from app.recent import Recent
 from models.bundle import Bundle
@@ -174,13 +174,12 @@ def _outline(values: Mapping[str, Any] | None) -> Outline | None:
 
 def _visits_before(session: Session, examination: Examination) -> tuple[Visit, ...]:
     """Centiles of earlier scans of this fetus, by the last assessment of each that no correction replaced."""
-    replaced = select(Assessment.supersedes_id).where(Assessment.supersedes_id.is_not(None))
     query = (
         # The growth alone: a whole result holds its trace's events too.
         select(Assessment.scan_id, Assessment.result[("growth", "detail", "growth")])
         .join(Assessment.scan)
         .where(Assessment.fetus_id == examination.fetus.id, Examination.performed_at < examination.performed_at)
-        .where(Assessment.id.not_in(replaced))
+        .where(Assessment.id.not_in(REPLACED))
         .order_by(Assessment.id)
     )
     last: dict[int | None, Visit] = {}

@@ -100,8 +100,8 @@ class Assessor:
         for examination, origins in examined:
             own = marks(self.identity_key, origins)
             if own:
-                kept = {"identity": own} | ({"identity_reason": reason.strip()} if reason.strip() else {})
-                examination.parameters = {**examination.parameters, **kept}
+                confirmed = {"identity_reason": reason.strip()} if reason.strip() else {}
+                examination.parameters = {**examination.parameters, "identity": own, **confirmed}
 
     def correct(self, assessment: Assessment, changes: Mapping[str, Any], reason: str) -> Assessment:
         """Assess the same scan again with some parameters changed; the old assessment stays, marked as replaced.
@@ -129,17 +129,8 @@ class Assessor:
         earlier = Earlier(
             ctg=reusable(assessment, self.bundle, self.circumstances), heads=stored_heads(assessment, self.bundle)
         )
-        fetus, ctg = assessment.fetus, assessment.ctg
-        files = [StoredFile(name=file.name, sha256=file.sha256, content=file.content) for file in old.files]
-        scan = Examination(
-            fetus=fetus,
-            kind="scan",
-            performed_at=old.performed_at,
-            gestational_age_days=old.gestational_age_days,
-            age_source=old.age_source,
-            parameters={**old.parameters, **changes},
-            files=files,
-        )
+        ctg = assessment.ctg
+        scan = old.again(parameters={**old.parameters, **changes})
         return self.replace(assessment, ctg, scan, earlier, reason, *changes)
 
     def replace(
@@ -291,7 +282,7 @@ def _examination(
         performed_at=when.at,
         gestational_age_days=days,
         age_source=source,
-        parameters={**parameters, **when.kept, "time_warnings": when.warnings},
+        parameters={**parameters, **when.beside, "time_warnings": when.warnings},
         files=files,
     )
 

@@ -84,6 +84,8 @@ class Note(Base):
     assessment: Mapped[Assessment] = relationship(back_populates="notes")
 
 
+# Assessments that a later one replaced.
+REPLACED = select(Assessment.supersedes_id).where(Assessment.supersedes_id.is_not(None))
 # What a row of a list shows beside the assessment itself: read for all rows at once.
 ROW = (selectinload(Assessment.ctg), selectinload(Assessment.scan), selectinload(Assessment.reviews))
 
@@ -92,7 +94,6 @@ def worklist(
     session: Session, *, state: str = "", search: str = "", mine: str = "", limit: int = 100
 ) -> list[Assessment]:
     """Current assessments: unreviewed first, then by state, score and age of the result."""
-    replaced = select(Assessment.supersedes_id).where(Assessment.supersedes_id.is_not(None))
     reviewed = select(Review.assessment_id)
     order = case({name: rank for rank, name in enumerate(STATES)}, value=Assessment.state, else_=9)
     query = (
@@ -100,7 +101,7 @@ def worklist(
         .join(Assessment.fetus)
         .join(Fetus.pregnancy)
         .join(Pregnancy.woman)
-        .where(Assessment.id.not_in(replaced))
+        .where(Assessment.id.not_in(REPLACED))
         .order_by(
             case((Assessment.id.in_(reviewed), 1), else_=0),
             order,
@@ -121,8 +122,7 @@ def worklist(
 
 def current_examinations(session: Session, fetus: Fetus) -> list[Examination]:
     """Examinations of a fetus in assessments that nothing replaced: an earlier time of one does not count."""
-    replaced = select(Assessment.supersedes_id).where(Assessment.supersedes_id.is_not(None))
-    query = select(Assessment).where(Assessment.fetus_id == fetus.id, Assessment.id.not_in(replaced)).options(*ROW)
+    query = select(Assessment).where(Assessment.fetus_id == fetus.id, Assessment.id.not_in(REPLACED)).options(*ROW)
     return [each for row in session.scalars(query) for each in (row.ctg, row.scan) if each is not None]
 
 

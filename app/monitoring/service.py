@@ -11,7 +11,7 @@ import numpy as np
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from app.assessments.store import Assessment
+from app.assessments.store import REPLACED, Assessment
 from app.monitoring import alarms
 from app.monitoring.drift import LEAST, inputs
 from app.monitoring.store import Notice, Outcome, known_notice
@@ -67,7 +67,6 @@ def raise_notices(session: Session, hospital: str, bundle: Bundle) -> dict[str, 
 
 
 def _rows(session: Session, hospital: str, bundle_id: str) -> list[dict[str, Any]]:
-    replaced = select(Assessment.supersedes_id).where(Assessment.supersedes_id.is_not(None))
     query = (
         # Only parts of the result are read, because a whole one also holds the events of its trace.
         select(
@@ -86,7 +85,7 @@ def _rows(session: Session, hospital: str, bundle_id: str) -> list[dict[str, Any
         .join(Fetus.pregnancy)
         .join(Pregnancy.woman)
         .where(Assessment.site == hospital, Assessment.bundle == bundle_id, Woman.synthetic.is_(False))
-        .where(Assessment.id.not_in(replaced))
+        .where(Assessment.id.not_in(REPLACED))
         .order_by(Assessment.id.desc())
         .limit(LAST)
     )

@@ -68,6 +68,12 @@ class Examination(Base):
     fetus: Mapped[Fetus] = relationship(back_populates="examinations", lazy="joined")
     files: Mapped[list["StoredFile"]] = relationship(back_populates="examination", order_by="StoredFile.name")
 
+    def again(self, **changed: Any) -> "Examination":
+        """A new examination with the same files, and the same values but for those that changed."""
+        names = ("fetus", "kind", "performed_at", "gestational_age_days", "age_source", "parameters")
+        files = [StoredFile(name=file.name, sha256=file.sha256, content=file.content) for file in self.files]
+        return Examination(**{name: getattr(self, name) for name in names} | changed, files=files)
+
 
 class StoredFile(Base):
     """A file as it was sent, with its hash."""

@@ -114,12 +114,12 @@ def growth_part(bundle: Bundle, scan: ScanInput | None) -> GrowthPart:
         scan.fluid,
     )
     detail["growth"] = asdict(growth)
-    answer = growth.verdict
-    size = growth.size
+    answer, size = growth.verdict, growth.size
+    if wrong and answer.verdict == NOT_JUDGED:
+        answer = replace(answer, because=plausible.CHECK)
     if size is None:
         refusal = measurements.refusal or "; ".join(growth.not_judged) or "no measure of the fetus was given"
-        because = answer.because if measures or answer.verdict != NOT_JUDGED else refusal
-        because = plausible.CHECK if wrong and answer.verdict == NOT_JUDGED else because
+        because = answer.because if measures or wrong or answer.verdict != NOT_JUDGED else refusal
         part = GrowthResult(None, None, event_of(HC), refusal, detail, answer.verdict, because, growth.findings)
         return GrowthPart(part, growth, warnings + growth.notes)
     if size.measure == HC:
@@ -131,7 +131,7 @@ def growth_part(bundle: Bundle, scan: ScanInput | None) -> GrowthPart:
         None,
         detail,
         answer.verdict,
-        plausible.CHECK if wrong and answer.verdict == NOT_JUDGED else answer.because,
+        answer.because,
         growth.findings,
     )
     return GrowthPart(part, growth, warnings + growth.notes)

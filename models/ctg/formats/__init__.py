@@ -9,12 +9,12 @@ from collections.abc import Callable, Mapping
 
 from models.ctg.formats import edf, fhrma, json_trace, parts, table, wfdb, workbook
 from models.ctg.formats.channels import Channels
+from models.ctg.formats.timeline import SAME_RATE
 from models.ctg.recording import CtgRecording
 from models.errors import FormatError, InputError
 
 KNOWN = "a WFDB record (.hea with .dat), .csv, .tsv, .txt, .xlsx, .json, .edf, .bdf, .fhr or .fhrm"
 TABLES = ("csv", "tsv", "txt")
-SAME_RATE = 0.02
 _BINARY: dict[str, Callable[[bytes], Channels]] = {
     "json": json_trace.read,
     "edf": edf.read,

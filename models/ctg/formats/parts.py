@@ -81,11 +81,11 @@ def _joined(parts: list[CtgRecording], offsets_s: list[float], names: list[str],
 
     heart = whole([part.fhr_bpm for part in parts])
     assert heart is not None
-    kept = tuple(dict.fromkeys(remark for part in parts for remark in part.remarks))
+    of_parts = tuple(dict.fromkeys(remark for part in parts for remark in part.remarks))
     return replace(
         parts[0],
         fhr_bpm=heart,
         toco=whole([part.toco for part in parts]),
         mhr_bpm=whole([part.mhr_bpm for part in parts]),
-        remarks=(*kept, remark),
+        remarks=(*of_parts, remark),
     )
