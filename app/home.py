@@ -11,8 +11,9 @@ if TYPE_CHECKING:
 
 def session_of_home() -> "AbstractContextManager[Session]":
     """Open a unit of work on this installation's database, after bringing its schema up to date."""
-    from app.database import make_engine, migrate, session_factory, unit_of_work
+    from app.database import make_engine, migrate, session_factory
     from app.settings import settings
+    from app.transactions import unit_of_work
 
     chosen = settings()
     chosen.home.mkdir(parents=True, exist_ok=True)

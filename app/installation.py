@@ -7,9 +7,10 @@ from sqlalchemy import func, select
 from app.accounts.service import create_account
 from app.accounts.store import Account, Role
 from app.bundles.service import BundleRegistry
-from app.database import make_engine, migrate, session_factory, unit_of_work
+from app.database import make_engine, migrate, session_factory
 from app.demonstration import demonstrate
 from app.settings import Settings
+from app.transactions import unit_of_work
 
 ADMINISTRATOR = "admin"
 

@@ -11,8 +11,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.accounts.guards import AnyUser, Public
 from app.api import schema
-from app.database import unit_of_work
 from app.pages import render
+from app.transactions import unit_of_work
 from models.errors import FetalHealthError
 
 router = APIRouter(include_in_schema=False)
@@ -69,7 +69,7 @@ def ready(request: Request) -> Response:
     try:
         with unit_of_work(request.app.state.sessions) as session:
             session.execute(text("SELECT 1"))
-            bundle = request.app.state.bundle.get(session)
+            bundle = request.app.state.bundle.in_service(session)
     except FetalHealthError as error:
         return JSONResponse({"status": "not ready", "reason": str(error)}, 503)
     return JSONResponse({"status": "ready", "bundle": bundle.identifier})

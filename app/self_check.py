@@ -8,9 +8,10 @@ from pathlib import Path
 
 from app.bundles.service import BundleRegistry
 from app.bundles.store import latest
-from app.database import make_engine, unit_of_work
+from app.database import make_engine
 from app.schema import require_whole
 from app.settings import settings
+from app.transactions import unit_of_work
 from models.bundle import Bundle, shipped
 from models.errors import BundleError, FetalHealthError
 

@@ -7,6 +7,7 @@ stands under its final name. Each file is compared with the SHA-256 of the manif
 
 import json
 import os
+import re
 import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -129,10 +130,15 @@ class Bundle:
             raise BundleError(f"{folder.name}: no bundle here ({MANIFEST} is missing)") from None
         except ValueError:
             raise BundleError(f"{folder.name}: {MANIFEST} is not valid JSON") from None
+        if not isinstance(self.manifest, dict):
+            raise BundleError(f"{folder.name}: {MANIFEST} is no JSON object")
         if self.manifest.get("format") != FORMAT:
             raise BundleError(f"{folder.name}: format {self.manifest.get('format')!r}; this version reads {FORMAT}")
         self.identifier = manifest_identifier(self.manifest)
-        for name, expected in self.manifest["files"].items():
+        listed = self.manifest.get("files")
+        if not isinstance(listed, dict) or not all(_is_plain(name) for name in listed):
+            raise BundleError(f"{folder.name}: {MANIFEST} lists no files of this folder")
+        for name, expected in listed.items():
             path = folder / name
             if not path.is_file() and name in ACIDAEMIA_FILES:
                 continue  # its licence may forbid its use; the bundle works without it
@@ -252,6 +258,11 @@ class Bundle:
         """Load all models now and return the bundle."""
         _ = self.pattern, self.acidaemia, self.grader, self.segmenter
         return self
+
+
+def _is_plain(name: str) -> bool:
+    """Whether a name is that of a file in the same folder."""
+    return re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9_.-]*", name) is not None
 
 
 def manifest_identifier(manifest: Mapping[str, Any]) -> str:

@@ -10,8 +10,9 @@ from sqlalchemy.orm import Session
 
 from app.accounts.service import account_of_token, resume
 from app.accounts.store import Account, Role
-from app.database import unit_of_work
 from app.errors import Problem, SignInNeededError
+from app.forms import form_of
+from app.transactions import unit_of_work
 
 COOKIE = "fetal_health_session"
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
@@ -62,8 +63,8 @@ async def check_csrf(request: Request, user: User) -> None:
         return
     given = request.headers.get("x-csrf-token")
     if given is None and "form" in request.headers.get("content-type", ""):
-        given = str((await request.form()).get("csrf_token", ""))
-    if not secrets.compare_digest(given or "", user.csrf_token):
+        given = str((await form_of(request)).get("csrf_token", ""))
+    if not secrets.compare_digest((given or "").encode(), user.csrf_token.encode()):
         raise Problem(
             403, "This form is out of date (its security token does not match). Reload the page and try again."
         )

@@ -10,11 +10,11 @@ from app.accounts import service
 from app.accounts.guards import COOKIE, Administrator, AnyUser, Public
 from app.accounts.store import Account, ApiToken, Role
 from app.audit.store import record
-from app.database import unit_of_work
 from app.errors import NotFoundError, Problem
 from app.orm import now
 from app.pages import render
 from app.sessions import Database
+from app.transactions import unit_of_work
 from models.errors import InputError
 
 router = APIRouter(include_in_schema=False)

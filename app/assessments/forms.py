@@ -10,6 +10,7 @@ from pydantic import ValidationError
 from starlette.datastructures import FormData, UploadFile
 
 from app.assessments.schemas import AssessmentRequest, ScanRequest, Uploads
+from app.forms import form_of
 from app.patients.schemas import PatientRequest
 from models.errors import InputError
 
@@ -63,7 +64,7 @@ async def read_request(request: Request) -> tuple[AssessmentRequest, Uploads]:
             raise InputError("the body is nested too deeply") from None
     if kind != "multipart/form-data":
         raise InputError("send application/json or multipart/form-data")
-    form = await request.form()
+    form = await form_of(request)
     return validated(_nested(form)), Uploads(await read_files(form, "ctg"), await read_files(form, "image"))
 
 

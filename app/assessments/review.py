@@ -57,6 +57,14 @@ def sign(session: Session, assessment: Assessment, user: User) -> None:
     assessment.signed_at, assessment.signed_by = now(), user.name
 
 
+def since(assessment: Assessment, seen: int) -> str:
+    """What was reviewed or signed after the first `seen` reviews, in one sentence without its full stop; or empty."""
+    if assessment.signed_at is not None:
+        return f"{assessment.signed_by} signed this at {assessment.signed_at:%H:%M} UTC"
+    later = assessment.reviews[seen:]
+    return f"{later[-1].by} reviewed this ({later[-1].verdict}) at {later[-1].at:%H:%M} UTC" if later else ""
+
+
 def require_open(session: Session, assessment: Assessment) -> None:
     """Refuse to change an assessment that is signed or replaced.
 

@@ -6,6 +6,7 @@ from typing import Any
 from sqlalchemy import JSON, Float, ForeignKey, String, Text, case, select
 from sqlalchemy.orm import Mapped, Session, mapped_column, relationship, selectinload
 
+from app.errors import NotFoundError
 from app.orm import Base
 from app.patients.store import Examination, Fetus, Pregnancy, Woman
 from models.fusion.state import STATES
@@ -23,7 +24,7 @@ class Assessment(Base):
     fetus_id: Mapped[int] = mapped_column(ForeignKey("fetus.id"), index=True)
     ctg_id: Mapped[int | None] = mapped_column(ForeignKey("examination.id"))
     scan_id: Mapped[int | None] = mapped_column(ForeignKey("examination.id"))
-    supersedes_id: Mapped[int | None] = mapped_column(ForeignKey("assessment.id"))
+    supersedes_id: Mapped[int | None] = mapped_column(ForeignKey("assessment.id"), unique=True)
     correction_reason: Mapped[str | None] = mapped_column(String(400))
     bundle: Mapped[str] = mapped_column(String(12))
     site: Mapped[str] = mapped_column(String(80), default="this-unit")
@@ -137,6 +138,20 @@ def of_woman(session: Session, woman: Woman) -> list[Assessment]:
         .options(*ROW)
     )
     return list(session.scalars(query))
+
+
+def find(session: Session, identifier: int) -> Assessment:
+    """The assessment.
+
+    Raises
+    ------
+    NotFoundError
+        There is none of this number.
+    """
+    assessment = session.get(Assessment, identifier)
+    if assessment is None:
+        raise NotFoundError(f"assessment {identifier}")
+    return assessment
 
 
 def superseded_by(session: Session, assessment: Assessment) -> Assessment | None:

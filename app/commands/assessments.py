@@ -84,8 +84,9 @@ def repeat(identifier: Annotated[int, typer.Argument(help="Number of the assessm
     from app.assessments.service import Assessor
     from app.assessments.store import Assessment
     from app.bundles.service import BundleRegistry
-    from app.database import make_engine, session_factory, unit_of_work
+    from app.database import make_engine, session_factory
     from app.settings import settings
+    from app.transactions import unit_of_work
 
     chosen = settings()
     with unit_of_work(session_factory(make_engine(chosen.database))) as session:
@@ -104,10 +105,11 @@ def repeat(identifier: Annotated[int, typer.Argument(help="Number of the assessm
 def monitor(as_json: Annotated[bool, typer.Option("--json", help="Everything as JSON.")] = False) -> None:
     """Check drift, refusals and live calibration of every hospital and bundle; exit code 4 while notices are open."""
     from app.bundles.service import BundleRegistry
-    from app.database import make_engine, session_factory, unit_of_work
+    from app.database import make_engine, session_factory
     from app.monitoring import service
     from app.monitoring.store import open_notices
     from app.settings import settings
+    from app.transactions import unit_of_work
 
     chosen = settings()
     registry = BundleRegistry(chosen.home)

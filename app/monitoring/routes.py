@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 from starlette.responses import RedirectResponse, Response
 
 from app.accounts.guards import Clinician, Operator, User
-from app.assessments.routes import find
+from app.assessments.store import find
 from app.audit.store import record
 from app.errors import NotFoundError, Problem
 from app.evidence.drawing import reliability_svg
@@ -17,7 +17,7 @@ from app.monitoring import outcomes, service
 from app.monitoring.store import Notice, open_notices
 from app.orm import now
 from app.pages import render
-from app.patients.store import Fetus, woman_by_pseudonym
+from app.patients.store import Fetus, hold, woman_by_pseudonym
 from app.sessions import Database
 from models.evaluation.held_out import Bin
 
@@ -45,6 +45,7 @@ class OutcomeAnswer(BaseModel):
 
 
 def _enter(session: Session, user: User, fetus: Fetus, ph: float, born_at: datetime) -> OutcomeAnswer:
+    hold(session, fetus.pregnancy.woman)
     row = outcomes.enter(session, fetus, ph, born_at, user)
     pseudonym = fetus.pregnancy.woman.pseudonym
     record(session, user, "outcome.enter", subject=pseudonym, fetus=fetus.label, ph=ph)

@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Query, Request
 from sqlalchemy.orm import Session
 
 from app.accounts.guards import Clinician
@@ -14,6 +14,7 @@ from app.patients.schemas import PatientAnswer, PatientRequest
 from app.patients.service import register
 from app.patients.store import Woman, woman_by_pseudonym, women
 from app.sessions import Database
+from app.transactions import unit_of_work
 
 router = APIRouter(prefix="/api/v1")
 
@@ -31,16 +32,21 @@ def _patient(session: Session, woman: Woman) -> PatientAnswer:
 
 
 @router.post("/patients", status_code=201, tags=["patients"])
-def create_patient(body: PatientRequest, user: Clinician, session: Database, key: Key = None) -> PatientAnswer:
+def create_patient(request: Request, body: PatientRequest, user: Clinician, key: Key = None) -> PatientAnswer:
     """Register a woman under a pseudonym."""
-    name, fresh = once(
-        session, user, key, "patient" + body.model_dump_json(), lambda: register(session, body).pseudonym
-    )
-    woman = woman_by_pseudonym(session, name)
-    assert woman is not None
-    if fresh:
+    sessions = request.app.state.sessions
+
+    def make(session: Session) -> str:
+        name = register(session, body).pseudonym
+        session.flush()
         record(session, user, "patient.create", subject=name)
-    return _patient(session, woman)
+        return name
+
+    name, _ = once(sessions, user, key, "patient" + body.model_dump_json(), make)
+    with unit_of_work(sessions) as session:
+        woman = woman_by_pseudonym(session, name)
+        assert woman is not None
+        return _patient(session, woman)
 
 
 @router.get("/patients", tags=["patients"])

@@ -13,7 +13,7 @@ from models.growth.dating import TERM_DAYS, by_crown_rump_length, by_last_menstr
 
 
 def register(session: Session, request: PatientRequest, *, synthetic: bool = False) -> Woman:
-    """Add a woman with one pregnancy and fetus A.
+    """Add a woman with one pregnancy and fetus A; nothing is written yet.
 
     Raises
     ------
@@ -28,14 +28,13 @@ def register(session: Session, request: PatientRequest, *, synthetic: bool = Fal
     _date(pregnancy, request)
     pregnancy.fetuses.append(Fetus(label="A"))
     session.add(woman)
-    session.flush()
     return woman
 
 
 def fetus_of(session: Session, request: PatientRequest, label: str) -> Fetus:
     """The fetus of a known or new woman's latest pregnancy.
 
-    A first due date is stored; a different one is refused.
+    A first due date is stored; a different one is refused. Nothing is written yet.
     """
     woman = woman_by_pseudonym(session, request.pseudonym) or register(session, request)
     pregnancy = woman.pregnancies[-1]
@@ -46,7 +45,6 @@ def fetus_of(session: Session, request: PatientRequest, label: str) -> Fetus:
     if fetus is None:
         fetus = Fetus(pregnancy=pregnancy, label=label)
         session.add(fetus)
-        session.flush()
     return fetus
 
 

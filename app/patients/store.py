@@ -3,20 +3,25 @@
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import JSON, ForeignKey, LargeBinary, String, UniqueConstraint, select
+from sqlalchemy import JSON, ForeignKey, LargeBinary, String, UniqueConstraint, select, update
 from sqlalchemy.orm import Mapped, Session, mapped_column, relationship
 
 from app.orm import Base
+from app.transactions import OutdatedError
 
 
 class Woman(Base):
-    """A woman under a pseudonym; `synthetic` marks generated ones wherever they show."""
+    """A woman under a pseudonym; `synthetic` marks generated ones wherever they show.
+
+    `version` counts the changes of her record. Who changes it holds her row first (`hold`).
+    """
 
     __tablename__ = "woman"
 
     id: Mapped[int] = mapped_column(primary_key=True)
     pseudonym: Mapped[str] = mapped_column(String(80), unique=True)
     synthetic: Mapped[bool] = mapped_column(default=False)
+    version: Mapped[int] = mapped_column(default=0)
     created_at: Mapped[datetime]
     pregnancies: Mapped[list["Pregnancy"]] = relationship(back_populates="woman", order_by="Pregnancy.id")
 
@@ -91,6 +96,31 @@ class StoredFile(Base):
 def woman_by_pseudonym(session: Session, pseudonym: str) -> Woman | None:
     """The woman of this pseudonym."""
     return session.scalar(select(Woman).where(Woman.pseudonym == pseudonym))
+
+
+def hold(session: Session, woman: Woman, seen: int | None = None) -> None:
+    """Hold a woman's record until the transaction ends, and count a change of it.
+
+    Parameters
+    ----------
+    seen : int or None
+        The version on which the change rests; None: everything is read again after this.
+
+    Raises
+    ------
+    OutdatedError
+        Somebody changed her record since that version.
+    """
+    changed = update(Woman).where(Woman.id == woman.id).values(version=Woman.version + 1)
+    if seen is not None:
+        changed = changed.where(Woman.version == seen)
+    held = session.execute(changed, execution_options={"synchronize_session": False})
+    if not held.rowcount:  # type: ignore[attr-defined]
+        raise OutdatedError("somebody changed this record meanwhile: look at it again")
+    if seen is None:
+        session.expire_all()
+    else:
+        session.refresh(woman, ["version"])
 
 
 def women(session: Session, search: str = "", limit: int = 200) -> list[Woman]:

@@ -23,9 +23,10 @@ from app.accounts.service import create_account, create_token
 from app.accounts.store import Role
 from app.bundles.service import BundleRegistry
 from app.cli import app as command
-from app.database import make_engine, migrate, session_factory, unit_of_work
+from app.database import make_engine, migrate, session_factory
 from app.main import create_app
 from app.settings import Settings
+from app.transactions import unit_of_work
 from models.bundle import Bundle
 from models.ultrasound.segmentation import Segmenter
 from tests.conftest import need
@@ -98,7 +99,7 @@ def home(tmp_path: Path) -> Path:
 @pytest.fixture
 def settings(home: Path) -> Settings:
     home.mkdir()
-    return Settings(home=home, max_upload_mb=2, data=None)
+    return Settings(home=home, max_upload_mb=2, data=None, workers=0)
 
 
 @pytest.fixture

@@ -9,9 +9,9 @@ from fastapi.testclient import TestClient
 
 from app.accounts.service import MAX_ATTEMPTS, digest
 from app.accounts.store import Account, ApiToken, SignedIn
-from app.database import unit_of_work
 from app.orm import now
 from app.security import HEADERS
+from app.transactions import unit_of_work
 from tests.app.conftest import PASSWORD, browser
 
 PUBLIC = {"/sign-in", "/health/live", "/health/ready", "/metrics"}

@@ -8,8 +8,8 @@ from fastapi.testclient import TestClient
 
 from app.assessments.store import Assessment
 from app.audit.store import AuditRow
-from app.database import unit_of_work
 from app.patients.store import Examination, Woman
+from app.transactions import unit_of_work
 from models.synthetic.traces import as_csv, as_wfdb, trace
 from tests.app.conftest import browser
 from tests.examples import HEAD_PNG, HEALTHY

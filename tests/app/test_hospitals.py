@@ -11,10 +11,11 @@ from pathlib import Path
 import pytest
 from fastapi.testclient import TestClient
 
-from app.database import make_engine, session_factory, unit_of_work
+from app.database import make_engine, session_factory
 from app.retraining import hospitals, schedule, service
 from app.retraining.store import Schedule, schedules
 from app.settings import Settings
+from app.transactions import unit_of_work
 from federated.coordinator import kit
 from federated.coordinator.folder import FederationFolder
 from federated.plan import load, shipped_plans

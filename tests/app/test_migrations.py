@@ -374,7 +374,7 @@ def test_an_upgrade_that_an_older_release_left_half_way(sqlite: Engine, version:
 def test_a_downgrade_that_an_older_release_left_half_way(
     sqlite: Engine, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    filled(sqlite)
+    filled(sqlite, "0004")
     before = contents(sqlite)
     with pytest.raises(IntegrityError):
         migrate_as_before(sqlite, "0002", command.downgrade)
@@ -385,7 +385,10 @@ def test_a_downgrade_that_an_older_release_left_half_way(
         create_app(settings)
     migrate(sqlite)
     assert "table schedule was missing" in caplog.text
+    assert contents(sqlite)["schedule"] == []
+    migrate(sqlite, "0004")
     assert contents(sqlite) == before | {"schedule": []}
+    migrate(sqlite)
     assert_whole(sqlite)
 
 

@@ -8,12 +8,12 @@ import pytest
 from fastapi.testclient import TestClient
 
 from app.assessments.store import Assessment
-from app.database import unit_of_work
 from app.monitoring import alarms, service
 from app.monitoring.drift import LEAST
 from app.monitoring.store import Notice, Outcome
 from app.orm import now
 from app.patients.store import Examination, Fetus, Pregnancy, Woman
+from app.transactions import unit_of_work
 from models.bundle import Bundle
 from models.ctg.acidaemia import MILD
 from models.drift import BINS, INNER
