@@ -22,6 +22,10 @@ def register(session: Session, request: PatientRequest, *, synthetic: bool = Fal
     """
     if woman_by_pseudonym(session, request.pseudonym) is not None:
         raise FetalHealthError(f"a patient {request.pseudonym!r} exists already")
+    return _added(session, request, synthetic=synthetic)
+
+
+def _added(session: Session, request: PatientRequest, *, synthetic: bool = False) -> Woman:
     moment = now()
     woman = Woman(pseudonym=request.pseudonym, synthetic=synthetic, created_at=moment)
     pregnancy = Pregnancy(woman=woman, parity=request.parity, created_at=moment)
@@ -36,7 +40,7 @@ def fetus_of(session: Session, request: PatientRequest, label: str) -> Fetus:
 
     A first due date is stored; a different one is refused. Nothing is written yet.
     """
-    woman = woman_by_pseudonym(session, request.pseudonym) or register(session, request)
+    woman = woman_by_pseudonym(session, request.pseudonym) or _added(session, request)
     pregnancy = woman.pregnancies[-1]
     if request.parity is not None and pregnancy.parity is None:
         pregnancy.parity = request.parity
