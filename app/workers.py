@@ -139,8 +139,8 @@ def _end_with(server: int) -> None:
 
 def _run(settings: str, job: Callable[..., Any], values: tuple[Any, ...]) -> Any:
     place = of_process(settings)
-    place.bundles.preload(place.sessions)
     try:
+        place.bundles.preload(place.sessions)
         with _limited(place.settings):
             return job(place, *values)
     except MemoryError:

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from app import workers as workers_
+from app.database import migrate
 from app.errors import Problem, StorageProblem, TooMuchError
 from app.settings import Settings
 from app.workers import Workers
@@ -52,9 +53,12 @@ def vanish(place: Workplace) -> None:
 
 @pytest.fixture
 def workers(tmp_path: Path) -> Iterator[Workers]:
-    made = Workers(Workplace(Settings(home=tmp_path, data=None, workers=2, request_cpu_s=1, request_memory_mb=200)))
+    place = Workplace(Settings(home=tmp_path, data=None, workers=2, request_cpu_s=1, request_memory_mb=200))
+    migrate(place.engine)
+    made = Workers(place)
     yield made
     made.close()
+    place.engine.dispose()
 
 
 def alive(process: int) -> bool:
@@ -121,12 +125,15 @@ def test_without_workers_jobs_run_here(tmp_path: Path) -> None:
 SERVER = """
 import time
 from pathlib import Path
+from app.database import migrate
 from app.settings import Settings
 from app.workers import Workers
 from app.workplace import Workplace
 from tests.app.test_workers import number, spin
 if __name__ == "__main__":
-    workers = Workers(Workplace(Settings(home=Path({home!r}), data=None, workers=2)))
+    place = Workplace(Settings(home=Path({home!r}), data=None, workers=2))
+    migrate(place.engine)
+    workers = Workers(place)
     workers.submit(spin)
     print(workers.run(number), flush=True)
     time.sleep(60)
@@ -146,6 +153,7 @@ def test_workers_end_with_a_server_that_is_killed(tmp_path: Path) -> None:
     assert worker in group
     server.kill()
     server.wait()
+    server.stdout.close()
     assert until(lambda: not any(alive(process) for process in group))
 
 
