@@ -59,7 +59,7 @@ class Settings(BaseSettings):
     idle_minutes: float = 30.0
     max_upload_mb: int = 40
     workers: int = Field(max(2, os.cpu_count() or 1), ge=0, le=256)
-    request_cpu_s: int = Field(10, ge=1, le=3600)
+    request_cpu_s: int = Field(5, ge=1, le=3600)
     request_memory_mb: int = Field(300, ge=50, le=1_000_000)
     secure_cookies: bool = False
     scan_valid_days: int = 28

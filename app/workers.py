@@ -5,6 +5,7 @@ when nothing was asked of them for a while, and when the server is gone.
 """
 
 import contextlib
+import ctypes
 import importlib
 import multiprocessing
 import os
@@ -31,6 +32,7 @@ LOOK_S = 1.0
 # A job that waits for a database or a disk takes no processor time; it ends after this.
 WALL_S = 60.0
 MB = 2**20
+LARGE = 16 * MB
 
 
 class Workers:
@@ -152,6 +154,12 @@ def _run(settings: str, job: Callable[..., Any], values: tuple[Any, ...]) -> Any
         raise of_storage(error) from None
 
 
+def _give_back() -> None:
+    """Give memory that a large request needed back to the system (glibc)."""
+    with contextlib.suppress(OSError, AttributeError):
+        ctypes.CDLL("libc.so.6").malloc_trim(0)
+
+
 @contextlib.contextmanager
 def _limited(settings: Settings) -> Iterator[None]:
     """Limit the processor time and the memory that a job may take beyond what the process has."""
@@ -172,6 +180,8 @@ def _limited(settings: Settings) -> Iterator[None]:
     finally:
         resource.setrlimit(resource.RLIMIT_CPU, (most_cpu, most_cpu))
         resource.setrlimit(resource.RLIMIT_DATA, (most_data, most_data))
+        if _data_bytes() > used + LARGE:
+            _give_back()
 
 
 def _data_bytes() -> int:
