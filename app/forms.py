@@ -1,6 +1,7 @@
-"""Reading the form of a request, with limits that hold before anything is read."""
+"""Reading a request: its form with limits that hold before anything is read, and its query without surprises."""
 
 from fastapi import Request
+from fastapi.dependencies.utils import get_flat_dependant
 from starlette.datastructures import FormData
 from starlette.exceptions import HTTPException
 
@@ -23,3 +24,19 @@ async def form_of(request: Request) -> FormData:
         if error.status_code != 400:
             raise
         raise InputError(f"the form cannot be read: {error.detail}") from None
+
+
+def only_known_parameters(request: Request) -> None:
+    """Refuse a query parameter that the route does not have: nothing that was sent is ignored.
+
+    Raises
+    ------
+    InputError
+        It names the parameter and those that are known.
+    """
+    names = sorted({field.alias for field in get_flat_dependant(request.scope["route"].dependant).query_params})
+    for name in request.query_params:
+        if name not in names:
+            raise InputError(f"unknown query parameter {name!r}; known are {', '.join(names) or 'none'}")
+        if len(request.query_params.getlist(name)) > 1:
+            raise InputError(f"query parameter {name!r} was sent more than once")

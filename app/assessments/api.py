@@ -1,6 +1,7 @@
 """REST API of assessments."""
 
-from typing import Annotated, Any
+from datetime import date
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Query, Request
 from pydantic import BaseModel
@@ -11,9 +12,11 @@ from app.accounts.guards import Clinician
 from app.assessments import jobs, store
 from app.assessments.forms import FIELDS, FILE_FIELDS, read_request
 from app.assessments.inference import described
-from app.assessments.routes import Number, worked
+from app.assessments.routes import worked
 from app.assessments.schemas import (
     AssessmentAnswer,
+    AssessmentItem,
+    AssessmentList,
     ExaminationAnswer,
     OutlineRequest,
     ScaleRequest,
@@ -22,10 +25,13 @@ from app.assessments.schemas import (
 from app.assessments.store import find
 from app.audit.store import record
 from app.idempotency import Key
+from app.paging import SIZE, After, Limit
 from app.sessions import Database
+from app.texts import Number
 from app.transactions import unit_of_work
 
 router = APIRouter(prefix="/api/v1")
+State = Literal["high", "raised", "undecided", "cannot assess", "low"]
 
 
 def answer(assessment: store.Assessment) -> AssessmentAnswer:
@@ -84,15 +90,46 @@ async def _stored(request: Request, number: int) -> Response:
 
 @router.get("/assessments", tags=["assessments"])
 def list_assessments(
+    request: Request,
     user: Clinician,
     session: Database,
-    state: Annotated[str, Query(max_length=20)] = "",
-    patient: Annotated[str, Query(max_length=80)] = "",
-) -> list[AssessmentAnswer]:
-    """The worklist, in the order of its page."""
-    rows = store.worklist(session, state=state, search=patient)
-    record(session, user, "worklist.read", fold=True, state=state, search=patient, shown=[row.id for row in rows])
-    return [answer(row) for row in rows]
+    state: State | None = None,
+    patient: Annotated[str, Query(max_length=80, description="A whole pseudonym.")] = "",
+    search: Annotated[str, Query(max_length=80, description="The beginning of a pseudonym.")] = "",
+    reviewed: bool | None = None,
+    since: Annotated[date | None, Query(description="Made on this day or later, UTC.")] = None,
+    until: Annotated[date | None, Query(description="Made on this day or earlier, UTC.")] = None,
+    after: After = "",
+    limit: Limit = SIZE,
+) -> AssessmentList:
+    """The worklist, in the order of its page: unreviewed first, then the most urgent, then the newest.
+
+    `total` is null where there are more than 1000; a result is read one by one.
+    """
+    filters = store.Filters(state or "", patient, search, "", reviewed, since, until)
+    page = store.worklist(session, filters, after, limit)
+    shown = [row.id for row in page.rows]
+    record(session, user, "worklist.read", fold=True, state=state or "", search=patient or search, shown=shown)
+    return AssessmentList(items=[listed(row) for row in page.rows], next=page.next_of(request), total=page.total)
+
+
+def listed(row: store.Assessment) -> AssessmentItem:
+    """A stored assessment as a list returns it."""
+    return AssessmentItem(
+        id=row.id,
+        url=f"/assessments/{row.id}",
+        patient=row.woman.pseudonym,
+        fetus=row.fetus.label,
+        synthetic_patient=row.woman.synthetic,
+        state=row.state,
+        score=row.score,
+        why=row.row["why"],
+        gestational_age_days=row.row["age_days"],
+        reviewed=row.reviews[-1].verdict if row.reviews else None,
+        signed_by=row.signed_by,
+        created_at=row.created_at,
+        created_by=row.created_by,
+    )
 
 
 @router.get("/assessments/{identifier}", tags=["assessments"])

@@ -3,7 +3,7 @@
 from sqlalchemy.orm import Session
 
 from app.accounts.guards import User
-from app.assessments.store import Assessment, Note, Review, superseded_by
+from app.assessments.store import REVIEWED, Assessment, Note, Review, superseded_by
 from app.orm import now
 from models.errors import FetalHealthError, InputError
 
@@ -34,6 +34,7 @@ def review(session: Session, assessment: Assessment, verdict: str, reason: str, 
         at=now(),
         by=user.name,
     )
+    assessment.standing = REVIEWED
     session.add(row)
     session.flush()
     return row

@@ -4,9 +4,10 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Annotated, Any, TypeVar
+from urllib.parse import urlencode
 
 import numpy as np
-from fastapi import APIRouter, Form, Path, Query, Request
+from fastapi import APIRouter, Form, Query, Request
 from pydantic import ValidationError
 from sqlalchemy.orm import Session
 from starlette.concurrency import run_in_threadpool
@@ -24,9 +25,11 @@ from app.audit.store import record
 from app.errors import NotFoundError, Problem
 from app.forms import form_of
 from app.pages import render
+from app.paging import After
 from app.patients.schemas import DatingMethod
 from app.patients.store import hold
 from app.sessions import Database
+from app.texts import Day, Number, day_of
 from app.transactions import unit_of_work
 from models.ctg.strip import thin
 from models.errors import FetalHealthError
@@ -37,7 +40,6 @@ from models.ultrasound.image import UltrasoundImage
 
 router = APIRouter(include_in_schema=False)
 Value = TypeVar("Value")
-Number = Annotated[int, Path(ge=1, le=2**31 - 1)]
 CHOICES = {
     "methods": DatingMethod.__args__,  # type: ignore[attr-defined]
     "weight_standards": {key: standard.name for key, standard in WEIGHT.items()},
@@ -57,12 +59,27 @@ def worklist(
     state: Annotated[str, Query(max_length=20)] = "",
     search: Annotated[str, Query(max_length=80)] = "",
     mine: bool = False,
+    reviewed: Annotated[str, Query(pattern="^(yes|no|)$")] = "",
+    since: Day = "",
+    until: Day = "",
+    after: After = "",
 ) -> Response:
     """The worklist; htmx asks for its table alone."""
-    rows = store.worklist(session, state=state, search=search, mine=user.name if mine else "")
-    shown = [row.id for row in rows]
+    filters = store.Filters(
+        state=state,
+        search=search,
+        by=user.name if mine else "",
+        reviewed={"yes": True, "no": False}.get(reviewed),
+        since=day_of("since", since),
+        until=day_of("until", until),
+    )
+    page = store.worklist(session, filters, after)
+    shown = [row.id for row in page.rows]
     record(session, user, "worklist.read", fold=True, state=state, search=search, mine=mine, shown=shown)
-    values = {"rows": rows, "shapes": SHAPES, "state": state, "search": search, "mine": mine, "states": STATES}
+    chosen = {"state": state, "search": search, "mine": mine, "reviewed": reviewed, "since": since, "until": until}
+    values = {"page": page, "next": page.next_of(request), "shapes": SHAPES, "states": STATES, "after": after, **chosen}
+    kept = {name: value for name, value in request.query_params.items() if value}
+    values["here"] = f"/?{urlencode(kept)}"
     partial = request.headers.get("hx-request") == "true"
     return render(request, "worklist_table.html" if partial else "worklist.html", values)
 

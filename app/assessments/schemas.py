@@ -216,3 +216,29 @@ class AssessmentAnswer(BaseModel):
     examinations: list[ExaminationAnswer]
     result: dict[str, Any]
     notice: str = "Research prototype. Not a medical device. Not for patient care."
+
+
+class AssessmentItem(BaseModel):
+    """A stored assessment in a list: without its result."""
+
+    id: int
+    url: str
+    patient: str
+    fetus: str
+    synthetic_patient: bool
+    state: str
+    score: float | None
+    why: str
+    gestational_age_days: int | None
+    reviewed: str | None
+    signed_by: str | None
+    created_at: datetime
+    created_by: str
+
+
+class AssessmentList(BaseModel):
+    """One page of a list; `next` is the address of the next one."""
+
+    items: list[AssessmentItem]
+    next: str | None
+    total: int | None

@@ -13,9 +13,10 @@ from app.assessments.examined import check_together, check_woman, marks, one_sca
 from app.assessments.inference import NOTHING_EARLIER, Earlier, infer
 from app.assessments.repeat import run_again
 from app.assessments.review import require_open
+from app.assessments.rows import parts_of
 from app.assessments.scans import date_by, entered, heads_of, parameters_of, stored_heads
 from app.assessments.schemas import AssessmentRequest, CtgRequest, OutlineRequest, ScaleRequest, ScanRequest, Uploads
-from app.assessments.store import Assessment
+from app.assessments.store import REPLACED, Assessment
 from app.assessments.traces import reusable
 from app.audit.store import record
 from app.monitoring.store import born
@@ -167,6 +168,7 @@ class Assessor:
     ) -> Assessment:
         """Infer, and only then hold the woman's record and write; an OutdatedError where it changed meanwhile."""
         examinations = [examination for examination in (ctg, scan) if examination is not None]
+        aged = next((e.gestational_age_days for e in examinations if e.gestational_age_days is not None), None)
         woman = fetus.pregnancy.woman
         circumstances = replace(self.circumstances, fetuses=max(len(fetus.pregnancy.fetuses), 1))
         result = infer(self.session, self.bundle, ctg, scan, circumstances, earlier)
@@ -174,6 +176,8 @@ class Assessor:
             hold(self.session, woman, seen=woman.version)
         self.session.add_all(examinations)
         self.session.flush()
+        if supersedes is not None:
+            self.session.get_one(Assessment, supersedes).standing = REPLACED
         assessment = Assessment(
             fetus_id=fetus.id,
             ctg_id=ctg.id if ctg else None,
@@ -182,9 +186,7 @@ class Assessor:
             site=circumstances.hospital,
             code_version=code_version(),
             input_hashes=_hashes(examinations),
-            state=result["state"],
-            score=result["score"],
-            result=result,
+            **parts_of(result["state"], result["score"], result, aged),
             created_at=now(),
             created_by=self.user.name,
             supersedes_id=supersedes,

@@ -116,7 +116,7 @@ def monitor(as_json: Annotated[bool, typer.Option("--json", help="Everything as 
     with unit_of_work(session_factory(make_engine(chosen.database))) as session:
         reports = [
             service.raise_notices(session, hospital, registry.open(bundle))
-            for hospital, bundle, _ in service.monitored_hospitals(session)
+            for hospital, bundle in service.monitored_hospitals(session)
         ]
         notices = [f"{n.site}, {n.bundle}: {n.text}" for n in open_notices(session)]
     if as_json:

@@ -31,3 +31,11 @@ class PatientAnswer(BaseModel):
     dating_method: str | None
     parity: int | None
     assessments: list[int]
+
+
+class PatientList(BaseModel):
+    """One page of a list; `next` is the address of the next one."""
+
+    items: list[PatientAnswer]
+    next: str | None
+    total: int | None

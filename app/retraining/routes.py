@@ -17,6 +17,7 @@ from app.pages import render
 from app.retraining import hospitals, schedule, service
 from app.retraining.store import schedules
 from app.sessions import Database
+from app.texts import Number
 from federated.candidate.gate import judge
 from federated.plan import GatePlan, shipped_plans
 from federated.run import control
@@ -107,7 +108,7 @@ def add_schedule(
 
 
 @router.post("/federation/schedules/{identifier}/remove")
-def remove_schedule(identifier: int, user: Operator, session: Database) -> Response:
+def remove_schedule(identifier: Number, user: Operator, session: Database) -> Response:
     """Remove a schedule."""
     removed = schedule.remove(session, identifier)
     record(session, user, "schedule.remove", plan=removed.plan)
