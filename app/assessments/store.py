@@ -34,7 +34,7 @@ class Assessment(Base):
     """One result: which examinations, which bundle, what came out. Never changed after it is stored.
 
     `supersedes_id` is the assessment that a correction (a typed head circumference) replaces. `standing` says whether
-    this one was replaced, was reviewed, or waits; `priority`, `row` and `figures` are parts of the result
+    this one was replaced, was reviewed, or waits; `priority` and `row` are parts of the result
     (`app.assessments.rows`).
     """
 
@@ -44,7 +44,7 @@ class Assessment(Base):
         Index("ix_assessment_worklist", "standing", "priority", "id"),
         Index("ix_assessment_worklist_state", "state", "standing", "priority", "id"),
         Index("ix_assessment_worklist_by", "created_by", "standing", "priority", "id"),
-        Index("ix_assessment_monitored", "site", "bundle", "id"),
+        Index("ix_assessment_monitored", "site", "bundle", "id", "standing"),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -62,7 +62,6 @@ class Assessment(Base):
     standing: Mapped[int] = mapped_column(SmallInteger, default=OPEN)
     priority: Mapped[float] = mapped_column(Float)
     row: Mapped[dict[str, Any]] = mapped_column(JSON)
-    figures: Mapped[dict[str, Any]] = mapped_column(JSON, deferred=True)
     result: Mapped[dict[str, Any]] = mapped_column(JSON)
     created_at: Mapped[datetime] = mapped_column(index=True)
     created_by: Mapped[str] = mapped_column(String(80))
@@ -73,6 +72,7 @@ class Assessment(Base):
     scan: Mapped[Examination | None] = relationship(foreign_keys=[scan_id])
     reviews: Mapped[list["Review"]] = relationship(back_populates="assessment", order_by="Review.id")
     notes: Mapped[list["Note"]] = relationship(back_populates="assessment", order_by="Note.id")
+    figures: Mapped["Figures"] = relationship()
 
     @property
     def dated(self) -> Examination | None:
@@ -86,6 +86,15 @@ class Assessment(Base):
     def woman(self) -> Woman:
         """The woman who carries this fetus."""
         return self.fetus.pregnancy.woman
+
+
+class Figures(Base):
+    """What monitoring counts of a result, in a table of its own: rows with whole results are slow to walk along."""
+
+    __tablename__ = "figures"
+
+    assessment_id: Mapped[int] = mapped_column(ForeignKey("assessment.id"), primary_key=True)
+    values: Mapped[dict[str, Any]] = mapped_column(JSON)
 
 
 class Review(Base):

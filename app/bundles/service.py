@@ -177,8 +177,12 @@ class BundleRegistry:
         deployment = latest(session)
         if deployment is None:
             raise BundleError("no bundle is in service")
-        if self._verified is None or self._verified.identifier != deployment.bundle_id:
-            self._verified = self.open(deployment.bundle_id)
+        return self.verified(deployment.bundle_id)
+
+    def verified(self, identifier: str) -> Bundle:
+        """A registered bundle, verified once and kept; raises as `open`."""
+        if self._verified is None or self._verified.identifier != identifier:
+            self._verified = self.open(identifier)
         return self._verified
 
     def get(self, session: Session) -> Bundle:

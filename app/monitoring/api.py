@@ -68,7 +68,7 @@ def report_of(request: Request, session: Session, site: str, bundle: str) -> tup
         if site or bundle:
             raise NotFoundError(f"assessments of hospital {site or 'any'} with bundle {bundle or 'any'}")
         return hospitals, None
-    return hospitals, service.raise_notices(session, chosen[0], request.app.state.bundle.open(chosen[1]))
+    return hospitals, service.raise_notices(session, chosen[0], request.app.state.bundle.verified(chosen[1]))
 
 
 Word = Annotated[str, Query(max_length=80)]

@@ -11,7 +11,7 @@ import numpy as np
 from sqlalchemy import func, select, tuple_
 from sqlalchemy.orm import Session
 
-from app.assessments.store import CURRENT, Assessment
+from app.assessments.store import CURRENT, Assessment, Figures
 from app.monitoring import alarms
 from app.monitoring.drift import LEAST, inputs
 from app.monitoring.store import Notice, Outcome, known_notice
@@ -75,7 +75,8 @@ def raise_notices(session: Session, hospital: str, bundle: Bundle) -> dict[str, 
 
 def _rows(session: Session, hospital: str, bundle_id: str) -> list[dict[str, Any]]:
     query = (
-        select(Assessment.state, Assessment.ctg_id, Assessment.scan_id, Assessment.figures)
+        select(Assessment.state, Assessment.ctg_id, Assessment.scan_id, Figures.values)
+        .join(Assessment.figures)
         .join(Assessment.fetus)
         .join(Fetus.pregnancy)
         .join(Pregnancy.woman)
@@ -115,12 +116,13 @@ def _outcomes(session: Session, hospital: str, bundle_id: str) -> dict[str, Any]
     query = (
         select(Assessment.fetus_id, Assessment.score, Outcome.ph)
         .join(Outcome, Outcome.fetus_id == Assessment.fetus_id)
+        .join(Assessment.figures)
         .join(Assessment.fetus)
         .join(Fetus.pregnancy)
         .join(Pregnancy.woman)
         .where(Outcome.id.in_(last), Woman.synthetic.is_(False))
         .where(Assessment.site == hospital, Assessment.bundle == bundle_id, Assessment.score.is_not(None))
-        .where(Assessment.figures["event"].as_string() == MILD.event)
+        .where(Figures.values["event"].as_string() == MILD.event)
         .order_by(Assessment.id)
     )
     by_fetus = {fetus: (float(score or 0.0) / 100.0, ph) for fetus, score, ph in session.execute(query)}

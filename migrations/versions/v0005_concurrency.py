@@ -21,7 +21,7 @@ INDEXES = (
     ("ix_assessment_worklist", "assessment", ["standing", "priority", "id"], False),
     ("ix_assessment_worklist_state", "assessment", ["state", "standing", "priority", "id"], False),
     ("ix_assessment_worklist_by", "assessment", ["created_by", "standing", "priority", "id"], False),
-    ("ix_assessment_monitored", "assessment", ["site", "bundle", "id"], False),
+    ("ix_assessment_monitored", "assessment", ["site", "bundle", "id", "standing"], False),
     ("ix_audit_at", "audit", ["at", "id"], False),
     ("ix_audit_subject", "audit", ["subject", "at", "id"], False),
     ("ix_audit_user_name", "audit", ["user_name", "at", "id"], False),
@@ -48,9 +48,10 @@ def _fill_assessments() -> None:
     assessment = sa.table(
         "assessment",
         *(sa.column(name) for name in ("id", "supersedes_id", "state", "score", "standing", "priority")),
-        *(sa.column(name, sa.JSON()) for name in ("result", "row", "figures")),
+        *(sa.column(name, sa.JSON()) for name in ("result", "row")),
         *(sa.column(name) for name in ("ctg_id", "scan_id")),
     )
+    figures = sa.table("figures", sa.column("assessment_id"), sa.column("values", sa.JSON()))
     examination = sa.table("examination", sa.column("id"), sa.column("gestational_age_days"))
     review = sa.table("review", sa.column("assessment_id"))
     connection = op.get_bind()
@@ -69,7 +70,7 @@ def _fill_assessments() -> None:
         .outerjoin(ctg, ctg.c.id == assessment.c.ctg_id)
         .outerjoin(scan, scan.c.id == assessment.c.scan_id)
     )
-    parts = ("standing", "priority", "row", "figures")
+    parts = ("standing", "priority", "row")
     changed = sa.update(assessment).where(assessment.c.id == sa.bindparam("number"))
     changed = changed.values({name: sa.bindparam(f"new_{name}", type_=assessment.c[name].type) for name in parts})
     for rows in _pages(query, assessment.c.id):
@@ -82,10 +83,11 @@ def _fill_assessments() -> None:
                     "new_standing": 0 if number in replaced else 1 if number in reviewed else 2,
                     "new_priority": 1000.0 * (len(STATES) - rank) + (0.0 if score is None else 1.0 + score),
                     "new_row": _row(result, age_days),
-                    "new_figures": _figures(result),
                 }
             )
         connection.execute(changed, values)
+        counted = [{"assessment_id": number, "values": _figures(result)} for number, _, _, result, _ in rows]
+        connection.execute(sa.insert(figures), counted)
 
 
 def _pages(query: sa.Select[Any], key: sa.ColumnElement[int]) -> Iterator[list[Any]]:
@@ -122,11 +124,17 @@ def _figures(result: dict[str, Any]) -> dict[str, Any]:
         "distress": distress.get("probability"),
         "event": distress.get("event"),
         "model": detail.get("model"),
-        "features": detail.get("features"),
+        "features": _rounded(detail.get("features")),
         "scan_refusal": growth.get("refusal"),
         "z_score": sizes[0]["z_score"] if sizes else None,
         "prior": _part(_part(result, "circumstances"), "prior").get("value"),
     }
+
+
+def _rounded(features: Any) -> Any:
+    if not isinstance(features, dict):
+        return None
+    return {name: float(f"{value:.7g}") if isinstance(value, float) else value for name, value in features.items()}
 
 
 def _one_successor_each() -> None:
@@ -155,7 +163,13 @@ def upgrade() -> None:
     op.add_column("assessment", sa.Column("standing", sa.SmallInteger(), nullable=False, server_default="2"))
     op.add_column("assessment", sa.Column("priority", sa.Float(), nullable=False, server_default="0"))
     op.add_column("assessment", sa.Column("row", sa.JSON(), nullable=False, server_default="{}"))
-    op.add_column("assessment", sa.Column("figures", sa.JSON(), nullable=False, server_default="{}"))
+    op.create_table(
+        "figures",
+        sa.Column("assessment_id", sa.Integer(), nullable=False),
+        sa.Column("values", sa.JSON(), nullable=False),
+        sa.ForeignKeyConstraint(["assessment_id"], ["assessment.id"], name=op.f("fk_figures_assessment_id_assessment")),
+        sa.PrimaryKeyConstraint("assessment_id", name=op.f("pk_figures")),
+    )
     _fill_women()
     _fill_assessments()
     for index in ("ix_assessment_state",):
@@ -176,6 +190,7 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     op.drop_table("bundle_file")
+    op.drop_table("figures")
     for name, table, _, _ in INDEXES:
         op.drop_index(name, table)
     op.create_index("ix_assessment_state", "assessment", ["state"])
@@ -183,7 +198,7 @@ def downgrade() -> None:
     op.create_index("ix_audit_subject", "audit", ["subject"])
     for table, columns in (
         ("idempotency_key", ("worker",)),
-        ("assessment", ("standing", "priority", "row", "figures")),
+        ("assessment", ("standing", "priority", "row")),
         ("woman", ("version", "search_key")),
     ):
         with op.batch_alter_table(table, schema=None) as batch_op:
