@@ -5,9 +5,31 @@ from fastapi.dependencies.utils import get_flat_dependant
 from starlette.datastructures import FormData
 from starlette.exceptions import HTTPException
 
+from app.texts import CONTROL_IN_JSON, refuse_control
 from models.errors import InputError
 
 MOST_FILES, MOST_FIELDS = 64, 200
+FORMS = ("application/x-www-form-urlencoded", "multipart/form-data")
+
+
+async def refuse_hostile(request: Request) -> None:
+    """Refuse control characters, in whatever part of a request they stand.
+
+    Raises
+    ------
+    InputError
+        It names the place.
+    """
+    refuse_control("the address", request.url.path)
+    for name, value in request.query_params.multi_items():
+        refuse_control(f"query parameter {name[:40]!r}", name + value)
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if kind in FORMS:
+        for name, entry in (await form_of(request)).multi_items():
+            text = entry if isinstance(entry, str) else entry.filename or ""
+            refuse_control(name[:40] or "a field", name + text)
+    elif kind.endswith("json") and CONTROL_IN_JSON.search(await request.body()):
+        raise InputError("the body holds a control character; remove it")
 
 
 async def form_of(request: Request) -> FormData:

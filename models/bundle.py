@@ -128,7 +128,7 @@ class Bundle:
             self.manifest: dict[str, Any] = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
         except OSError:
             raise BundleError(f"{folder.name}: no bundle here ({MANIFEST} is missing)") from None
-        except ValueError:
+        except (ValueError, RecursionError):
             raise BundleError(f"{folder.name}: {MANIFEST} is not valid JSON") from None
         if not isinstance(self.manifest, dict):
             raise BundleError(f"{folder.name}: {MANIFEST} is no JSON object")
@@ -138,6 +138,8 @@ class Bundle:
         listed = self.manifest.get("files")
         if not isinstance(listed, dict) or not all(_is_plain(name) for name in listed):
             raise BundleError(f"{folder.name}: {MANIFEST} lists no files of this folder")
+        if wrong := _misshapen(self.manifest):
+            raise BundleError(f"{folder.name}: {MANIFEST}: {wrong}")
         for name, expected in listed.items():
             path = folder / name
             if not path.is_file() and name in ACIDAEMIA_FILES:
@@ -150,7 +152,7 @@ class Bundle:
             self._ctg = json.loads((folder / "ctg.json").read_text(encoding="utf-8"))
             self._ultrasound = json.loads((folder / "ultrasound.json").read_text(encoding="utf-8"))
             self.fusion = FusionSettings.from_dict(json.loads((folder / "fusion.json").read_text(encoding="utf-8")))
-        except (OSError, ValueError, KeyError, TypeError) as error:
+        except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
             raise BundleError(f"{folder.name}: settings cannot be read ({error})") from None
 
     def _booster(self, name: str) -> xgboost.Booster:
@@ -258,6 +260,24 @@ class Bundle:
         """Load all models now and return the bundle."""
         _ = self.pattern, self.acidaemia, self.grader, self.segmenter
         return self
+
+
+# What every manifest says, and of which kind it is.
+SHAPE: dict[str, type] = {"name": str, "synthetic": bool, "data": list, "metrics": dict, "plan": dict}
+
+
+def _misshapen(manifest: Mapping[str, Any]) -> str:
+    """What is wrong with the parts of a manifest that others rely on; empty where nothing is."""
+    for name, kind in SHAPE.items():
+        if not isinstance(manifest.get(name), kind):
+            return f"{name} is missing or no {kind.__name__}"
+    if not re.fullmatch(r"[\w .:+-]{1,80}", manifest["name"]):
+        return "name is empty, too long or holds unusual characters"
+    for entry in manifest["data"]:
+        files = entry.get("files") if isinstance(entry, dict) else None
+        if not isinstance(files, list) or not all(isinstance(file, dict) and "sha256" in file for file in files):
+            return "an entry of data names no files"
+    return ""
 
 
 def _is_plain(name: str) -> bool:

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from app.accounts.service import account_of_token, resume
 from app.accounts.store import Account, Role
 from app.errors import Problem, SignInNeededError
-from app.forms import form_of
+from app.forms import form_of, refuse_hostile
 from app.transactions import unit_of_work
 
 COOKIE = "fetal_health_session"
@@ -88,6 +88,7 @@ def guard(*roles: Role) -> Callable[[Request], AsyncIterator[User]]:
         if roles and not any(user.may(role) for role in roles):
             raise Problem(403, f"This needs the role {' or '.join(roles)}.")
         try:
+            await refuse_hostile(request)
             await check_csrf(request, user)
             yield user
         finally:
@@ -97,8 +98,9 @@ def guard(*roles: Role) -> Callable[[Request], AsyncIterator[User]]:
     return guarded
 
 
-def public(request: Request) -> None:
+async def public(request: Request) -> None:
     """Marks a route that anyone may call."""
+    await refuse_hostile(request)
 
 
 public.is_guard = True  # type: ignore[attr-defined]

@@ -1,6 +1,5 @@
 """REST API of assessments."""
 
-from datetime import date
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Query, Request
@@ -27,7 +26,7 @@ from app.audit.store import record
 from app.idempotency import Key
 from app.paging import SIZE, After, Limit
 from app.sessions import Database
-from app.texts import Number
+from app.texts import Date, Number
 from app.transactions import unit_of_work
 
 router = APIRouter(prefix="/api/v1")
@@ -97,8 +96,8 @@ def list_assessments(
     patient: Annotated[str, Query(max_length=80, description="A whole pseudonym.")] = "",
     search: Annotated[str, Query(max_length=80, description="The beginning of a pseudonym.")] = "",
     reviewed: bool | None = None,
-    since: Annotated[date | None, Query(description="Made on this day or later, UTC.")] = None,
-    until: Annotated[date | None, Query(description="Made on this day or earlier, UTC.")] = None,
+    since: Annotated[Date | None, Query(description="Made on this day or later, UTC.")] = None,
+    until: Annotated[Date | None, Query(description="Made on this day or earlier, UTC.")] = None,
     after: After = "",
     limit: Limit = SIZE,
 ) -> AssessmentList:

@@ -1,6 +1,6 @@
 """REST API of the audit, for administrators."""
 
-from datetime import date, datetime
+from datetime import datetime
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request
@@ -10,6 +10,7 @@ from app.accounts.guards import Administrator
 from app.audit.store import AuditRow, record, search
 from app.paging import SIZE, After, Limit
 from app.sessions import Database
+from app.texts import Date
 
 router = APIRouter(prefix="/api/v1")
 Word = Annotated[str, Query(max_length=80)]
@@ -55,8 +56,8 @@ def list_audit(
     session: Database,
     subject: Word = "",
     name: Word = "",
-    since: date | None = None,
-    until: date | None = None,
+    since: Date | None = None,
+    until: Date | None = None,
     after: After = "",
     limit: Limit = SIZE,
 ) -> AuditList:

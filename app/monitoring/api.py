@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy.orm import Session
 
 from app.accounts.guards import Clinician, Operator, User
@@ -14,6 +14,7 @@ from app.monitoring import outcomes, service
 from app.monitoring.store import open_notices
 from app.patients.store import Fetus, hold, woman_by_pseudonym
 from app.sessions import Database
+from app.texts import Moment
 
 router = APIRouter(prefix="/api/v1")
 
@@ -25,7 +26,7 @@ class OutcomeRequest(BaseModel):
 
     fetus: str = Field("A", pattern=r"^[A-F]$")
     umbilical_artery_ph: float
-    born_at: AwareDatetime
+    born_at: Moment
 
 
 class OutcomeAnswer(BaseModel):

@@ -1,6 +1,6 @@
 """Pages of monitoring for operators, and the form of outcomes for clinicians."""
 
-from datetime import UTC, datetime
+from datetime import UTC
 from typing import Annotated
 
 from fastapi import APIRouter, Form, Request
@@ -16,7 +16,7 @@ from app.monitoring.store import Notice, open_notices
 from app.orm import now
 from app.pages import render
 from app.sessions import Database
-from app.texts import Number
+from app.texts import Number, moment_in_calendar
 from models.evaluation.held_out import Bin
 
 router = APIRouter(include_in_schema=False)
@@ -33,9 +33,10 @@ def enter_on_page(
     """Enter the outcome on the result page; a time without a zone is UTC."""
     assessment = find(session, identifier)
     try:
-        ph, moment = float(umbilical_artery_ph.replace(",", ".")), datetime.fromisoformat(born_at)
+        ph = float(umbilical_artery_ph.replace(",", "."))
     except ValueError:
-        raise Problem(422, "give the pH as a number and the birth as a date and time") from None
+        raise Problem(422, "give the pH as a number") from None
+    moment = moment_in_calendar("born_at", born_at)
     entered(session, user, assessment.fetus, ph, moment if moment.tzinfo else moment.replace(tzinfo=UTC))
     return RedirectResponse(f"/assessments/{identifier}", 303)
 

@@ -1,6 +1,6 @@
 """Pages for operators: hospitals, runs, schedules and bundles."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, timedelta
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Form, Request
@@ -17,7 +17,7 @@ from app.pages import render
 from app.retraining import hospitals, schedule, service
 from app.retraining.store import schedules
 from app.sessions import Database
-from app.texts import Number
+from app.texts import LocalMoment, Number
 from federated.candidate.gate import judge
 from federated.plan import GatePlan, shipped_plans
 from federated.run import control
@@ -94,8 +94,8 @@ def add_schedule(
     user: Operator,
     session: Database,
     plan: Annotated[str, Form(max_length=80)],
-    every_days: Annotated[int, Form()],
-    first_at: Annotated[datetime, Form()],
+    every_days: Annotated[int, Form(ge=1, le=366)],
+    first_at: Annotated[LocalMoment, Form()],
     site: Annotated[list[str] | None, Form()] = None,
     minimum_sites: Annotated[str, Form(max_length=4)] = "",
 ) -> Response:

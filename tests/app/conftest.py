@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 import pytest
 from fastapi import FastAPI
+from fastapi.routing import APIRoute
 from fastapi.testclient import TestClient
 from pwdlib import PasswordHash
 from pwdlib.hashers.argon2 import Argon2Hasher
@@ -43,6 +44,21 @@ def application(settings: Settings) -> FastAPI:
     assert len(made.router.routes) == len(ROUTES["all"])
     made.router.routes[:] = ROUTES["all"]
     return made
+
+
+def routes_of(client: TestClient) -> list[APIRoute]:
+    """Every route of the application."""
+    found: list[APIRoute] = []
+
+    def walk(routes: Any) -> None:
+        for route in routes:
+            if isinstance(route, APIRoute):
+                found.append(route)
+            elif hasattr(route, "original_router"):
+                walk(route.original_router.routes)
+
+    walk(client.app.routes)  # type: ignore[attr-defined]
+    return found
 
 
 @pytest.fixture(autouse=True)
