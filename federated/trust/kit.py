@@ -19,7 +19,13 @@ UNREADABLE = (
     *(OSError, EOFError, KeyError, ValueError, RuntimeError),
     *(zipfile.BadZipFile, zipfile.LargeZipFile, zlib.error),
 )
-_TEXT = re.compile(r"[\w .:@/\[\]+-]{1,200}")
+_TEXTS = {
+    "hospital": re.compile(r"[a-z0-9][a-z0-9-]{0,60}"),
+    "federation": re.compile(r"[\w][\w .-]{0,100}"),
+    "address": re.compile(r"[A-Za-z0-9.:\[\]-]{1,300}"),
+    "identifier": re.compile(r"[\w-]{1,100}"),
+    "expires": re.compile(r"[0-9TZ:.+-]{8,40}"),
+}
 
 
 @dataclass(frozen=True)
@@ -63,10 +69,9 @@ def read(path: Path) -> Kit:
         kit = Kit(**about, authority=parts["ca.crt"], key=load_private(parts["enrolment.key"]))
     except (ValueError, TypeError, RecursionError, UnsupportedAlgorithm):
         raise _no_kit(path) from None
-    texts = (kit.hospital, kit.federation, kit.address, kit.identifier, kit.expires)
-    if not all(isinstance(text, str) and _TEXT.fullmatch(text) for text in texts) or type(kit.number) is not int:
-        raise _no_kit(path)
-    if not 0 <= kit.number < 1_000_000:
+    texts = ((getattr(kit, name), pattern) for name, pattern in _TEXTS.items())
+    good = all(isinstance(text, str) and pattern.fullmatch(text) for text, pattern in texts)
+    if not good or type(kit.number) is not int or not 0 <= kit.number < 1_000_000:
         raise _no_kit(path)
     return kit
 
