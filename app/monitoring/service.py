@@ -111,21 +111,22 @@ def _rates(rows: list[dict[str, Any]]) -> dict[str, Any]:
 
 def _outcomes(session: Session, hospital: str, bundle_id: str) -> dict[str, Any]:
     """Scores compared with the last outcomes; the last assessment of each fetus that predicts the cord pH counts."""
-    recent = select(Outcome.id, Outcome.fetus_id).order_by(Outcome.id.desc()).limit(LAST).subquery()
-    last = select(func.max(recent.c.id)).group_by(recent.c.fetus_id)
+    recent = session.execute(select(Outcome.fetus_id, Outcome.ph).order_by(Outcome.id.desc()).limit(LAST))
+    ph_of: dict[int, float] = {}
+    for fetus, ph in recent:
+        ph_of.setdefault(fetus, ph)
     query = (
-        select(Assessment.fetus_id, Assessment.score, Outcome.ph)
-        .join(Outcome, Outcome.fetus_id == Assessment.fetus_id)
+        select(Assessment.fetus_id, Assessment.score)
         .join(Assessment.figures)
         .join(Assessment.fetus)
         .join(Fetus.pregnancy)
         .join(Pregnancy.woman)
-        .where(Outcome.id.in_(last), Woman.synthetic.is_(False))
+        .where(Assessment.fetus_id.in_(ph_of), Woman.synthetic.is_(False))
         .where(Assessment.site == hospital, Assessment.bundle == bundle_id, Assessment.score.is_not(None))
         .where(Figures.values["event"].as_string() == MILD.event)
         .order_by(Assessment.id)
     )
-    by_fetus = {fetus: (float(score or 0.0) / 100.0, ph) for fetus, score, ph in session.execute(query)}
+    by_fetus = {fetus: (float(score or 0.0) / 100.0, ph_of[fetus]) for fetus, score in session.execute(query)}
     probability = np.array([score for score, _ in by_fetus.values()])
     event = low_ph(np.array([ph for _, ph in by_fetus.values()]), MILD.threshold).astype(bool)
     outcomes: dict[str, Any] = {"births": len(event), "events": int(event.sum()), "event": MILD.event}
