@@ -13,6 +13,7 @@ from app.commands.accounts import user_app
 from app.commands.backup import backup_app, restore
 from app.commands.bundles import models_app
 from app.commands.schedules import schedule_app
+from app.files import OURS_ONLY
 from federated.cli import app as federate_app
 from models.errors import FetalHealthError
 
@@ -36,7 +37,8 @@ for command in (
 
 
 def main() -> None:
-    """Entry point: expected errors are one line and exit code 2, never a traceback."""
+    """Entry point: expected errors are one line and exit code 2, never a traceback; files are for our user alone."""
+    os.umask(OURS_ONLY)
     try:
         app()
     except FetalHealthError as error:
