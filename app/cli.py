@@ -31,6 +31,7 @@ for command in (
     assessments.analyse,
     assessments.repeat,
     assessments.monitor,
+    assessments.export,
     data.evaluate,
 ):
     app.command()(command)

@@ -125,10 +125,10 @@ def stored_heads(assessment: Assessment, bundle: Bundle) -> Heads | None:
     same = (assessment.bundle, assessment.code_version) == (bundle.identifier, code_version())
     if not same or assessment.scan is None or len(lines) != len(assessment.scan.files):
         return None
-    return tuple(_stored_head(line) for line in lines)
+    return tuple(stored_head(line) for line in lines)
 
 
-def _stored_head(line: Mapping[str, Any]) -> HeadEllipse:
+def stored_head(line: Mapping[str, Any]) -> HeadEllipse:
     """A head from one line of a result's images; a missing scale is no refusal of the head itself."""
     ellipse, traits, refusal = line.get("ellipse"), line.get("traits"), line["refusal"]
     return HeadEllipse(

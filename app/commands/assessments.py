@@ -102,6 +102,21 @@ def repeat(identifier: Annotated[int, typer.Argument(help="Number of the assessm
         raise typer.Exit(1)
 
 
+def export(
+    downtime: Annotated[Path, typer.Option(help="Empty folder for the open cases, readable without the server.")],
+    hours: Annotated[int, typer.Option(min=1, max=24 * 14, help="Cases of so many last hours.")] = 24,
+) -> None:
+    """Write the open cases of the last hours as files that can be read and printed without the server."""
+    from app.assessments.downtime import export as run
+    from app.audit.store import record
+    from app.home import session_of_home
+
+    with session_of_home() as session:
+        written = run(session, downtime, hours)
+        record(session, None, "downtime.export", name="command line", cases=len(written) - 1, hours=hours)
+    typer.echo(f"{len(written) - 1} open cases of the last {hours} hours: open {downtime / 'index.html'}")
+
+
 def monitor(as_json: Annotated[bool, typer.Option("--json", help="Everything as JSON.")] = False) -> None:
     """Check drift, refusals and live calibration of every hospital and bundle; exit code 4 while notices are open."""
     from app.bundles.service import BundleRegistry
