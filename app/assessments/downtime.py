@@ -3,6 +3,7 @@
 import io
 from base64 import b64encode
 from datetime import timedelta
+from importlib.resources import files
 from pathlib import Path
 
 from PIL import Image
@@ -22,7 +23,7 @@ PICTURE = (900, 700)
 
 
 def export(session: Session, folder: Path, hours: int) -> list[Path]:
-    """Write an index and one file for each assessment that is open; returns the files.
+    """Write an index and one file for each assessment that is open; returns the latter.
 
     Parameters
     ----------
@@ -60,9 +61,10 @@ def _written(session: Session, folder: Path, hours: int) -> list[Path]:
     for case in cases:
         values = view.context(session, case) | {"pictures": _pictures(case)}
         pages[names[case.id]] = template.render(about, title=f"Assessment {case.id}", **values)
+    pages["downtime.css"] = (Path(str(files("app"))) / "static" / "downtime.css").read_text(encoding="utf-8")
     for name, text in pages.items():
         write_synced(folder / name, text.encode())
-    return [folder / name for name in pages]
+    return [folder / name for name in names.values()]
 
 
 def _pictures(assessment: Assessment) -> list[str]:

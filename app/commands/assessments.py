@@ -113,8 +113,8 @@ def export(
 
     with session_of_home() as session:
         written = run(session, downtime, hours)
-        record(session, None, "downtime.export", name="command line", cases=len(written) - 1, hours=hours)
-    typer.echo(f"{len(written) - 1} open cases of the last {hours} hours: open {downtime / 'index.html'}")
+        record(session, None, "downtime.export", name="command line", cases=len(written), hours=hours)
+    typer.echo(f"{len(written)} open cases of the last {hours} hours: open {downtime / 'index.html'}")
 
 
 def monitor(as_json: Annotated[bool, typer.Option("--json", help="Everything as JSON.")] = False) -> None:

@@ -28,7 +28,7 @@ def test_open_cases_are_written_and_signed_ones_are_not(client: TestClient, cli,
     folder = tmp_path / "downtime"
     output = cli("export", "--downtime", str(folder)).output
     assert "1 open cases of the last 24 hours" in output
-    assert sorted(path.name for path in folder.iterdir()) == ["assessment-1.html", "index.html"]
+    assert sorted(path.name for path in folder.iterdir()) == ["assessment-1.html", "downtime.css", "index.html"]
     index, case = ((folder / name).read_text() for name in ("index.html", "assessment-1.html"))
     assert 'href="assessment-1.html"' in index
     assert "P-2" not in index
@@ -36,7 +36,7 @@ def test_open_cases_are_written_and_signed_ones_are_not(client: TestClient, cli,
         assert words in case
     assert case.count("data:image/png;base64,") == 1
     for page in (index, case):  # nothing is loaded from anywhere
-        assert not re.findall(r'(?:src|href)="(?!data:|assessment-)[^"]*"', page)
+        assert not re.findall(r'(?:src|href)="(?!data:|assessment-|downtime.css)[^"]*"', page)
         assert "<script" not in page
     assert (folder / "index.html").stat().st_mode & 0o077 == 0
     again = cli("export", "--downtime", str(folder))
