@@ -3,35 +3,19 @@
 from typing import Any
 
 from fastapi import APIRouter, Depends, Request
-from fastapi.dependencies.utils import get_flat_dependant
 
 from app.accounts.guards import AnyUser
 from app.assessments import api as assessments
 from app.assessments.schemas import AssessmentRequest
+from app.audit import api as audit
 from app.bundles import api as bundles
+from app.forms import only_known_parameters
+from app.monitoring import api as monitoring
 from app.patients import api as patients
 from app.retraining import api as retraining
-from models.errors import InputError
-
-
-def only_known_parameters(request: Request) -> None:
-    """Refuse a query parameter that the route does not have: nothing that was sent is ignored.
-
-    Raises
-    ------
-    InputError
-        It names the parameter and those that are known.
-    """
-    names = sorted({field.alias for field in get_flat_dependant(request.scope["route"].dependant).query_params})
-    for name in request.query_params:
-        if name not in names:
-            raise InputError(f"unknown query parameter {name!r}; known are {', '.join(names) or 'none'}")
-        if len(request.query_params.getlist(name)) > 1:
-            raise InputError(f"query parameter {name!r} was sent more than once")
-
 
 router = APIRouter(dependencies=[Depends(only_known_parameters)])
-for part in (patients, assessments, bundles, retraining):
+for part in (patients, assessments, bundles, retraining, monitoring, audit):
     router.include_router(part.router)
 
 

@@ -4,15 +4,16 @@ import contextlib
 import ctypes
 import os
 import sys
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from app.commands import assessments, data
 from app.commands.accounts import user_app
+from app.commands.backup import backup_app, restore
 from app.commands.bundles import models_app
 from app.commands.schedules import schedule_app
+from app.files import OURS_ONLY
 from federated.cli import app as federate_app
 from models.errors import FetalHealthError
 
@@ -20,6 +21,8 @@ app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_
 app.add_typer(models_app, name="models")
 app.add_typer(data.data_app, name="data")
 app.add_typer(user_app, name="user")
+app.add_typer(backup_app, name="backup")
+app.command()(restore)
 app.add_typer(schedule_app, name="schedule")
 app.add_typer(federate_app, name="federate")
 for command in (
@@ -28,13 +31,15 @@ for command in (
     assessments.analyse,
     assessments.repeat,
     assessments.monitor,
+    assessments.export,
     data.evaluate,
 ):
     app.command()(command)
 
 
 def main() -> None:
-    """Entry point: expected errors are one line and exit code 2, never a traceback."""
+    """Entry point: expected errors are one line and exit code 2, never a traceback; files are for our user alone."""
+    os.umask(OURS_ONLY)
     try:
         app()
     except FetalHealthError as error:
@@ -45,14 +50,15 @@ def main() -> None:
 @app.command()
 def migrate(
     revision: Annotated[str, typer.Option(help="Revision of the schema; head is the newest.")] = "head",
+    backup: Annotated[bool, typer.Option(help="First back up what is stored.")] = True,
 ) -> None:
     """Migrate the database schema to a revision."""
-    from app.database import make_engine
-    from app.database import migrate as run
     from app.settings import settings
+    from app.upgrade import upgrade
 
-    settings().home.mkdir(parents=True, exist_ok=True)
-    run(make_engine(settings().database), revision)
+    saved = upgrade(settings(), revision, with_backup=backup)
+    if saved is not None:
+        typer.echo(f"backup before it: {saved}")
     typer.echo(f"schema at {revision}")
 
 
@@ -105,26 +111,6 @@ def doctor(
         typer.echo(f"{'ok     ' if good else 'PROBLEM'}  {text}")
     if not all(good for good, _ in lines):
         raise typer.Exit(1)
-
-
-@app.command()
-def backup(archive: Annotated[Path, typer.Argument(help="New archive, .tar.gz.")]) -> None:
-    """Write database and bundles into an archive; the application may be running."""
-    from app.backup import backup as run
-    from app.settings import settings
-
-    run(settings(), archive)
-    typer.echo(f"written: {archive}")
-
-
-@app.command()
-def restore(archive: Annotated[Path, typer.Argument(help="Archive that `backup` wrote.")]) -> None:
-    """Restore an archive into an empty home."""
-    from app.backup import restore as run
-    from app.settings import settings
-
-    run(settings(), archive)
-    typer.echo(f"restored into {settings().home}")
 
 
 if __name__ == "__main__":

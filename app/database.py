@@ -1,7 +1,4 @@
-"""Engine, sessions and migrations. Services never commit; the edge (`unit_of_work`) does."""
-
-from collections.abc import Iterator
-from contextlib import contextmanager
+"""Engine, sessions and migrations."""
 
 from sqlalchemy import Engine, create_engine, event
 from sqlalchemy.orm import Session, sessionmaker
@@ -10,11 +7,14 @@ from app.orm import set_pragmas
 
 
 def make_engine(address: str) -> Engine:
-    """An engine; SQLite runs in WAL mode with foreign keys enforced."""
-    engine = create_engine(_with_driver(address), pool_pre_ping=True)
-    if engine.dialect.name == "sqlite":
+    """An engine; SQLite runs in WAL mode with foreign keys enforced. Messages never hold the values of a statement."""
+    address = _with_driver(address)
+    if address.startswith("sqlite"):
+        # The driver begins a transaction before the first write, and takes the lock at once.
+        engine = create_engine(address, hide_parameters=True, connect_args={"isolation_level": "IMMEDIATE"})
         event.listen(engine, "connect", lambda connection, _: set_pragmas(connection))
-    return engine
+        return engine
+    return create_engine(address, hide_parameters=True, pool_pre_ping=True, pool_size=10, max_overflow=30)
 
 
 def _with_driver(address: str) -> str:
@@ -41,12 +41,5 @@ def migrate(engine: Engine, revision: str = "head") -> None:
 
 
 def session_factory(engine: Engine) -> sessionmaker[Session]:
-    """Sessions on this engine."""
-    return sessionmaker(engine, expire_on_commit=False)
-
-
-@contextmanager
-def unit_of_work(factory: sessionmaker[Session]) -> Iterator[Session]:
-    """One transaction: committed at the end, rolled back on any error."""
-    with factory() as session, session.begin():
-        yield session
+    """Sessions on this engine; nothing is written before a flush or the end."""
+    return sessionmaker(engine, expire_on_commit=False, autoflush=False)

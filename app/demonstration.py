@@ -95,6 +95,7 @@ def demonstrate(session: Session, registry: BundleRegistry) -> None:
             pseudonym=case.pseudonym, due_date=due, dating_method="crown-rump length", parity=case.parity
         )
         register(session, patient, synthetic=True)
+        session.flush()
         for visit in case.visits:
             when = (today - timedelta(days=visit.days_ago)).isoformat()
             scan = {**visit.typed, "performed_at": when, "pixel_size_mm": PIXEL_SIZE_MM if visit.head_mm else None}

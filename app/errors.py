@@ -1,14 +1,29 @@
 """One form of error: RFC 9457 problem details for the API, and the same text as a page for people."""
 
+import errno
+import logging
 from http import HTTPStatus
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
+from sqlalchemy.exc import InterfaceError, OperationalError, SQLAlchemyError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, RedirectResponse, Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from models.errors import BundleError, FetalHealthError, InputError
 
+_log = logging.getLogger(__name__)
+# What drivers say -> what we say.
+STORAGE = {
+    "locked": "The database is locked by another program",
+    "full": "The disk is full",
+    "readonly": "The database cannot be written",
+    "no space": "The disk is full",
+    "disk i/o": "The disk cannot be read or written",
+}
+UNEXPECTED = "An unexpected error occurred; nothing was stored. The log has the details."
 SESSION_OVER = "Your session is over. Sign in in another tab, then send this again: nothing that you chose is lost."
 
 
@@ -24,6 +39,32 @@ class NotFoundError(Problem):
 
     def __init__(self, what: str) -> None:
         super().__init__(404, f"{what} was not found")
+
+
+class StorageProblem(Problem):
+    """The database or the disk cannot be used at the moment; nothing was stored."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(503, f"{reason}. Nothing was stored; try again in a moment.", headers={"Retry-After": "5"})
+
+
+class TooMuchError(InputError):
+    """A request takes more time or memory than it may."""
+
+
+def of_storage(error: Exception) -> Exception:
+    """The problem where storage is locked, full or away; any other error as it is."""
+    if isinstance(error, OSError) and error.errno in {errno.ENOSPC, errno.EDQUOT, errno.EROFS}:
+        return StorageProblem("The disk is full or cannot be written")
+    if isinstance(error, PoolTimeoutError):
+        return StorageProblem("The database has too many requests")
+    if not isinstance(error, OperationalError | InterfaceError):
+        return error
+    words = str(error.orig).lower()
+    for sign, reason in STORAGE.items():
+        if sign in words:
+            return StorageProblem(reason)
+    return StorageProblem("The database cannot be reached")
 
 
 class SignInNeededError(Problem):
@@ -83,6 +124,39 @@ def install(app: FastAPI) -> None:
     def _other(request: Request, error: FetalHealthError) -> Response:
         return problem(request, 409, str(error))
 
-    @app.exception_handler(Exception)
-    def _unexpected(request: Request, error: Exception) -> Response:
-        return problem(request, 500, "An unexpected error occurred; nothing was stored. The log has the details.")
+    @app.exception_handler(SQLAlchemyError)
+    def _database(request: Request, error: SQLAlchemyError) -> Response:
+        known = of_storage(error)
+        if not isinstance(known, Problem):
+            raise error
+        return problem(request, known.status_code, str(known.detail), dict(known.headers or {}))
+
+
+class Unexpected:
+    """Answers unexpected errors in the usual form, and keeps the connection; the log has the details."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Handle one ASGI connection."""
+        started = False
+
+        async def noted(message: Message) -> None:
+            nonlocal started
+            started = True
+            await send(message)
+
+        try:
+            await self.app(scope, receive, noted)
+        except Exception as error:
+            if started or scope["type"] != "http":
+                raise
+            known = of_storage(error)
+            request = Request(scope)
+            if isinstance(known, Problem):
+                answer = problem(request, known.status_code, str(known.detail), dict(known.headers or {}))
+            else:
+                _log.exception("unexpected error at %s", scope["path"])
+                answer = problem(request, 500, UNEXPECTED)
+            await answer(scope, receive, noted)

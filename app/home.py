@@ -11,14 +11,14 @@ if TYPE_CHECKING:
 
 def session_of_home() -> "AbstractContextManager[Session]":
     """Open a unit of work on this installation's database, after bringing its schema up to date."""
-    from app.database import make_engine, migrate, session_factory, unit_of_work
+    from app.database import make_engine, session_factory
     from app.settings import settings
+    from app.transactions import unit_of_work
+    from app.upgrade import upgrade
 
     chosen = settings()
-    chosen.home.mkdir(parents=True, exist_ok=True)
-    engine = make_engine(chosen.database)
-    migrate(engine)
-    return unit_of_work(session_factory(engine))
+    upgrade(chosen)
+    return unit_of_work(session_factory(make_engine(chosen.database)))
 
 
 def registry_of_home() -> "BundleRegistry":

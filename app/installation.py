@@ -7,9 +7,11 @@ from sqlalchemy import func, select
 from app.accounts.service import create_account
 from app.accounts.store import Account, Role
 from app.bundles.service import BundleRegistry
-from app.database import make_engine, migrate, session_factory, unit_of_work
+from app.database import make_engine, session_factory
 from app.demonstration import demonstrate
 from app.settings import Settings
+from app.transactions import unit_of_work
+from app.upgrade import upgrade
 
 ADMINISTRATOR = "admin"
 
@@ -23,8 +25,8 @@ def prepare(settings: Settings, *, demonstration: bool) -> str | None:
         The administrator's random password, once; None if there are accounts already.
     """
     settings.home.mkdir(parents=True, exist_ok=True)
+    upgrade(settings)
     engine = make_engine(settings.database)
-    migrate(engine)
     registry = BundleRegistry(settings.home)
     with unit_of_work(session_factory(engine)) as session:
         registry.ensure_shipped(session)

@@ -11,11 +11,8 @@ from starlette.staticfiles import StaticFiles
 
 from app import api, errors, probes
 from app.accounts import routes as accounts
-from app.assessments import previews
 from app.assessments import routes as assessments
 from app.audit import routes as audit
-from app.bundles.service import BundleRegistry
-from app.database import make_engine, session_factory, unit_of_work
 from app.evidence import routes as evidence
 from app.monitoring import routes as monitoring
 from app.pages import BANNER
@@ -26,7 +23,9 @@ from app.schema import require_whole
 from app.security import BodyLimit, SecurityHeaders
 from app.settings import Settings
 from app.settings import settings as read_settings
-from models.errors import BundleError
+from app.transactions import attempt
+from app.workers import Workers
+from app.workplace import Workplace
 
 
 def create_app(settings: Settings | None = None) -> FastAPI:
@@ -38,23 +37,18 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         The database's schema is not this release's (`fetal-health migrate` brings an older one up).
     """
     chosen = settings or read_settings()
-    engine = make_engine(chosen.database)
-    require_whole(engine)
+    place = Workplace(chosen)
+    require_whole(place.engine)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        with unit_of_work(app.state.sessions) as session:
-            app.state.bundle.ensure_shipped(session)
-        try:
-            with unit_of_work(app.state.sessions) as session:
-                app.state.bundle.get(session)
-        except BundleError:
-            pass  # readiness says so, and no assessment is made
-        clock = Clock(app.state.sessions, chosen)
+        attempt(place.sessions, place.bundles.ensure_shipped)
+        clock = Clock(app.state.workers, place)
         clock.start()
         yield
         clock.stop()
-        engine.dispose()
+        app.state.workers.close()
+        place.engine.dispose()
 
     app = FastAPI(
         title="Fetal-Health",
@@ -66,16 +60,18 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         lifespan=lifespan,
     )
     app.state.settings = chosen
-    app.state.engine = engine
-    app.state.sessions = session_factory(engine)
-    app.state.bundle = BundleRegistry(chosen.home)
+    app.state.engine = place.engine
+    app.state.sessions = place.sessions
+    app.state.bundle = place.bundles
+    app.state.workers = Workers(place)
     app.state.metrics = probes.Metrics()
     errors.install(app)
-    for module in (api, assessments, previews, patients, accounts, audit, retraining, evidence, monitoring, probes):
+    for module in (api, assessments, patients, accounts, audit, retraining, evidence, monitoring, probes):
         app.include_router(module.router)
     static = Path(str(files("app"))) / "static"
     app.mount("/static", StaticFiles(directory=static), name="static")
 
+    app.add_middleware(errors.Unexpected)
     app.add_middleware(GZipMiddleware, minimum_size=2048)
     app.add_middleware(probes.Measure)
     app.add_middleware(BodyLimit, max_bytes=chosen.max_upload_mb * 2**20)

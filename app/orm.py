@@ -48,7 +48,8 @@ def now() -> datetime:
     return datetime.now(UTC)
 
 
-PRAGMAS = ("busy_timeout=10000", "journal_mode=WAL", "foreign_keys=ON", "synchronous=NORMAL")
+BUSY_MS = 10_000
+PRAGMAS = (f"busy_timeout={BUSY_MS}", "journal_mode=WAL", "foreign_keys=ON", "synchronous=FULL")
 
 
 def set_pragmas(connection: sqlite3.Connection) -> None:

@@ -5,15 +5,14 @@ from typing import Any
 
 from fastapi import APIRouter, Request
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, Histogram, generate_latest
-from sqlalchemy import text
 from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.accounts.guards import AnyUser, Public
 from app.api import schema
-from app.database import unit_of_work
 from app.pages import render
-from models.errors import FetalHealthError
+from app.readiness import hindrance
+from app.transactions import unit_of_work
 
 router = APIRouter(include_in_schema=False)
 
@@ -65,14 +64,13 @@ def live() -> dict[str, str]:
 
 @router.get("/health/ready", dependencies=[Public])
 def ready(request: Request) -> Response:
-    """Say whether database and bundle can be used."""
-    try:
-        with unit_of_work(request.app.state.sessions) as session:
-            session.execute(text("SELECT 1"))
-            bundle = request.app.state.bundle.get(session)
-    except FetalHealthError as error:
-        return JSONResponse({"status": "not ready", "reason": str(error)}, 503)
-    return JSONResponse({"status": "ready", "bundle": bundle.identifier})
+    """Say whether database, disk and bundle can be used."""
+    state = request.app.state
+    reason = hindrance(state.sessions, state.bundle)
+    if reason:
+        return JSONResponse({"status": "not ready", "reason": reason}, 503, {"Retry-After": "5"})
+    with unit_of_work(state.sessions) as session:
+        return JSONResponse({"status": "ready", "bundle": state.bundle.in_service(session).identifier})
 
 
 @router.get("/metrics", dependencies=[Public])

@@ -8,9 +8,11 @@ from pathlib import Path
 
 from app.bundles.service import BundleRegistry
 from app.bundles.store import latest
-from app.database import make_engine, unit_of_work
+from app.database import make_engine
+from app.readiness import hindrance
 from app.schema import require_whole
 from app.settings import settings
+from app.transactions import unit_of_work
 from models.bundle import Bundle, shipped
 from models.errors import BundleError, FetalHealthError
 
@@ -70,7 +72,8 @@ def _database(deep: bool) -> list[Line]:
             bundle = BundleRegistry(chosen.home).open(deployment.bundle_id)
             if deep:
                 bundle.warm()
-        return [(True, f"database reachable; bundle {bundle.identifier} in service")]
+        reason = hindrance(session_factory(engine), BundleRegistry(chosen.home))
+        return [(not reason, reason or f"database and disk take a write; bundle {bundle.identifier} in service")]
     except BundleError as error:
         return [(False, f"bundle in service: {error}")]
     except FetalHealthError as error:

@@ -6,7 +6,7 @@ from typing import Annotated
 from fastapi import Depends, Request
 from sqlalchemy.orm import Session
 
-from app.database import unit_of_work
+from app.transactions import unit_of_work
 
 
 def session_of(request: Request) -> Iterator[Session]:

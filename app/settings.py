@@ -1,5 +1,6 @@
 """Settings from the environment; every one is documented in ``docs/reference/settings.md``."""
 
+import os
 from functools import lru_cache
 from pathlib import Path
 from typing import Literal
@@ -30,6 +31,10 @@ class Settings(BaseSettings):
         Longest life of a session, and of an idle one.
     max_upload_mb : int
         Largest request body; a larger request is cut off.
+    workers : int
+        Processes that parse uploads and run the models; 0: threads of the server, and no limit on a request.
+    request_cpu_s, request_memory_mb : int
+        Processor seconds and memory that one request may take in a worker.
     secure_cookies : bool
         Send cookies over TLS only: set it behind a TLS proxy.
     scan_valid_days : int
@@ -53,6 +58,9 @@ class Settings(BaseSettings):
     session_hours: float = 12.0
     idle_minutes: float = 30.0
     max_upload_mb: int = 40
+    workers: int = Field(max(2, os.cpu_count() or 1), ge=0, le=256)
+    request_cpu_s: int = Field(5, ge=1, le=3600)
+    request_memory_mb: int = Field(300, ge=50, le=1_000_000)
     secure_cookies: bool = False
     scan_valid_days: int = 28
     prior: str = "training"

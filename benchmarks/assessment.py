@@ -31,9 +31,10 @@ def seconds_of_rounds() -> Iterator[dict[str, float]]:
 
     from app.accounts.service import create_account
     from app.accounts.store import Role
-    from app.database import make_engine, migrate, session_factory, unit_of_work
+    from app.database import make_engine, migrate, session_factory
     from app.main import create_app
     from app.settings import Settings
+    from app.transactions import unit_of_work
     from models.synthetic.beats import beats
     from models.synthetic.heads import head_of, phantom
     from models.synthetic.traces import as_csv

@@ -145,9 +145,8 @@ class Loopback:
             (run.path / "plan.toml").write_bytes(plan.read_bytes())
         line = control.command(run.path, None, shipped(), self.federation.path)
         with (self.folder / f"{name}.log").open("ab") as log:
-            process = subprocess.Popen(line, stdout=log, stderr=subprocess.STDOUT, start_new_session=True)
-        (run.path / "pid").write_text(str(process.pid), encoding="utf-8")
-        self.processes[name] = process
+            job = control.launch(run.path, line, stdout=log, stderr=subprocess.STDOUT, start_new_session=True)
+        self.processes[name] = job
         return run
 
     def approve(self, plan: Path, *names: str) -> None:

@@ -1,7 +1,5 @@
 """The commands ``fetal-health federate ...``: train by a plan, on this machine or between hospitals."""
 
-import os
-import subprocess
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -47,8 +45,7 @@ def run(
     incumbent = incumbent or (shipped() if (shipped() / "manifest.json").exists() else None)
     line = control.command(folder, data.resolve() if data else None, incumbent, on)
     typer.echo(f"run folder: {folder}")
-    process = subprocess.Popen(line, env={**os.environ})
-    (folder / "pid").write_text(str(process.pid), encoding="utf-8")
+    process = control.launch(folder, line)
     while True:
         try:
             code = process.wait()

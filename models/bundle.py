@@ -7,6 +7,7 @@ stands under its final name. Each file is compared with the SHA-256 of the manif
 
 import json
 import os
+import re
 import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -127,12 +128,19 @@ class Bundle:
             self.manifest: dict[str, Any] = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
         except OSError:
             raise BundleError(f"{folder.name}: no bundle here ({MANIFEST} is missing)") from None
-        except ValueError:
+        except (ValueError, RecursionError):
             raise BundleError(f"{folder.name}: {MANIFEST} is not valid JSON") from None
+        if not isinstance(self.manifest, dict):
+            raise BundleError(f"{folder.name}: {MANIFEST} is no JSON object")
         if self.manifest.get("format") != FORMAT:
             raise BundleError(f"{folder.name}: format {self.manifest.get('format')!r}; this version reads {FORMAT}")
         self.identifier = manifest_identifier(self.manifest)
-        for name, expected in self.manifest["files"].items():
+        listed = self.manifest.get("files")
+        if not isinstance(listed, dict) or not all(_is_plain(name) for name in listed):
+            raise BundleError(f"{folder.name}: {MANIFEST} lists no files of this folder")
+        if wrong := _misshapen(self.manifest):
+            raise BundleError(f"{folder.name}: {MANIFEST}: {wrong}")
+        for name, expected in listed.items():
             path = folder / name
             if not path.is_file() and name in ACIDAEMIA_FILES:
                 continue  # its licence may forbid its use; the bundle works without it
@@ -144,7 +152,7 @@ class Bundle:
             self._ctg = json.loads((folder / "ctg.json").read_text(encoding="utf-8"))
             self._ultrasound = json.loads((folder / "ultrasound.json").read_text(encoding="utf-8"))
             self.fusion = FusionSettings.from_dict(json.loads((folder / "fusion.json").read_text(encoding="utf-8")))
-        except (OSError, ValueError, KeyError, TypeError) as error:
+        except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
             raise BundleError(f"{folder.name}: settings cannot be read ({error})") from None
 
     def _booster(self, name: str) -> xgboost.Booster:
@@ -252,6 +260,29 @@ class Bundle:
         """Load all models now and return the bundle."""
         _ = self.pattern, self.acidaemia, self.grader, self.segmenter
         return self
+
+
+# What every manifest says, and of which kind it is.
+SHAPE: dict[str, type] = {"name": str, "synthetic": bool, "data": list, "metrics": dict, "plan": dict}
+
+
+def _misshapen(manifest: Mapping[str, Any]) -> str:
+    """What is wrong with the parts of a manifest that others rely on; empty where nothing is."""
+    for name, kind in SHAPE.items():
+        if not isinstance(manifest.get(name), kind):
+            return f"{name} is missing or no {kind.__name__}"
+    if not re.fullmatch(r"[\w .:+-]{1,80}", manifest["name"]):
+        return "name is empty, too long or holds unusual characters"
+    for entry in manifest["data"]:
+        files = entry.get("files") if isinstance(entry, dict) else None
+        if not isinstance(files, list) or not all(isinstance(file, dict) and "sha256" in file for file in files):
+            return "an entry of data names no files"
+    return ""
+
+
+def _is_plain(name: str) -> bool:
+    """Whether a name is that of a file in the same folder."""
+    return re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9_.-]*", name) is not None
 
 
 def manifest_identifier(manifest: Mapping[str, Any]) -> str:

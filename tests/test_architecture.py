@@ -19,6 +19,7 @@ FEDERATED_FOR_APP = {
     "coordinator.folder",
     "coordinator.kit",
     "run.control",
+    "run.lock",
     "run.folder",
     "candidate.gate",
     "run.status",

@@ -10,8 +10,9 @@ from sqlalchemy.orm import Session
 
 from app.accounts.service import account_of_token, resume
 from app.accounts.store import Account, Role
-from app.database import unit_of_work
 from app.errors import Problem, SignInNeededError
+from app.forms import form_of, refuse_hostile
+from app.transactions import unit_of_work
 
 COOKIE = "fetal_health_session"
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
@@ -62,8 +63,8 @@ async def check_csrf(request: Request, user: User) -> None:
         return
     given = request.headers.get("x-csrf-token")
     if given is None and "form" in request.headers.get("content-type", ""):
-        given = str((await request.form()).get("csrf_token", ""))
-    if not secrets.compare_digest(given or "", user.csrf_token):
+        given = str((await form_of(request)).get("csrf_token", ""))
+    if not secrets.compare_digest((given or "").encode(), user.csrf_token.encode()):
         raise Problem(
             403, "This form is out of date (its security token does not match). Reload the page and try again."
         )
@@ -87,6 +88,7 @@ def guard(*roles: Role) -> Callable[[Request], AsyncIterator[User]]:
         if roles and not any(user.may(role) for role in roles):
             raise Problem(403, f"This needs the role {' or '.join(roles)}.")
         try:
+            await refuse_hostile(request)
             await check_csrf(request, user)
             yield user
         finally:
@@ -96,8 +98,9 @@ def guard(*roles: Role) -> Callable[[Request], AsyncIterator[User]]:
     return guarded
 
 
-def public(request: Request) -> None:
+async def public(request: Request) -> None:
     """Marks a route that anyone may call."""
+    await refuse_hostile(request)
 
 
 public.is_guard = True  # type: ignore[attr-defined]

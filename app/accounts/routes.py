@@ -10,11 +10,12 @@ from app.accounts import service
 from app.accounts.guards import COOKIE, Administrator, AnyUser, Public
 from app.accounts.store import Account, ApiToken, Role
 from app.audit.store import record
-from app.database import unit_of_work
 from app.errors import NotFoundError, Problem
 from app.orm import now
 from app.pages import render
 from app.sessions import Database
+from app.texts import Number
+from app.transactions import unit_of_work
 from models.errors import InputError
 
 router = APIRouter(include_in_schema=False)
@@ -103,7 +104,7 @@ def create_token(
 
 
 @router.post("/account/tokens/{identifier}/revoke")
-def revoke_token(identifier: int, user: AnyUser, session: Database) -> Response:
+def revoke_token(identifier: Number, user: AnyUser, session: Database) -> Response:
     """Revoke one of one's own tokens."""
     token = session.get(ApiToken, identifier)
     if token is None or token.account_id != user.id:
@@ -152,7 +153,7 @@ def add_user(
 
 
 @router.post("/users/{identifier}/active")
-def set_active(identifier: int, user: Administrator, session: Database, active: Annotated[bool, Form()]) -> Response:
+def set_active(identifier: Number, user: Administrator, session: Database, active: Annotated[bool, Form()]) -> Response:
     """Close or reopen an account; one's own stays open."""
     row = session.get(Account, identifier)
     if row is None:

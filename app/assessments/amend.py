@@ -39,8 +39,7 @@ def redate(assessor: Assessor, assessment: Assessment, request: TimeRequest) -> 
     if request.kind == "scan":
         earlier = Earlier(traces.reusable(assessment, assessor.bundle, assessor.circumstances), earlier.heads)
     ctg, scan = assessment.ctg, assessment.scan
-    with assessor.session.no_autoflush:
-        redated = _redated(old, fetus, request.performed_at, request.reason.strip())
+    redated = _redated(old, fetus, request.performed_at, request.reason.strip())
     ctg, scan = (redated, scan) if request.kind == "ctg" else (ctg, redated)
     return assessor.replace(assessment, ctg, scan, earlier, request.reason, f"{request.kind} time")
 
@@ -84,17 +83,16 @@ def add(assessor: Assessor, assessment: Assessment, request: AssessmentRequest, 
     born_at = born(session, fetus)
     ctg, scan = assessment.ctg, assessment.scan
     added: list[tuple[Examination, list[Origin]]] = []
-    with session.no_autoflush:
-        if ctg_request is not None:
-            added.append(ctg_examination(fetus, born_at, ctg_request, uploads))
-            ctg = added[-1][0]
-        if scan_request is not None:
-            added.append(scan_examination(fetus, born_at, scan_request, uploads))
-            scan = added[-1][0]
-        if len(added) == 2:
-            check_together(added[0][1], added[1][1])
-        assessor.compare_identity(fetus, added, request.identity_reason or "")
-        aged = [_aged(each, ages[each.kind]) if each is not None else None for each in (ctg, scan)]
+    if ctg_request is not None:
+        added.append(ctg_examination(fetus, born_at, ctg_request, uploads))
+        ctg = added[-1][0]
+    if scan_request is not None:
+        added.append(scan_examination(fetus, born_at, scan_request, uploads))
+        scan = added[-1][0]
+    if len(added) == 2:
+        check_together(added[0][1], added[1][1])
+    assessor.compare_identity(fetus, added, request.identity_reason or "")
+    aged = [_aged(each, ages[each.kind]) if each is not None else None for each in (ctg, scan)]
     if aged == [assessment.ctg, assessment.scan] and dated_before == fetus.pregnancy.due_date:
         raise InputError("nothing was added: send a CTG, a scan, a due date or an age that is missing")
     heads = stored_heads(assessment, assessor.bundle) if scan is assessment.scan else None

@@ -1,8 +1,6 @@
 """REST API of assessments."""
 
-import json
-from hashlib import sha256
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Query, Request
 from pydantic import BaseModel
@@ -10,27 +8,29 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import JSONResponse, Response
 
 from app.accounts.guards import Clinician
-from app.assessments import store
-from app.assessments.amend import add, redate
+from app.assessments import jobs, store
 from app.assessments.forms import FIELDS, FILE_FIELDS, read_request
 from app.assessments.inference import described
-from app.assessments.routes import assessor, find
+from app.assessments.routes import worked
 from app.assessments.schemas import (
     AssessmentAnswer,
-    AssessmentRequest,
+    AssessmentItem,
+    AssessmentList,
     ExaminationAnswer,
     OutlineRequest,
     ScaleRequest,
     TimeRequest,
-    Uploads,
 )
-from app.assessments.service import Assessor, outline_of, scale_of
+from app.assessments.store import find
 from app.audit.store import record
-from app.database import unit_of_work
-from app.idempotency import Key, once
+from app.idempotency import Key
+from app.paging import SIZE, After, Limit
 from app.sessions import Database
+from app.texts import Date, Number
+from app.transactions import unit_of_work
 
 router = APIRouter(prefix="/api/v1")
+State = Literal["high", "raised", "undecided", "cannot assess", "low"]
 
 
 def answer(assessment: store.Assessment) -> AssessmentAnswer:
@@ -74,40 +74,65 @@ def _body_schema() -> dict[str, Any]:
 async def create_assessment(request: Request, user: Clinician, key: Key = None) -> Response:
     """Assess a CTG and/or a scan: JSON with features, or multipart with files (`ctg` and `image` may repeat)."""
     parsed, uploads = await read_request(request)
+    return await _stored(request, await worked(request, jobs.create, user, parsed, uploads, key))
 
-    def assess() -> dict[str, Any]:
+
+async def _stored(request: Request, number: int) -> Response:
+    """The answer with a stored assessment."""
+
+    def read() -> dict[str, Any]:
         with unit_of_work(request.app.state.sessions) as session:
+            return answer(find(session, number)).model_dump(mode="json")
 
-            def create() -> str:
-                return str(assessor(request, session, user).create(parsed, uploads).id)
-
-            identifier, _ = once(session, user, key, _fingerprint(parsed, uploads), create)
-            return answer(find(session, int(identifier))).model_dump(mode="json")
-
-    body = await run_in_threadpool(assess)
-    return JSONResponse(body, 201, {"Location": f"/api/v1/assessments/{body['id']}"})
-
-
-def _fingerprint(parsed: AssessmentRequest, uploads: Uploads) -> str:
-    files = [(n, sha256(c).hexdigest()) for group in (uploads.ctg, uploads.image) for n, c in sorted(group.items())]
-    return parsed.model_dump_json() + json.dumps(files)
+    return JSONResponse(await run_in_threadpool(read), 201, {"Location": f"/api/v1/assessments/{number}"})
 
 
 @router.get("/assessments", tags=["assessments"])
 def list_assessments(
+    request: Request,
     user: Clinician,
     session: Database,
-    state: Annotated[str, Query(max_length=20)] = "",
-    patient: Annotated[str, Query(max_length=80)] = "",
-) -> list[AssessmentAnswer]:
-    """The worklist, in the order of its page."""
-    rows = store.worklist(session, state=state, search=patient)
-    record(session, user, "worklist.read", fold=True, state=state, search=patient, shown=[row.id for row in rows])
-    return [answer(row) for row in rows]
+    state: State | None = None,
+    patient: Annotated[str, Query(max_length=80, description="A whole pseudonym.")] = "",
+    search: Annotated[str, Query(max_length=80, description="The beginning of a pseudonym.")] = "",
+    reviewed: bool | None = None,
+    since: Annotated[Date | None, Query(description="Made on this day or later, UTC.")] = None,
+    until: Annotated[Date | None, Query(description="Made on this day or earlier, UTC.")] = None,
+    after: After = "",
+    limit: Limit = SIZE,
+) -> AssessmentList:
+    """The worklist, in the order of its page: unreviewed first, then the most urgent, then the newest.
+
+    `total` is null where there are more than 1000; a result is read one by one.
+    """
+    filters = store.Filters(state or "", patient, search, "", reviewed, since, until)
+    page = store.worklist(session, filters, after, limit)
+    shown = [row.id for row in page.rows]
+    record(session, user, "worklist.read", fold=True, state=state or "", search=patient or search, shown=shown)
+    return AssessmentList(items=[listed(row) for row in page.rows], next=page.next_of(request), total=page.total)
+
+
+def listed(row: store.Assessment) -> AssessmentItem:
+    """A stored assessment as a list returns it."""
+    return AssessmentItem(
+        id=row.id,
+        url=f"/assessments/{row.id}",
+        patient=row.woman.pseudonym,
+        fetus=row.fetus.label,
+        synthetic_patient=row.woman.synthetic,
+        state=row.state,
+        score=row.score,
+        why=row.row["why"],
+        gestational_age_days=row.row["age_days"],
+        reviewed=row.reviews[-1].verdict if row.reviews else None,
+        signed_by=row.signed_by,
+        created_at=row.created_at,
+        created_by=row.created_by,
+    )
 
 
 @router.get("/assessments/{identifier}", tags=["assessments"])
-def get_assessment(identifier: int, user: Clinician, session: Database) -> AssessmentAnswer:
+def get_assessment(identifier: Number, user: Clinician, session: Database) -> AssessmentAnswer:
     """One assessment with its whole result."""
     assessment = find(session, identifier)
     record(session, user, "assessment.read", subject=assessment.woman.pseudonym, fold=True, assessment=identifier)
@@ -122,30 +147,24 @@ class RepeatAnswer(BaseModel):
 
 
 @router.post("/assessments/{identifier}/repeat", tags=["assessments"])
-def repeat_assessment(request: Request, identifier: int, user: Clinician, session: Database) -> RepeatAnswer:
+async def repeat_assessment(request: Request, identifier: Number, user: Clinician) -> RepeatAnswer:
     """Compute it again from its stored files with the bundle that it names; no result is stored."""
-    assessment = find(session, identifier)
-    state = request.app.state
-    repeater = Assessor(session, state.bundle.open(assessment.bundle), user, state.settings.circumstances)
-    lines = repeater.repeat(assessment)
+    lines = await worked(request, jobs.repeat, user, identifier)
     return RepeatAnswer(same=not lines, differences=lines)
 
 
-@router.post("/assessments/{identifier}/outline", status_code=201, tags=["assessments"])
-def correct_outline(
-    request: Request, identifier: int, body: OutlineRequest, user: Clinician, session: Database
-) -> AssessmentAnswer:
+@router.post(
+    "/assessments/{identifier}/outline", status_code=201, tags=["assessments"], response_model=AssessmentAnswer
+)
+async def correct_outline(request: Request, identifier: Number, body: OutlineRequest, user: Clinician) -> Response:
     """Assess again with a drawn outline of the head; the outline of the model stays stored."""
-    assessment = find(session, identifier)
-    return answer(assessor(request, session, user).correct(assessment, outline_of(body, user), body.reason))
+    return await _stored(request, await worked(request, jobs.correct_outline, user, identifier, body))
 
 
-@router.post("/assessments/{identifier}/time", status_code=201, tags=["assessments"])
-def correct_time(
-    request: Request, identifier: int, body: TimeRequest, user: Clinician, session: Database
-) -> AssessmentAnswer:
+@router.post("/assessments/{identifier}/time", status_code=201, tags=["assessments"], response_model=AssessmentAnswer)
+async def correct_time(request: Request, identifier: Number, body: TimeRequest, user: Clinician) -> Response:
     """Assess again with another time of the CTG or the scan; the time that the file states stays stored."""
-    return answer(redate(assessor(request, session, user), find(session, identifier), body))
+    return await _stored(request, await worked(request, jobs.correct_time, user, identifier, body))
 
 
 @router.post(
@@ -155,23 +174,13 @@ def correct_time(
     response_model=AssessmentAnswer,
     openapi_extra={"requestBody": _body_schema()},
 )
-async def add_to_assessment(request: Request, identifier: int, user: Clinician) -> Response:
+async def add_to_assessment(request: Request, identifier: Number, user: Clinician) -> Response:
     """Assess again with what was left out: a CTG, a scan, a due date, or the age at an examination."""
     parsed, uploads = await read_request(request)
-
-    def amend() -> dict[str, Any]:
-        with unit_of_work(request.app.state.sessions) as session:
-            added = add(assessor(request, session, user), find(session, identifier), parsed, uploads)
-            return answer(added).model_dump(mode="json")
-
-    body = await run_in_threadpool(amend)
-    return JSONResponse(body, 201, {"Location": f"/api/v1/assessments/{body['id']}"})
+    return await _stored(request, await worked(request, jobs.add, user, identifier, parsed, uploads))
 
 
-@router.post("/assessments/{identifier}/scale", status_code=201, tags=["assessments"])
-def correct_scale(
-    request: Request, identifier: int, body: ScaleRequest, user: Clinician, session: Database
-) -> AssessmentAnswer:
+@router.post("/assessments/{identifier}/scale", status_code=201, tags=["assessments"], response_model=AssessmentAnswer)
+async def correct_scale(request: Request, identifier: Number, body: ScaleRequest, user: Clinician) -> Response:
     """Assess again with a stated scale of an image."""
-    assessment = find(session, identifier)
-    return answer(assessor(request, session, user).correct(assessment, scale_of(body, assessment.scan), body.reason))
+    return await _stored(request, await worked(request, jobs.correct_scale, user, identifier, body))

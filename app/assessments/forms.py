@@ -10,7 +10,9 @@ from pydantic import ValidationError
 from starlette.datastructures import FormData, UploadFile
 
 from app.assessments.schemas import AssessmentRequest, ScanRequest, Uploads
+from app.forms import form_of
 from app.patients.schemas import PatientRequest
+from app.texts import moment_in_calendar
 from models.errors import InputError
 
 # Fields that a CTG has too, so that a form names the kind before them.
@@ -61,9 +63,11 @@ async def read_request(request: Request) -> tuple[AssessmentRequest, Uploads]:
             raise InputError("the body is not valid JSON (not UTF-8)") from None
         except RecursionError:
             raise InputError("the body is nested too deeply") from None
+        except ValueError:
+            raise InputError("the body holds a number that is too long") from None
     if kind != "multipart/form-data":
         raise InputError("send application/json or multipart/form-data")
-    form = await request.form()
+    form = await form_of(request)
     return validated(_nested(form)), Uploads(await read_files(form, "ctg"), await read_files(form, "image"))
 
 
@@ -95,7 +99,7 @@ def _nested(form: FormData) -> dict[str, Any]:
         if name == "ctg_features":
             try:
                 value = json.loads(value)
-            except (json.JSONDecodeError, TypeError):
+            except (ValueError, TypeError, RecursionError):
                 raise InputError("ctg_features: not valid JSON") from None
         if name == "ctg_channel" and str(value).isdigit():
             value = int(str(value))
@@ -112,10 +116,7 @@ def _nested(form: FormData) -> dict[str, Any]:
 
 def moment_of(text: str, name: str = "performed_at") -> datetime:
     """A time as a form sends it; without a zone it is UTC. An InputError names the field."""
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:
-        raise InputError(f"{name}: {text!r} is not a date and time") from None
+    moment = moment_in_calendar(name, text)
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 

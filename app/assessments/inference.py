@@ -1,7 +1,5 @@
 """From stored examinations to an answer: the same inputs, earlier scans, circumstances and bundle give the same one."""
 
-import os
-import threading
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -18,8 +16,6 @@ from models.fusion.inputs import CtgInput
 from models.fusion.risk import assess
 
 LABEL = {"ctg": "CTG", "scan": "Scan"}
-# More inferences at once than cores only take memory.
-_cores = threading.BoundedSemaphore(max(2, os.cpu_count() or 1))
 
 
 @dataclass(frozen=True)
@@ -60,17 +56,16 @@ def infer(
     afresh : bool
         Compute everything, also what was computed a moment ago.
     """
-    with _cores:
-        ctg_input, judged = earlier.ctg or _judged(bundle, ctg, circumstances, afresh)
-        scan_input = None
-        if scan is not None:
-            heads = earlier.heads if earlier.heads is not None else heads_of(bundle, scan, afresh=afresh)
-            scan_input = scan_input_of(session, scan, heads)
-        if ctg is not None and scan is not None and scan_input is not None:
-            days = (ctg.performed_at.date() - scan.performed_at.date()).days
-            scan_input = replace(scan_input, days_before_ctg=days)
-        answer = assess(bundle, ctg_input, scan_input, circumstances, judged)
-        return _with_files(answer, [each for each in (ctg, scan) if each is not None])
+    ctg_input, judged = earlier.ctg or _judged(bundle, ctg, circumstances, afresh)
+    scan_input = None
+    if scan is not None:
+        heads = earlier.heads if earlier.heads is not None else heads_of(bundle, scan, afresh=afresh)
+        scan_input = scan_input_of(session, scan, heads)
+    if ctg is not None and scan is not None and scan_input is not None:
+        days = (ctg.performed_at.date() - scan.performed_at.date()).days
+        scan_input = replace(scan_input, days_before_ctg=days)
+    answer = assess(bundle, ctg_input, scan_input, circumstances, judged)
+    return _with_files(answer, [each for each in (ctg, scan) if each is not None])
 
 
 def _with_files(answer: RiskAssessment, examinations: list[Examination]) -> dict[str, Any]:

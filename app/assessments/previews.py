@@ -6,22 +6,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from fastapi import APIRouter, Request
 from PIL import Image
 from sqlalchemy.orm import Session
-from starlette.concurrency import run_in_threadpool
-from starlette.datastructures import FormData
-from starlette.responses import Response
 
-from app.accounts.guards import Clinician
 from app.assessments.examined import identity_of, marks, one_scan, time_words
-from app.assessments.forms import read_files
 from app.assessments.scans import head_of
 from app.assessments.traces import analysis_of
 from app.assessments.view import summary
-from app.database import unit_of_work
-from app.identity import key_of
-from app.pages import render
 from app.patients.store import Woman, woman_by_pseudonym
 from models.bundle import Bundle
 from models.ctg import formats as ctg_formats
@@ -37,7 +28,6 @@ from models.ultrasound.biometry import HeadEllipse, measure
 from models.ultrasound.image import Scale, UltrasoundImage
 from models.ultrasound.overlay import draw
 
-router = APIRouter(include_in_schema=False)
 THUMBNAIL = (360, 260)
 IDENTITY = {
     "matches": "The file names the woman of her earlier files.",
@@ -62,6 +52,12 @@ class Context:
     woman: Woman | None
     key: bytes
 
+    @classmethod
+    def of(cls, session: Session, typed: Mapping[str, str], key: bytes) -> "Context":
+        """The context of what was typed."""
+        patient = typed.get("patient", "")
+        return cls(session, woman_by_pseudonym(session, patient) if patient else None, key)
+
     def lines(self, kind: str, origins: Sequence[Origin]) -> list[str]:
         """What the files say of time and person."""
         pregnancy = self.woman.pregnancies[-1] if self.woman else None
@@ -69,43 +65,6 @@ class Context:
         comparison = identity_of(self.session, self.woman, stated) if self.woman else "unknown"
         words = [IDENTITY[comparison]] if stated else ["The file does not say of whom it is."]
         return [time_words(kind, origins, pregnancy), *words]
-
-
-@router.post("/check/ctg")
-async def check_ctg(request: Request, user: Clinician) -> Response:
-    """Time, person, duration, signal loss and a thumbnail of a chosen CTG."""
-    form = await request.form()
-    files = await read_files(form, "ctg")
-
-    def preview() -> dict[str, Any]:
-        with unit_of_work(request.app.state.sessions) as session:
-            return preview_ctg(files, _typed(form), _context(request, session, form))
-
-    return render(request, "check.html", await run_in_threadpool(preview))
-
-
-@router.post("/check/image")
-async def check_image(request: Request, user: Clinician) -> Response:
-    """Size, scale, time and person of chosen images, and the head that is found in each with its measure."""
-    form = await request.form()
-    files = await read_files(form, "image")
-
-    def preview() -> dict[str, Any]:
-        with unit_of_work(request.app.state.sessions) as session:
-            bundle = request.app.state.bundle.get(session)
-            return preview_images(files, _typed(form), _context(request, session, form), bundle)
-
-    return render(request, "check.html", await run_in_threadpool(preview))
-
-
-def _typed(form: FormData) -> dict[str, str]:
-    return {name: value.strip() for name, value in form.items() if isinstance(value, str) and value.strip()}
-
-
-def _context(request: Request, session: Session, form: FormData) -> Context:
-    patient = _typed(form).get("patient", "")
-    woman = woman_by_pseudonym(session, patient) if patient else None
-    return Context(session, woman, key_of(request.app.state.settings.home))
 
 
 def preview_ctg(files: Mapping[str, bytes], typed: Mapping[str, str], context: Context) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from sqlalchemy.orm import Session
 
 from app.accounts.guards import User
-from app.assessments.store import Assessment, Note, Review, superseded_by
+from app.assessments.store import REVIEWED, Assessment, Note, Review, superseded_by
 from app.orm import now
 from models.errors import FetalHealthError, InputError
 
@@ -34,6 +34,7 @@ def review(session: Session, assessment: Assessment, verdict: str, reason: str, 
         at=now(),
         by=user.name,
     )
+    assessment.standing = REVIEWED
     session.add(row)
     session.flush()
     return row
@@ -55,6 +56,14 @@ def sign(session: Session, assessment: Assessment, user: User) -> None:
     if not assessment.reviews:
         raise FetalHealthError("agree, disagree or say that you cannot tell before you sign")
     assessment.signed_at, assessment.signed_by = now(), user.name
+
+
+def since(assessment: Assessment, seen: int) -> str:
+    """What was reviewed or signed after the first `seen` reviews, in one sentence without its full stop; or empty."""
+    if assessment.signed_at is not None:
+        return f"{assessment.signed_by} signed this at {assessment.signed_at:%H:%M} UTC"
+    later = assessment.reviews[seen:]
+    return f"{later[-1].by} reviewed this ({later[-1].verdict}) at {later[-1].at:%H:%M} UTC" if later else ""
 
 
 def require_open(session: Session, assessment: Assessment) -> None:

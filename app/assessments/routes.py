@@ -1,7 +1,10 @@
 """Pages of assessments: worklist, new assessment, result, review, correction and signature."""
 
-from collections.abc import Callable
-from typing import Annotated, Any
+import asyncio
+from collections.abc import Awaitable, Callable
+from functools import partial
+from typing import Annotated, Any, TypeVar
+from urllib.parse import urlencode
 
 import numpy as np
 from fastapi import APIRouter, Form, Query, Request
@@ -11,21 +14,23 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import JSONResponse, RedirectResponse, Response
 
 from app.accounts.guards import Clinician, User
+from app.assessments import jobs, store
 from app.assessments import review as review_
-from app.assessments import store
-from app.assessments.amend import add, redate
-from app.assessments.forms import moment_of, read_request
+from app.assessments.forms import moment_of, read_files, read_request
 from app.assessments.schemas import AssessmentRequest, OutlineForm, ScaleRequest, TimeRequest, Uploads
-from app.assessments.service import Assessor, outline_of, scale_of
+from app.assessments.store import find
 from app.assessments.traces import marks_of, recording_of
 from app.assessments.view import SHAPES, context
 from app.audit.store import record
-from app.database import unit_of_work
 from app.errors import NotFoundError, Problem
-from app.identity import key_of
+from app.forms import form_of
 from app.pages import render
+from app.paging import After
 from app.patients.schemas import DatingMethod
+from app.patients.store import hold
 from app.sessions import Database
+from app.texts import Day, Number, day_of
+from app.transactions import unit_of_work
 from models.ctg.strip import thin
 from models.errors import FetalHealthError
 from models.fusion.state import STATES
@@ -34,25 +39,16 @@ from models.ultrasound import formats as image_formats
 from models.ultrasound.image import UltrasoundImage
 
 router = APIRouter(include_in_schema=False)
+Value = TypeVar("Value")
 CHOICES = {
     "methods": DatingMethod.__args__,  # type: ignore[attr-defined]
     "weight_standards": {key: standard.name for key, standard in WEIGHT.items()},
 }
 
 
-def find(session: Session, identifier: int) -> store.Assessment:
-    """The assessment, or 404."""
-    assessment = session.get(store.Assessment, identifier)
-    if assessment is None:
-        raise NotFoundError(f"assessment {identifier}")
-    return assessment
-
-
-def assessor(request: Request, session: Session, user: User) -> Assessor:
-    """What makes and corrects assessments for this request, with the bundle in service."""
-    state = request.app.state
-    settings = state.settings
-    return Assessor(session, state.bundle.get(session), user, settings.circumstances, key_of(settings.home))
+async def worked(request: Request, job: Callable[..., Value], *values: Any) -> Value:
+    """The value of a worker's job."""
+    return await asyncio.wrap_future(request.app.state.workers.submit(job, *values))
 
 
 @router.get("/")
@@ -63,12 +59,27 @@ def worklist(
     state: Annotated[str, Query(max_length=20)] = "",
     search: Annotated[str, Query(max_length=80)] = "",
     mine: bool = False,
+    reviewed: Annotated[str, Query(pattern="^(yes|no|)$")] = "",
+    since: Day = "",
+    until: Day = "",
+    after: After = "",
 ) -> Response:
     """The worklist; htmx asks for its table alone."""
-    rows = store.worklist(session, state=state, search=search, mine=user.name if mine else "")
-    shown = [row.id for row in rows]
+    filters = store.Filters(
+        state=state,
+        search=search,
+        by=user.name if mine else "",
+        reviewed={"yes": True, "no": False}.get(reviewed),
+        since=day_of("since", since),
+        until=day_of("until", until),
+    )
+    page = store.worklist(session, filters, after)
+    shown = [row.id for row in page.rows]
     record(session, user, "worklist.read", fold=True, state=state, search=search, mine=mine, shown=shown)
-    values = {"rows": rows, "shapes": SHAPES, "state": state, "search": search, "mine": mine, "states": STATES}
+    chosen = {"state": state, "search": search, "mine": mine, "reviewed": reviewed, "since": since, "until": until}
+    values = {"page": page, "next": page.next_of(request), "shapes": SHAPES, "states": STATES, "after": after, **chosen}
+    kept = {name: value for name, value in request.query_params.items() if value}
+    values["here"] = f"/?{urlencode(kept)}"
     partial = request.headers.get("hx-request") == "true"
     return render(request, "worklist_table.html" if partial else "worklist.html", values)
 
@@ -83,30 +94,26 @@ def new(request: Request, user: Clinician, patient: Annotated[str, Query(max_len
 async def create(request: Request, user: Clinician) -> Response:
     """Assess what the form sends; a refusal shows the form again with what was typed."""
 
-    def assess(parsed: AssessmentRequest, uploads: Uploads) -> int:
-        with unit_of_work(request.app.state.sessions) as session:
-            return assessor(request, session, user).create(parsed, uploads).id
-
-    form = await request.form()
+    form = await form_of(request)
     typed = {name: value for name, value in form.items() if isinstance(value, str)}
 
     def again(error: str) -> Response:
         values = {"patient": typed.get("patient", ""), "error": error, "form": typed, **CHOICES}
         return render(request, "new_assessment.html", values, 422)
 
-    return await _answered(request, assess, again)
+    return await _answered(request, partial(worked, request, jobs.create, user), again)
 
 
 async def _answered(
     request: Request,
-    assess: Callable[[AssessmentRequest, Uploads], int],
+    assess: Callable[[AssessmentRequest, Uploads], Awaitable[int]],
     again: Callable[[str], Response],
 ) -> Response:
     """To the new assessment, or the refusal: inside the page where a script sent the form, which keeps its files."""
     by_script = request.headers.get("hx-request") == "true"
     try:
         parsed, uploads = await read_request(request)
-        identifier = await run_in_threadpool(assess, parsed, uploads)
+        identifier = await assess(parsed, uploads)
     except FetalHealthError as error:
         if by_script:
             return render(
@@ -122,7 +129,7 @@ async def _answered(
 
 
 @router.get("/assessments/{identifier}")
-def show(request: Request, identifier: int, user: Clinician, session: Database) -> Response:
+def show(request: Request, identifier: Number, user: Clinician, session: Database) -> Response:
     """The result page."""
     assessment = find(session, identifier)
     record(session, user, "assessment.read", subject=assessment.woman.pseudonym, fold=True, assessment=identifier)
@@ -130,7 +137,7 @@ def show(request: Request, identifier: int, user: Clinician, session: Database) 
 
 
 @router.get("/assessments/{identifier}/trace")
-def trace(identifier: int, user: Clinician, session: Database) -> Response:
+def trace(identifier: Number, user: Clinician, session: Database) -> Response:
     """The trace as arrays, for the browser to draw; lost samples are null."""
     assessment = find(session, identifier)
     recording, marks = recording_of(assessment.ctg), marks_of(assessment)
@@ -154,7 +161,7 @@ def _with_null(values: Any) -> list[float | None]:
 
 
 @router.get("/assessments/{identifier}/images/{number}")
-def image(identifier: int, number: int, user: Clinician, session: Database) -> Response:
+def image(identifier: Number, number: int, user: Clinician, session: Database) -> Response:
     """One image of the scan (from 1), as stored: grey values without metadata."""
     assessment = find(session, identifier)
     files = assessment.scan.files if assessment.scan else []
@@ -165,57 +172,73 @@ def image(identifier: int, number: int, user: Clinician, session: Database) -> R
     return Response(image_formats.as_png(UltrasoundImage(pixels)), media_type="image/png")
 
 
+def _change(session: Session, identifier: int, seen: str) -> store.Assessment:
+    """The assessment, held until the end of the transaction.
+
+    Raises
+    ------
+    Problem
+        409: somebody reviewed it since the page was loaded.
+    """
+    hold(session, find(session, identifier).woman)
+    assessment = find(session, identifier)
+    news = review_.since(assessment, int(seen)) if seen.isdecimal() else ""
+    if news:
+        raise Problem(409, f"{news} meanwhile. Nothing was stored; look at the page again.")
+    return assessment
+
+
 def _changed(session: Session, user: User, assessment: store.Assessment, action: str, **detail: Any) -> Response:
     record(session, user, action, subject=assessment.woman.pseudonym, assessment=assessment.id, **detail)
     return RedirectResponse(f"/assessments/{assessment.id}", 303)
 
 
+Seen = Annotated[str, Form(max_length=9)]
+
+
 @router.post("/assessments/{identifier}/review")
 def review(
-    identifier: int,
+    identifier: Number,
     user: Clinician,
     session: Database,
     verdict: Annotated[str, Form(max_length=12)],
     reason: Annotated[str, Form(max_length=80)] = "",
     text: Annotated[str, Form(max_length=4000)] = "",
+    seen: Seen = "",
 ) -> Response:
     """Record that a clinician agrees, disagrees with a reason, or cannot tell."""
-    assessment = find(session, identifier)
+    assessment = _change(session, identifier, seen)
     review_.review(session, assessment, verdict, reason, text, user)
     return _changed(session, user, assessment, "assessment.review", verdict=verdict)
 
 
 @router.post("/assessments/{identifier}/sign")
-def sign(identifier: int, user: Clinician, session: Database) -> Response:
+def sign(identifier: Number, user: Clinician, session: Database, seen: Seen = "") -> Response:
     """Sign an assessment."""
-    assessment = find(session, identifier)
+    assessment = _change(session, identifier, seen)
     review_.sign(session, assessment, user)
     return _changed(session, user, assessment, "assessment.sign")
 
 
 @router.post("/assessments/{identifier}/notes")
 def add_note(
-    identifier: int, user: Clinician, session: Database, text: Annotated[str, Form(max_length=4000)] = ""
+    identifier: Number, user: Clinician, session: Database, text: Annotated[str, Form(max_length=4000)] = ""
 ) -> Response:
     """Add a note."""
-    assessment = find(session, identifier)
+    assessment = _change(session, identifier, "")
     review_.note(session, assessment, text, user)
     return _changed(session, user, assessment, "assessment.note")
 
 
-def _corrected(
-    request: Request, user: User, session: Session, identifier: int, changes: dict[str, Any], reason: str
-) -> Response:
-    assessment = assessor(request, session, user).correct(find(session, identifier), changes, reason)
-    return RedirectResponse(f"/assessments/{assessment.id}", 303)
+def _to(identifier: Number) -> Response:
+    return RedirectResponse(f"/assessments/{identifier}", 303)
 
 
 @router.post("/assessments/{identifier}/head-circumference")
-def correct(
+async def correct(
     request: Request,
-    identifier: int,
+    identifier: Number,
     user: Clinician,
-    session: Database,
     head_circumference_mm: Annotated[str, Form(max_length=12)],
     reason: Annotated[str, Form(max_length=400)] = "",
 ) -> Response:
@@ -224,15 +247,15 @@ def correct(
         typed = float(head_circumference_mm.replace(",", "."))
     except ValueError:
         raise Problem(422, f"head circumference {head_circumference_mm!r} is not a number") from None
-    return _corrected(request, user, session, identifier, {"head_circumference_mm": typed}, reason)
+    changes = {"head_circumference_mm": typed}
+    return _to(await worked(request, jobs.correct, user, identifier, changes, reason))
 
 
 @router.post("/assessments/{identifier}/time")
-def correct_time(
+async def correct_time(
     request: Request,
-    identifier: int,
+    identifier: Number,
     user: Clinician,
-    session: Database,
     kind: Annotated[str, Form(max_length=4)],
     performed_at: Annotated[str, Form(max_length=40)],
     reason: Annotated[str, Form(max_length=400)] = "",
@@ -242,48 +265,42 @@ def correct_time(
         body = TimeRequest.model_validate({"kind": kind, "performed_at": moment_of(performed_at), "reason": reason})
     except ValidationError as error:
         raise Problem(422, f"{error.errors()[0]['loc'][0]}: {error.errors()[0]['msg']}") from None
-    amended = redate(assessor(request, session, user), find(session, identifier), body)
-    return RedirectResponse(f"/assessments/{amended.id}", 303)
+    return _to(await worked(request, jobs.correct_time, user, identifier, body))
 
 
 @router.get("/assessments/{identifier}/add")
-def show_additions(request: Request, identifier: int, user: Clinician, session: Database) -> Response:
+def show_additions(request: Request, identifier: Number, user: Clinician, session: Database) -> Response:
     """The form for what was left out of an assessment."""
     return render(request, "add.html", {"assessment": find(session, identifier), "error": None, **CHOICES})
 
 
 @router.post("/assessments/{identifier}/add")
-async def additions(request: Request, identifier: int, user: Clinician) -> Response:
+async def additions(request: Request, identifier: Number, user: Clinician) -> Response:
     """Assess again with what was left out; a refusal keeps the form."""
-
-    def amend(parsed: AssessmentRequest, uploads: Uploads) -> int:
-        with unit_of_work(request.app.state.sessions) as session:
-            return add(assessor(request, session, user), find(session, identifier), parsed, uploads).id
 
     def again(error: str) -> Response:
         with unit_of_work(request.app.state.sessions) as session:
             values = {"assessment": find(session, identifier), "error": error, **CHOICES}
             return render(request, "add.html", values, 422)
 
-    return await _answered(request, amend, again)
+    return await _answered(request, partial(worked, request, jobs.add, user, identifier), again)
 
 
 @router.post("/assessments/{identifier}/outline")
-def correct_outline(
-    request: Request, identifier: int, user: Clinician, session: Database, form: Annotated[OutlineForm, Form()]
+async def correct_outline(
+    request: Request, identifier: Number, user: Clinician, form: Annotated[OutlineForm, Form()]
 ) -> Response:
     """Replace the outline of the model by a drawn one; both stay stored."""
-    return _corrected(request, user, session, identifier, outline_of(form, user), form.reason)
+    return _to(await worked(request, jobs.correct_outline, user, identifier, form))
 
 
 @router.post("/assessments/{identifier}/scale")
-def correct_scale(
+async def correct_scale(
     request: Request,
-    identifier: int,
+    identifier: Number,
     user: Clinician,
-    session: Database,
     reason: Annotated[str, Form(max_length=400)],
-    image: Annotated[int, Form()] = 0,
+    image: Annotated[int, Form(ge=0, le=7)] = 0,
     pixel_size_mm: Annotated[str, Form(max_length=12)] = "",
     calliper: Annotated[str, Form(max_length=80)] = "",
 ) -> Response:
@@ -293,5 +310,22 @@ def correct_scale(
         stated = ScaleRequest.model_validate({"image": image, "reason": reason, **values})
     except ValidationError as error:
         raise Problem(422, f"scale: {error.errors()[0]['msg']}") from None
-    changes = scale_of(stated, find(session, identifier).scan)
-    return _corrected(request, user, session, identifier, changes, reason)
+    return _to(await worked(request, jobs.correct_scale, user, identifier, stated))
+
+
+@router.post("/check/ctg")
+async def check_ctg(request: Request, user: Clinician) -> Response:
+    """Time, person, duration, signal loss and a thumbnail of a chosen CTG; nothing is stored."""
+    return await _checked(request, "ctg", jobs.check_ctg)
+
+
+@router.post("/check/image")
+async def check_image(request: Request, user: Clinician) -> Response:
+    """Size, scale, time and person of chosen images, and the head in each with its measure; nothing is stored."""
+    return await _checked(request, "image", jobs.check_image)
+
+
+async def _checked(request: Request, field: str, job: Callable[..., dict[str, Any]]) -> Response:
+    form = await form_of(request)
+    typed = {name: value.strip() for name, value in form.items() if isinstance(value, str) and value.strip()}
+    return render(request, "check.html", await worked(request, job, await read_files(form, field), typed))

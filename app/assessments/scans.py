@@ -12,7 +12,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app.assessments.schemas import ScanRequest
-from app.assessments.store import REPLACED, Assessment
+from app.assessments.store import CURRENT, Assessment
 from app.patients.store import Examination, Fetus, StoredFile
 from app.recent import Recent
 from models.bundle import Bundle
@@ -125,10 +125,10 @@ def stored_heads(assessment: Assessment, bundle: Bundle) -> Heads | None:
     same = (assessment.bundle, assessment.code_version) == (bundle.identifier, code_version())
     if not same or assessment.scan is None or len(lines) != len(assessment.scan.files):
         return None
-    return tuple(_stored_head(line) for line in lines)
+    return tuple(stored_head(line) for line in lines)
 
 
-def _stored_head(line: Mapping[str, Any]) -> HeadEllipse:
+def stored_head(line: Mapping[str, Any]) -> HeadEllipse:
     """A head from one line of a result's images; a missing scale is no refusal of the head itself."""
     ellipse, traits, refusal = line.get("ellipse"), line.get("traits"), line["refusal"]
     return HeadEllipse(
@@ -179,7 +179,7 @@ def _visits_before(session: Session, examination: Examination) -> tuple[Visit, .
         select(Assessment.scan_id, Assessment.result[("growth", "detail", "growth")])
         .join(Assessment.scan)
         .where(Assessment.fetus_id == examination.fetus.id, Examination.performed_at < examination.performed_at)
-        .where(Assessment.id.not_in(REPLACED))
+        .where(CURRENT)
         .order_by(Assessment.id)
     )
     last: dict[int | None, Visit] = {}
@@ -203,7 +203,7 @@ def _nearest_weight(session: Session, fetus: Fetus, examination: Examination) ->
     query = (
         select(Examination.performed_at, Assessment.result[("growth", "detail", "growth")])
         .join(Assessment.scan)
-        .where(Assessment.fetus_id == fetus.id)
+        .where(Assessment.fetus_id == fetus.id, CURRENT)
         .order_by(Assessment.id)
     )
     nearest: OtherFetus | None = None

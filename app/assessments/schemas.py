@@ -5,9 +5,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from app.patients.schemas import PatientRequest
+from app.texts import Moment
 from models.growth.amniotic_fluid import AmnioticFluid
 from models.growth.dopplers import INDICES, Flow
 from models.growth.measures import RANGES
@@ -56,7 +57,7 @@ class CtgRequest(BaseModel):
     stage: Stage = "unknown"
     stated: StatedRequest | None = None
     columns: str | None = Field(None, max_length=400, description="What columns of a table hold: LABEL:what,...")
-    performed_at: AwareDatetime | None = Field(None, description="Only where the file does not say it.")
+    performed_at: Moment | None = Field(None, description="Only where the file does not say it.")
     performed_at_reason: str | None = Field(None, max_length=400, description="Why it differs from the file's time.")
     gestational_age: str | None = Field(None, description="weeks+days; only where there is no due date.")
 
@@ -111,7 +112,7 @@ class ScanRequest(BaseModel):
         None, ge=100, le=7000, description="Of twins: estimated weight of the other one at the same scan."
     )
     dates_pregnancy: bool | None = Field(None, description="Date and lock the pregnancy by this scan's head and femur.")
-    performed_at: AwareDatetime | None = Field(None, description="Only where the file does not say it.")
+    performed_at: Moment | None = Field(None, description="Only where the file does not say it.")
     performed_at_reason: str | None = Field(None, max_length=400, description="Why it differs from the file's time.")
     gestational_age: str | None = Field(None, description="weeks+days; only where there is no due date.")
 
@@ -147,7 +148,7 @@ class TimeRequest(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     kind: Literal["ctg", "scan"]
-    performed_at: AwareDatetime
+    performed_at: Moment
     reason: str = Field(min_length=1, max_length=400)
 
 
@@ -216,3 +217,29 @@ class AssessmentAnswer(BaseModel):
     examinations: list[ExaminationAnswer]
     result: dict[str, Any]
     notice: str = "Research prototype. Not a medical device. Not for patient care."
+
+
+class AssessmentItem(BaseModel):
+    """A stored assessment in a list: without its result."""
+
+    id: int
+    url: str
+    patient: str
+    fetus: str
+    synthetic_patient: bool
+    state: str
+    score: float | None
+    why: str
+    gestational_age_days: int | None
+    reviewed: str | None
+    signed_by: str | None
+    created_at: datetime
+    created_by: str
+
+
+class AssessmentList(BaseModel):
+    """One page of a list; `next` is the address of the next one."""
+
+    items: list[AssessmentItem]
+    next: str | None
+    total: int | None

@@ -13,16 +13,16 @@ from app.assessments.examined import check_together, check_woman, marks, one_sca
 from app.assessments.inference import NOTHING_EARLIER, Earlier, infer
 from app.assessments.repeat import run_again
 from app.assessments.review import require_open
+from app.assessments.rows import parts_of
 from app.assessments.scans import date_by, entered, heads_of, parameters_of, stored_heads
 from app.assessments.schemas import AssessmentRequest, CtgRequest, OutlineRequest, ScaleRequest, ScanRequest, Uploads
-from app.assessments.store import Assessment
+from app.assessments.store import REPLACED, Assessment
 from app.assessments.traces import reusable
 from app.audit.store import record
-from app.monitoring.service import raise_notices
 from app.monitoring.store import born
 from app.orm import now
 from app.patients.service import age_at, fetus_of
-from app.patients.store import Examination, Fetus, StoredFile
+from app.patients.store import Examination, Fetus, StoredFile, hold
 from models.bundle import Bundle
 from models.errors import FetalHealthError, InputError
 from models.fusion.circumstances import Circumstances
@@ -33,8 +33,6 @@ from models.version import code_version
 
 # What is stored of a CTG request beside its files.
 CTG_PARAMETERS = {"features", "sampling_rate_hz", "stage", "channel", "stated", "columns"}
-# After so many assessments drift is looked at, also where nobody opens the page.
-MONITOR_EVERY = 20
 
 
 @dataclass(frozen=True)
@@ -75,16 +73,14 @@ class Assessor:
         ctg, scan, earlier = None, None, NOTHING_EARLIER
         of_ctg: list[Origin] = []
         of_scan: list[Origin] = []
-        with self.session.no_autoflush:  # nothing is written of what is refused
-            if ctg_request is not None:
-                ctg, of_ctg = ctg_examination(fetus, born_at, ctg_request, uploads)
-            if scan_request is not None:
-                scan, of_scan = scan_examination(fetus, born_at, scan_request, uploads)
-            check_together(of_ctg, of_scan)
-            examined = [(each, files) for each, files in ((ctg, of_ctg), (scan, of_scan)) if each is not None]
-            self.compare_identity(fetus, examined, request.identity_reason or "")
+        if ctg_request is not None:
+            ctg, of_ctg = ctg_examination(fetus, born_at, ctg_request, uploads)
+        if scan_request is not None:
+            scan, of_scan = scan_examination(fetus, born_at, scan_request, uploads)
+        check_together(of_ctg, of_scan)
+        examined = [(each, files) for each, files in ((ctg, of_ctg), (scan, of_scan)) if each is not None]
+        self.compare_identity(fetus, examined, request.identity_reason or "")
         if scan is not None and scan_request is not None and scan_request.dates_pregnancy:
-            self.session.add(scan)
             earlier = Earlier(heads=heads_of(self.bundle, scan))
             date_by(self.session, self.bundle, scan, earlier.heads or ())
         assessment = self._store(fetus, ctg, scan, earlier)
@@ -143,9 +139,7 @@ class Assessor:
         *changed: str,
     ) -> Assessment:
         """Assess these examinations and store the result as the one that replaces `assessment`."""
-        newer = self._store(assessment.fetus, ctg, scan, earlier)
-        newer.supersedes_id, newer.correction_reason = assessment.id, reason.strip()[:400]
-        self.session.flush()
+        newer = self._store(assessment.fetus, ctg, scan, earlier, assessment.id, reason.strip()[:400])
         self._audit("assessment.correct", newer, replaces=assessment.id, changed=sorted(changed))
         return newer
 
@@ -163,12 +157,27 @@ class Assessor:
         self._audit("assessment.repeat", assessment, same=not lines)
         return lines
 
-    def _store(self, fetus: Fetus, ctg: Examination | None, scan: Examination | None, earlier: Earlier) -> Assessment:
+    def _store(
+        self,
+        fetus: Fetus,
+        ctg: Examination | None,
+        scan: Examination | None,
+        earlier: Earlier,
+        supersedes: int | None = None,
+        reason: str | None = None,
+    ) -> Assessment:
+        """Infer, and only then hold the woman's record and write; an OutdatedError where it changed meanwhile."""
         examinations = [examination for examination in (ctg, scan) if examination is not None]
-        self.session.add_all(examinations)
+        aged = next((e.gestational_age_days for e in examinations if e.gestational_age_days is not None), None)
+        woman = fetus.pregnancy.woman
         circumstances = replace(self.circumstances, fetuses=max(len(fetus.pregnancy.fetuses), 1))
         result = infer(self.session, self.bundle, ctg, scan, circumstances, earlier)
+        if woman.id is not None:
+            hold(self.session, woman, seen=woman.version)
+        self.session.add_all(examinations)
         self.session.flush()
+        if supersedes is not None:
+            self.session.get_one(Assessment, supersedes).standing = REPLACED
         assessment = Assessment(
             fetus_id=fetus.id,
             ctg_id=ctg.id if ctg else None,
@@ -177,16 +186,14 @@ class Assessor:
             site=circumstances.hospital,
             code_version=code_version(),
             input_hashes=_hashes(examinations),
-            state=result["state"],
-            score=result["score"],
-            result=result,
+            **parts_of(result["state"], result["score"], result, aged),
             created_at=now(),
             created_by=self.user.name,
+            supersedes_id=supersedes,
+            correction_reason=reason,
         )
         self.session.add(assessment)
         self.session.flush()
-        if assessment.id % MONITOR_EVERY == 0:
-            raise_notices(self.session, assessment.site, self.bundle)
         return assessment
 
     def _audit(self, action: str, assessment: Assessment, **detail: Any) -> None:

@@ -8,9 +8,12 @@ from starlette.responses import Response
 from app.accounts.guards import Administrator
 from app.audit.store import record, search
 from app.pages import render
+from app.paging import After
 from app.sessions import Database
+from app.texts import Day, day_of
 
 router = APIRouter(include_in_schema=False)
+Word = Annotated[str, Query(max_length=80)]
 
 
 @router.get("/audit")
@@ -18,11 +21,15 @@ def audit(
     request: Request,
     user: Administrator,
     session: Database,
-    subject: Annotated[str, Query(max_length=80)] = "",
-    name: Annotated[str, Query(max_length=80)] = "",
+    subject: Word = "",
+    name: Word = "",
+    since: Day = "",
+    until: Day = "",
+    after: After = "",
 ) -> Response:
-    """The newest rows by woman and user; reading them is audited as well."""
+    """Rows by woman, user and day; reading them is audited as well."""
     record(session, user, "audit.read", subject=subject, fold=True, filter=name)
     session.flush()
-    rows = list(session.scalars(search(subject, name).limit(300)))
-    return render(request, "audit.html", {"rows": rows, "subject": subject, "name": name})
+    page = search(session, subject, name, day_of("since", since), day_of("until", until), after)
+    values = {"page": page, "next": page.next_of(request), "subject": subject, "name": name}
+    return render(request, "audit.html", {**values, "since": since, "until": until})

@@ -1,12 +1,13 @@
 """The audit table: one row for each request, committed together with what it records."""
 
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import JSON, ForeignKey, Select, String, select
+from sqlalchemy import JSON, ForeignKey, Index, String, select, tuple_
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from app.orm import Base, now
+from app.paging import SIZE, Page, begun_after, between, page_of
 
 FOLD_WITHIN = timedelta(minutes=15)
 
@@ -18,16 +19,24 @@ class AuditRow(Base):
     """
 
     __tablename__ = "audit"
+    __table_args__ = (
+        Index("ix_audit_at", "at", "id"),
+        Index("ix_audit_subject", "subject", "at", "id"),
+        Index("ix_audit_user_name", "user_name", "at", "id"),
+    )
 
     id: Mapped[int] = mapped_column(primary_key=True)
-    at: Mapped[datetime] = mapped_column(index=True)
+    at: Mapped[datetime]
     last_at: Mapped[datetime]
     times: Mapped[int] = mapped_column(default=1)
     user_id: Mapped[int | None] = mapped_column(ForeignKey("account.id"))
     user_name: Mapped[str] = mapped_column(String(80))
     action: Mapped[str] = mapped_column(String(60), index=True)
-    subject: Mapped[str] = mapped_column(String(80), index=True, default="")
+    subject: Mapped[str] = mapped_column(String(80), default="")
     detail: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)
+
+
+NEWEST = (AuditRow.at.desc(), AuditRow.id.desc())
 
 
 def record(session: Session, user: Any, action: str, *, subject: str = "", fold: bool = False, **detail: Any) -> None:
@@ -46,7 +55,7 @@ def record(session: Session, user: Any, action: str, *, subject: str = "", fold:
     name = user.name if user is not None else str(detail.pop("name", ""))
     user_id = user.id or None if user is not None else None  # 0: no account, as of the demonstration
     if fold:
-        last = session.scalar(select(AuditRow).where(AuditRow.user_name == name).order_by(AuditRow.id.desc()).limit(1))
+        last = session.scalar(select(AuditRow).where(AuditRow.user_name == name).order_by(*NEWEST).limit(1))
         unchanged = last is not None and (last.action, last.subject, last.detail) == (action, subject, detail)
         if last is not None and unchanged and moment - last.last_at < FOLD_WITHIN:
             last.times += 1
@@ -59,11 +68,23 @@ def record(session: Session, user: Any, action: str, *, subject: str = "", fold:
     )
 
 
-def search(subject: str = "", user: str = "") -> "Select[AuditRow]":
-    """Rows, newest first, by woman and user."""
-    query = select(AuditRow).order_by(AuditRow.id.desc())
+def search(
+    session: Session,
+    subject: str = "",
+    user: str = "",
+    since: date | None = None,
+    until: date | None = None,
+    after: str = "",
+    limit: int = SIZE,
+) -> Page[AuditRow]:
+    """Rows, newest first, by woman, user and day (UTC, both included)."""
+    query = select(AuditRow)
     if subject:
         query = query.where(AuditRow.subject == subject)
     if user:
         query = query.where(AuditRow.user_name == user)
-    return query
+    query = query.where(*between(AuditRow.at, since, until))
+    order = query.order_by(*NEWEST)
+    if begun := begun_after(after, (datetime.fromisoformat, int)):
+        order = order.where(tuple_(AuditRow.at, AuditRow.id) < begun)
+    return page_of(session, query, order, limit, lambda row: (row.at, row.id))

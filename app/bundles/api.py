@@ -8,11 +8,12 @@ from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy.orm import Session
 
 from app.accounts.guards import Operator
-from app.audit.store import record
+from app.bundles import jobs
 from app.bundles.store import BundleRow, bundles, latest
 from app.errors import NotFoundError
 from app.retraining import service as retraining
 from app.sessions import Database
+from app.transactions import unit_of_work
 
 router = APIRouter(prefix="/api/v1")
 
@@ -52,7 +53,7 @@ def _bundle(session: Session, row: BundleRow, manifest: dict[str, Any] | None = 
 @router.get("/bundles", tags=["bundles"])
 def list_bundles(request: Request, user: Operator, session: Database) -> list[BundleAnswer]:
     """All bundles, newest first; candidates of finished runs are among them."""
-    retraining.collect(session, request.app.state.settings)
+    retraining.collect(request.app.state.sessions, request.app.state.settings)
     return [_bundle(session, row) for row in bundles(session)]
 
 
@@ -66,18 +67,18 @@ def get_bundle(request: Request, identifier: str, user: Operator, session: Datab
 
 
 @router.post("/bundles/{identifier}/promote", tags=["bundles"])
-def promote_bundle(
-    request: Request, identifier: str, body: ReasonRequest, user: Operator, session: Database
-) -> BundleAnswer:
+def promote_bundle(request: Request, identifier: str, body: ReasonRequest, user: Operator) -> BundleAnswer:
     """Put a bundle in service."""
-    deployment = request.app.state.bundle.promote(session, identifier, user.name, body.reason)
-    record(session, user, "bundle.promote", bundle=identifier, reason=body.reason)
-    return _bundle(session, session.get_one(BundleRow, deployment.bundle_id))
+    request.app.state.workers.run(jobs.promote, user, identifier, body.reason)
+    return _answer(request, identifier)
+
+
+def _answer(request: Request, identifier: str) -> BundleAnswer:
+    with unit_of_work(request.app.state.sessions) as session:
+        return _bundle(session, session.get_one(BundleRow, identifier))
 
 
 @router.post("/bundles/roll-back", tags=["bundles"])
-def roll_back_bundle(request: Request, body: ReasonRequest, user: Operator, session: Database) -> BundleAnswer:
+def roll_back_bundle(request: Request, body: ReasonRequest, user: Operator) -> BundleAnswer:
     """Put the previous bundle back in service."""
-    deployment = request.app.state.bundle.roll_back(session, user.name, body.reason)
-    record(session, user, "bundle.roll-back", bundle=deployment.bundle_id, reason=body.reason)
-    return _bundle(session, session.get_one(BundleRow, deployment.bundle_id))
+    return _answer(request, request.app.state.workers.run(jobs.roll_back, user, body.reason))

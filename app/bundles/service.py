@@ -1,14 +1,17 @@
 """Registering, promoting and rolling back bundles, and the one in service."""
 
-import os
-import shutil
 import threading
+from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 
-from sqlalchemy.orm import Session
+from sqlalchemy import select
+from sqlalchemy.orm import Session, sessionmaker
 
-from app.bundles.store import BundleRow, Deployment, history, latest
+from app.bundles.store import BundleFile, BundleRow, Deployment, history, latest
+from app.files import write_folder
 from app.orm import now
+from app.transactions import hold_installation
 from models.bundle import MANIFEST, Bundle, shipped
 from models.errors import BundleError, FetalHealthError
 
@@ -22,12 +25,15 @@ class BundleRegistry:
     Parameters
     ----------
     home : Path
+    sessions : sessionmaker or None
+        Where the files of bundles are fetched that another server on the same database registered.
     """
 
-    def __init__(self, home: Path) -> None:
+    def __init__(self, home: Path, sessions: sessionmaker[Session] | None = None) -> None:
         self.home = home.resolve()
+        self._sessions = sessions
         self._lock = threading.Lock()
-        self._loaded: Bundle | None = None
+        self._verified: Bundle | None = None
 
     def folder(self, identifier: str) -> Path:
         """The folder of a registered bundle."""
@@ -41,19 +47,45 @@ class BundleRegistry:
         BundleError
             Its files are missing or changed.
         """
+        if not self.folder(identifier).exists() and self._sessions is not None:
+            self._fetch(identifier)
         bundle = Bundle(self.folder(identifier))
         if bundle.identifier != identifier:
             raise BundleError(f"the folder of bundle {identifier} holds another bundle")
         return bundle
 
+    def _fetch(self, identifier: str) -> None:
+        """Bring a bundle that another server registered from the database into this home."""
+        assert self._sessions is not None
+        with self._sessions() as session:
+            files = session.execute(
+                select(BundleFile.name, BundleFile.content).where(BundleFile.bundle_id == identifier)
+            )
+            contents = {row.name: row.content for row in files}
+        if contents:
+            self._place(identifier, contents)
+
+    def _place(self, identifier: str, contents: Mapping[str, bytes]) -> None:
+        if not self.folder(identifier).exists():
+            write_folder(self.folder(identifier), contents)
+
     def ensure_shipped(self, session: Session) -> None:
         """Register the bundle of the package, and put it in service if nothing is."""
         if not (shipped() / MANIFEST).exists():
             return
+        self._share(session)
         row = self.register(session, shipped())
         if latest(session) is None:
             session.add(Deployment(bundle_id=row.identifier, at=now(), by="installation", reason="shipped bundle"))
             session.flush()
+
+    def _share(self, session: Session) -> None:
+        """Store the files of bundles that an earlier release registered, for other servers."""
+        with_files = select(BundleFile.bundle_id).distinct()
+        for row in session.scalars(select(BundleRow).where(BundleRow.identifier.not_in(with_files))):
+            with suppress(BundleError, OSError):
+                bundle = self.open(row.identifier)
+                session.add_all(_files(row.identifier, _contents(bundle)))
 
     def register(self, session: Session, source: Path, *, run: str | None = None, gate: str = "none") -> BundleRow:
         """Copy a verified bundle into the installation's home and list it.
@@ -67,18 +99,18 @@ class BundleRegistry:
         row = session.get(BundleRow, bundle.identifier)
         if row is not None:
             return row
-        target = self.folder(bundle.identifier)
-        if not target.exists():
-            partial = target.with_name(target.name + ".part")
-            shutil.rmtree(partial, ignore_errors=True)
-            partial.mkdir(parents=True)
-            for name in (MANIFEST, *bundle.present_files):
-                shutil.copyfile(source / name, partial / name)
-            os.replace(partial, target)
+        contents = _contents(bundle)
+        self._place(bundle.identifier, contents)
         row = BundleRow(
-            identifier=bundle.identifier, name=bundle.manifest["name"], registered_at=now(), run=run, gate=gate
+            identifier=bundle.identifier,
+            name=bundle.manifest["name"],
+            registered_at=now(),
+            run=run,
+            gate=gate,
         )
         session.add(row)
+        session.flush()
+        session.add_all(_files(bundle.identifier, contents))
         session.flush()
         return row
 
@@ -91,12 +123,15 @@ class BundleRegistry:
             Unknown, in service already, without a reason, refused by the gate (unless forced), or trained on
             synthetic data while a bundle trained on people serves.
         """
+        hold_installation(session)
         row = session.get(BundleRow, identifier)
         if row is None:
             raise FetalHealthError(f"no bundle {identifier}")
         current = latest(session)
         if current is not None and current.bundle_id == identifier:
-            raise FetalHealthError(f"bundle {identifier} is in service already")
+            raise FetalHealthError(
+                f"bundle {identifier} is in service already: {current.by} promoted it, {current.at:%Y-%m-%d %H:%M}"
+            )
         if not reason.strip():
             raise FetalHealthError("a promotion needs a reason")
         bundle = self.open(identifier)
@@ -119,11 +154,36 @@ class BundleRegistry:
         FetalHealthError
             Nothing served before.
         """
+        hold_installation(session)
         rows = history(session)
         previous = next((row for row in rows[1:] if row.bundle_id != rows[0].bundle_id), None)
         if previous is None:
             raise FetalHealthError("no earlier bundle to go back to")
         return self.promote(session, previous.bundle_id, by, f"rollback: {reason}", force=True)
+
+    def preload(self, sessions: sessionmaker[Session]) -> None:
+        """Load the bundle in service, if there is one that can be loaded."""
+        with suppress(BundleError), sessions() as session:
+            self.get(session)
+
+    def in_service(self, session: Session) -> Bundle:
+        """The bundle of the last deployment, verified but not loaded.
+
+        Raises
+        ------
+        BundleError
+            None is in service, or its files are missing or changed.
+        """
+        deployment = latest(session)
+        if deployment is None:
+            raise BundleError("no bundle is in service")
+        return self.verified(deployment.bundle_id)
+
+    def verified(self, identifier: str) -> Bundle:
+        """A registered bundle, verified once and kept; raises as `open`."""
+        if self._verified is None or self._verified.identifier != identifier:
+            self._verified = self.open(identifier)
+        return self._verified
 
     def get(self, session: Session) -> Bundle:
         """The bundle of the last deployment, loaded.
@@ -133,10 +193,13 @@ class BundleRegistry:
         BundleError
             None is in service, or it cannot be loaded. Nothing is assessed then.
         """
-        deployment = latest(session)
-        if deployment is None:
-            raise BundleError("no bundle is in service")
         with self._lock:
-            if self._loaded is None or self._loaded.identifier != deployment.bundle_id:
-                self._loaded = self.open(deployment.bundle_id).warm()
-            return self._loaded
+            return self.in_service(session).warm()
+
+
+def _contents(bundle: Bundle) -> dict[str, bytes]:
+    return {name: (bundle.folder / name).read_bytes() for name in (MANIFEST, *bundle.present_files)}
+
+
+def _files(identifier: str, contents: Mapping[str, bytes]) -> list[BundleFile]:
+    return [BundleFile(bundle_id=identifier, name=name, content=content) for name, content in contents.items()]

@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from sqlalchemy import ForeignKey, String, select
+from sqlalchemy import ForeignKey, LargeBinary, String, select
 from sqlalchemy.orm import Mapped, Session, mapped_column, relationship
 
 from app.orm import Base
@@ -18,6 +18,16 @@ class BundleRow(Base):
     registered_at: Mapped[datetime]
     run: Mapped[str | None] = mapped_column(String(80))
     gate: Mapped[str] = mapped_column(String(20), default="none")
+
+
+class BundleFile(Base):
+    """A file of a bundle, so that every server on this database can have it."""
+
+    __tablename__ = "bundle_file"
+
+    bundle_id: Mapped[str] = mapped_column(ForeignKey("bundle.identifier"), primary_key=True)
+    name: Mapped[str] = mapped_column(String(120), primary_key=True)
+    content: Mapped[bytes] = mapped_column(LargeBinary, deferred=True)
 
 
 class Deployment(Base):

@@ -84,8 +84,9 @@ def repeat(identifier: Annotated[int, typer.Argument(help="Number of the assessm
     from app.assessments.service import Assessor
     from app.assessments.store import Assessment
     from app.bundles.service import BundleRegistry
-    from app.database import make_engine, session_factory, unit_of_work
+    from app.database import make_engine, session_factory
     from app.settings import settings
+    from app.transactions import unit_of_work
 
     chosen = settings()
     with unit_of_work(session_factory(make_engine(chosen.database))) as session:
@@ -101,20 +102,36 @@ def repeat(identifier: Annotated[int, typer.Argument(help="Number of the assessm
         raise typer.Exit(1)
 
 
+def export(
+    downtime: Annotated[Path, typer.Option(help="Empty folder for the open cases, readable without the server.")],
+    hours: Annotated[int, typer.Option(min=1, max=24 * 14, help="Cases of so many last hours.")] = 24,
+) -> None:
+    """Write the open cases of the last hours as files that can be read and printed without the server."""
+    from app.assessments.downtime import export as run
+    from app.audit.store import record
+    from app.home import session_of_home
+
+    with session_of_home() as session:
+        written = run(session, downtime, hours)
+        record(session, None, "downtime.export", name="command line", cases=len(written), hours=hours)
+    typer.echo(f"{len(written)} open cases of the last {hours} hours: open {downtime / 'index.html'}")
+
+
 def monitor(as_json: Annotated[bool, typer.Option("--json", help="Everything as JSON.")] = False) -> None:
     """Check drift, refusals and live calibration of every hospital and bundle; exit code 4 while notices are open."""
     from app.bundles.service import BundleRegistry
-    from app.database import make_engine, session_factory, unit_of_work
+    from app.database import make_engine, session_factory
     from app.monitoring import service
     from app.monitoring.store import open_notices
     from app.settings import settings
+    from app.transactions import unit_of_work
 
     chosen = settings()
     registry = BundleRegistry(chosen.home)
     with unit_of_work(session_factory(make_engine(chosen.database))) as session:
         reports = [
             service.raise_notices(session, hospital, registry.open(bundle))
-            for hospital, bundle, _ in service.monitored_hospitals(session)
+            for hospital, bundle in service.monitored_hospitals(session)
         ]
         notices = [f"{n.site}, {n.bundle}: {n.text}" for n in open_notices(session)]
     if as_json:

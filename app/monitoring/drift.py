@@ -68,7 +68,7 @@ def inputs(rows: list[dict[str, Any]], bundle: Bundle) -> list[Drift]:
         drifts.append(
             _drift("answers", "probability of distress", expected, _counted(np.array(probabilities), np.unique(edges)))
         )
-    sizes = [row["sizes"][0]["z_score"] for row in rows if row["sizes"]]
+    sizes = [row["z_score"] for row in rows if row["z_score"] is not None]
     if sizes:
         share = np.diff(ndtr(np.concatenate([[-np.inf], SIZE_EDGES, [np.inf]])))
         expected = np.append(np.round(10_000 * share).astype(np.int64), 0)

@@ -8,10 +8,10 @@ from dataclasses import asdict
 from typing import Any
 
 import numpy as np
-from sqlalchemy import func, select
+from sqlalchemy import func, select, tuple_
 from sqlalchemy.orm import Session
 
-from app.assessments.store import REPLACED, Assessment
+from app.assessments.store import CURRENT, Assessment, Figures
 from app.monitoring import alarms
 from app.monitoring.drift import LEAST, inputs
 from app.monitoring.store import Notice, Outcome, known_notice
@@ -25,15 +25,22 @@ from models.evaluation.held_out import reliability
 LAST = 1000
 
 
-def monitored_hospitals(session: Session) -> list[tuple[str, str, int]]:
-    """Hospitals and bundles with their number of assessments; the latest used bundle comes first."""
-    last = func.max(Assessment.id)
-    query = (
-        select(Assessment.site, Assessment.bundle, func.count(Assessment.id))
-        .group_by(Assessment.site, Assessment.bundle)
-        .order_by(last.desc())
-    )
-    return [(hospital, bundle, int(number)) for hospital, bundle, number in session.execute(query)]
+def monitored_hospitals(session: Session) -> list[tuple[str, str]]:
+    """Hospitals and bundles; the latest used bundle comes first."""
+    pairs: list[tuple[str, str]] = []
+    place = tuple_(Assessment.site, Assessment.bundle)
+    while True:  # from one to the next through the index: no row between is read
+        query = select(Assessment.site, Assessment.bundle).order_by(Assessment.site, Assessment.bundle).limit(1)
+        row = session.execute(query.where(place > pairs[-1]) if pairs else query).one_or_none()
+        if row is None:
+            break
+        pairs.append((row.site, row.bundle))
+    return sorted(pairs, key=lambda pair: -_last_of(session, *pair))
+
+
+def _last_of(session: Session, hospital: str, bundle: str) -> int:
+    query = select(func.max(Assessment.id)).where(Assessment.site == hospital, Assessment.bundle == bundle)
+    return session.scalar(query) or 0
 
 
 def report(session: Session, hospital: str, bundle: Bundle) -> dict[str, Any]:
@@ -68,29 +75,19 @@ def raise_notices(session: Session, hospital: str, bundle: Bundle) -> dict[str, 
 
 def _rows(session: Session, hospital: str, bundle_id: str) -> list[dict[str, Any]]:
     query = (
-        # Only parts of the result are read, because a whole one also holds the events of its trace.
-        select(
-            Assessment.state,
-            Assessment.ctg_id,
-            Assessment.scan_id,
-            Assessment.result[("distress", "refusal")],
-            Assessment.result[("distress", "probability")],
-            Assessment.result[("distress", "detail", "model")],
-            Assessment.result[("distress", "detail", "features")],
-            Assessment.result[("growth", "refusal")],
-            Assessment.result[("growth", "detail", "growth", "sizes")],
-            Assessment.result[("circumstances", "prior", "value")],
-        )
+        select(Assessment.state, Assessment.ctg_id, Assessment.scan_id, Figures.values)
+        .join(Assessment.figures)
         .join(Assessment.fetus)
         .join(Fetus.pregnancy)
         .join(Pregnancy.woman)
         .where(Assessment.site == hospital, Assessment.bundle == bundle_id, Woman.synthetic.is_(False))
-        .where(Assessment.id.not_in(REPLACED))
+        .where(CURRENT)
         .order_by(Assessment.id.desc())
         .limit(LAST)
     )
-    names = ("state", "ctg", "scan", "ctg_refusal", "distress", "model", "features", "scan_refusal", "sizes", "prior")
-    return [dict(zip(names, row, strict=True)) for row in session.execute(query)]
+    return [
+        {"state": state, "ctg": ctg, "scan": scan, **figures} for state, ctg, scan, figures in session.execute(query)
+    ]
 
 
 def _rates(rows: list[dict[str, Any]]) -> dict[str, Any]:
@@ -113,20 +110,23 @@ def _rates(rows: list[dict[str, Any]]) -> dict[str, Any]:
 
 
 def _outcomes(session: Session, hospital: str, bundle_id: str) -> dict[str, Any]:
-    """Scores compared with outcomes; the last assessment of each fetus that predicts the cord pH counts."""
-    last = select(func.max(Outcome.id)).group_by(Outcome.fetus_id)
+    """Scores compared with the last outcomes; the last assessment of each fetus that predicts the cord pH counts."""
+    recent = session.execute(select(Outcome.fetus_id, Outcome.ph).order_by(Outcome.id.desc()).limit(LAST))
+    ph_of: dict[int, float] = {}
+    for fetus, ph in recent:
+        ph_of.setdefault(fetus, ph)
     query = (
-        select(Assessment.fetus_id, Assessment.score, Outcome.ph)
-        .join(Outcome, Outcome.fetus_id == Assessment.fetus_id)
+        select(Assessment.fetus_id, Assessment.score)
+        .join(Assessment.figures)
         .join(Assessment.fetus)
         .join(Fetus.pregnancy)
         .join(Pregnancy.woman)
-        .where(Outcome.id.in_(last), Woman.synthetic.is_(False))
+        .where(Assessment.fetus_id.in_(ph_of), Woman.synthetic.is_(False))
         .where(Assessment.site == hospital, Assessment.bundle == bundle_id, Assessment.score.is_not(None))
-        .where(Assessment.result[("distress", "event")].as_string() == MILD.event)
+        .where(Figures.values["event"].as_string() == MILD.event)
         .order_by(Assessment.id)
     )
-    by_fetus = {fetus: (float(score or 0.0) / 100.0, ph) for fetus, score, ph in session.execute(query)}
+    by_fetus = {fetus: (float(score or 0.0) / 100.0, ph_of[fetus]) for fetus, score in session.execute(query)}
     probability = np.array([score for score, _ in by_fetus.values()])
     event = low_ph(np.array([ph for _, ph in by_fetus.values()]), MILD.threshold).astype(bool)
     outcomes: dict[str, Any] = {"births": len(event), "events": int(event.sum()), "event": MILD.event}

@@ -12,6 +12,7 @@ from app.audit.store import record
 from app.audit.store import search as audit_rows
 from app.errors import NotFoundError
 from app.pages import render
+from app.paging import After
 from app.patients.store import woman_by_pseudonym, women
 from app.sessions import Database
 
@@ -20,13 +21,17 @@ router = APIRouter(include_in_schema=False)
 
 @router.get("/patients")
 def patients(
-    request: Request, user: Clinician, session: Database, search: Annotated[str, Query(max_length=80)] = ""
+    request: Request,
+    user: Clinician,
+    session: Database,
+    search: Annotated[str, Query(max_length=80)] = "",
+    after: After = "",
 ) -> Response:
-    """The list of patients, or those whose pseudonym contains the search text."""
-    rows = women(session, search)
-    shown = [row.pseudonym for row in rows]
+    """The list of patients, or those whose pseudonym begins with the search text."""
+    page = women(session, search, after)
+    shown = [row.pseudonym for row in page.rows]
     record(session, user, "patients.read", fold=True, search=search, shown=shown)
-    return render(request, "patients.html", {"rows": rows, "search": search})
+    return render(request, "patients.html", {"page": page, "next": page.next_of(request), "search": search})
 
 
 @router.get("/patients/{pseudonym}")
@@ -42,6 +47,6 @@ def patient(request: Request, pseudonym: str, user: Clinician, session: Database
         if assessment.fetus.label not in drawn and (growth := charts(session, assessment, assessments)):
             drawn[assessment.fetus.label] = growth
     session.flush()
-    trail = list(session.scalars(audit_rows(subject=pseudonym).limit(50)))
+    trail = audit_rows(session, subject=pseudonym).rows
     values = {"woman": woman, "assessments": assessments, "charts": drawn, "shapes": SHAPES, "trail": trail}
     return render(request, "patient.html", values)

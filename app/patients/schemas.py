@@ -5,6 +5,8 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from app.texts import Date
+
 DatingMethod = Literal["last menstrual period", "crown-rump length", "scan", "assisted conception", "other"]
 
 
@@ -14,11 +16,11 @@ class PatientRequest(BaseModel):
     model_config = ConfigDict(extra="forbid", str_strip_whitespace=True)
 
     pseudonym: str = Field(min_length=1, max_length=80, pattern=r"^[\w .:/-]+$", description="No name: an identifier.")
-    due_date: date | None = None
+    due_date: Date | None = None
     dating_method: DatingMethod | None = None
-    last_menstrual_period: date | None = Field(None, description="First day; dates the pregnancy.")
+    last_menstrual_period: Date | None = Field(None, description="First day; dates the pregnancy.")
     crown_rump_length_mm: float | None = Field(None, description="15 to 100 mm; dates the pregnancy.")
-    crown_rump_length_on: date | None = None
+    crown_rump_length_on: Date | None = None
     parity: int | None = Field(None, ge=0, le=20)
 
 
@@ -31,3 +33,11 @@ class PatientAnswer(BaseModel):
     dating_method: str | None
     parity: int | None
     assessments: list[int]
+
+
+class PatientList(BaseModel):
+    """One page of a list; `next` is the address of the next one."""
+
+    items: list[PatientAnswer]
+    next: str | None
+    total: int | None

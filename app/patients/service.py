@@ -13,7 +13,7 @@ from models.growth.dating import TERM_DAYS, by_crown_rump_length, by_last_menstr
 
 
 def register(session: Session, request: PatientRequest, *, synthetic: bool = False) -> Woman:
-    """Add a woman with one pregnancy and fetus A.
+    """Add a woman with one pregnancy and fetus A; nothing is written yet.
 
     Raises
     ------
@@ -22,22 +22,25 @@ def register(session: Session, request: PatientRequest, *, synthetic: bool = Fal
     """
     if woman_by_pseudonym(session, request.pseudonym) is not None:
         raise FetalHealthError(f"a patient {request.pseudonym!r} exists already")
+    return _added(session, request, synthetic=synthetic)
+
+
+def _added(session: Session, request: PatientRequest, *, synthetic: bool = False) -> Woman:
     moment = now()
     woman = Woman(pseudonym=request.pseudonym, synthetic=synthetic, created_at=moment)
     pregnancy = Pregnancy(woman=woman, parity=request.parity, created_at=moment)
     _date(pregnancy, request)
     pregnancy.fetuses.append(Fetus(label="A"))
     session.add(woman)
-    session.flush()
     return woman
 
 
 def fetus_of(session: Session, request: PatientRequest, label: str) -> Fetus:
     """The fetus of a known or new woman's latest pregnancy.
 
-    A first due date is stored; a different one is refused.
+    A first due date is stored; a different one is refused. Nothing is written yet.
     """
-    woman = woman_by_pseudonym(session, request.pseudonym) or register(session, request)
+    woman = woman_by_pseudonym(session, request.pseudonym) or _added(session, request)
     pregnancy = woman.pregnancies[-1]
     if request.parity is not None and pregnancy.parity is None:
         pregnancy.parity = request.parity
@@ -46,7 +49,6 @@ def fetus_of(session: Session, request: PatientRequest, label: str) -> Fetus:
     if fetus is None:
         fetus = Fetus(pregnancy=pregnancy, label=label)
         session.add(fetus)
-        session.flush()
     return fetus
 
 

@@ -1,22 +1,38 @@
 """The patient record: woman, pregnancy, fetus, examination, and the files of examinations."""
 
+import unicodedata
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import JSON, ForeignKey, LargeBinary, String, UniqueConstraint, select
-from sqlalchemy.orm import Mapped, Session, mapped_column, relationship
+from sqlalchemy import JSON, ColumnElement, ForeignKey, LargeBinary, String, UniqueConstraint, and_, select, update
+from sqlalchemy.orm import Mapped, Session, mapped_column, relationship, selectinload
 
 from app.orm import Base
+from app.paging import SIZE, Page, begun_after, few, page_of
+from app.transactions import OutdatedError
+
+# Ordered by code points on both engines, so that an index finds what begins with a text.
+BY_BYTES = String(400).with_variant(String(400, collation="C"), "postgresql")
+LAST = "\U0010ffff"
+
+
+def _search_key(context: Any) -> str:
+    return search_key(context.get_current_parameters()["pseudonym"])
 
 
 class Woman(Base):
-    """A woman under a pseudonym; `synthetic` marks generated ones wherever they show."""
+    """A woman under a pseudonym; `synthetic` marks generated ones wherever they show.
+
+    `version` counts the changes of her record. Who changes it holds her row first (`hold`).
+    """
 
     __tablename__ = "woman"
 
     id: Mapped[int] = mapped_column(primary_key=True)
     pseudonym: Mapped[str] = mapped_column(String(80), unique=True)
+    search_key: Mapped[str] = mapped_column(BY_BYTES, index=True, default=_search_key)
     synthetic: Mapped[bool] = mapped_column(default=False)
+    version: Mapped[int] = mapped_column(default=0)
     created_at: Mapped[datetime]
     pregnancies: Mapped[list["Pregnancy"]] = relationship(back_populates="woman", order_by="Pregnancy.id")
 
@@ -61,7 +77,7 @@ class Examination(Base):
     id: Mapped[int] = mapped_column(primary_key=True)
     fetus_id: Mapped[int] = mapped_column(ForeignKey("fetus.id"), index=True)
     kind: Mapped[str] = mapped_column(String(10))
-    performed_at: Mapped[datetime]
+    performed_at: Mapped[datetime] = mapped_column(index=True)
     gestational_age_days: Mapped[int | None]
     age_source: Mapped[str] = mapped_column(String(80))
     parameters: Mapped[dict[str, Any]] = mapped_column(JSON)
@@ -93,9 +109,49 @@ def woman_by_pseudonym(session: Session, pseudonym: str) -> Woman | None:
     return session.scalar(select(Woman).where(Woman.pseudonym == pseudonym))
 
 
-def women(session: Session, search: str = "", limit: int = 200) -> list[Woman]:
-    """Women whose pseudonym contains `search`, newest first."""
-    query = select(Woman).order_by(Woman.id.desc()).limit(limit)
-    if search:
-        query = query.where(Woman.pseudonym.icontains(search, autoescape=True))
-    return list(session.scalars(query))
+def hold(session: Session, woman: Woman, seen: int | None = None) -> None:
+    """Hold a woman's record until the transaction ends, and count a change of it.
+
+    Parameters
+    ----------
+    seen : int or None
+        The version on which the change rests; None: everything is read again after this.
+
+    Raises
+    ------
+    OutdatedError
+        Somebody changed her record since that version.
+    """
+    changed = update(Woman).where(Woman.id == woman.id).values(version=Woman.version + 1)
+    if seen is not None:
+        changed = changed.where(Woman.version == seen)
+    held = session.execute(changed, execution_options={"synchronize_session": False})
+    if not held.rowcount:  # type: ignore[attr-defined]
+        raise OutdatedError("somebody changed this record meanwhile: look at it again")
+    if seen is None:
+        session.expire_all()
+    else:
+        session.refresh(woman, ["version"])
+
+
+def search_key(pseudonym: str) -> str:
+    """The form of a pseudonym by which it is searched: case and width of letters do not count."""
+    return unicodedata.normalize("NFKC", pseudonym).casefold()
+
+
+def begins_with(search: str) -> ColumnElement[bool]:
+    """Women whose pseudonym begins with `search`."""
+    key = search_key(search.strip())
+    return and_(Woman.search_key >= key, Woman.search_key < f"{key}{LAST}")
+
+
+def women(session: Session, search: str = "", after: str = "", limit: int = SIZE) -> Page[Woman]:
+    """Women whose pseudonym begins with `search`, newest first."""
+    query = select(Woman)
+    if search.strip():
+        found = few(session, select(Woman.id).where(begins_with(search)))
+        query = query.where(begins_with(search) if found is None else Woman.id.in_(found))
+    order = query.options(selectinload(Woman.pregnancies)).order_by(Woman.id.desc())
+    if begun := begun_after(after, (int,)):
+        order = order.where(Woman.id < begun[0])
+    return page_of(session, query, order, limit, lambda row: (row.id,))

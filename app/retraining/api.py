@@ -1,9 +1,8 @@
 """REST API of retraining runs, for operators."""
 
-from functools import partial
-
 from fastapi import APIRouter, Request
 from pydantic import BaseModel, ConfigDict, Field
+from sqlalchemy.orm import Session
 
 from app.accounts.guards import Operator
 from app.audit.store import record
@@ -26,20 +25,22 @@ class JobRequest(BaseModel):
 
 
 @router.get("/jobs", tags=["jobs"])
-def list_jobs(request: Request, user: Operator, session: Database) -> list[RunStatus]:
+def list_jobs(request: Request, user: Operator) -> list[RunStatus]:
     """All retraining runs, newest first."""
-    return retraining.collect(session, request.app.state.settings)
+    return retraining.collect(request.app.state.sessions, request.app.state.settings)
 
 
 @router.post("/jobs", status_code=201, tags=["jobs"])
-def start_job(request: Request, body: JobRequest, user: Operator, session: Database, key: Key = None) -> RunStatus:
+def start_job(request: Request, body: JobRequest, user: Operator, key: Key = None) -> RunStatus:
     """Start a shipped plan, on this machine or between hospitals that have joined."""
     settings = request.app.state.settings
-    content = "job" + body.model_dump_json()
-    start = partial(retraining.start, session, settings, body.plan, body.sites, body.minimum_sites)
-    name, fresh = once(session, user, key, content, start)
-    if fresh:
+
+    def start(session: Session) -> str:
+        name = retraining.start(session, settings, body.plan, body.sites, body.minimum_sites)
         record(session, user, "run.start", plan=body.plan, run=name, sites=sorted(body.sites))
+        return name
+
+    name, _ = once(request.app.state.sessions, user, key, "job" + body.model_dump_json(), start)
     return read_status(retraining.find(settings, name))
 
 

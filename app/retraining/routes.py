@@ -1,6 +1,6 @@
 """Pages for operators: hospitals, runs, schedules and bundles."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, timedelta
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Form, Request
@@ -8,6 +8,7 @@ from starlette.responses import RedirectResponse, Response
 
 from app.accounts.guards import Operator
 from app.audit.store import record
+from app.bundles import jobs
 from app.bundles.store import BundleRow, bundles, history, latest
 from app.errors import NotFoundError
 from app.monitoring.store import open_notices
@@ -16,6 +17,7 @@ from app.pages import render
 from app.retraining import hospitals, schedule, service
 from app.retraining.store import schedules
 from app.sessions import Database
+from app.texts import LocalMoment, Number
 from federated.candidate.gate import judge
 from federated.plan import GatePlan, shipped_plans
 from federated.run import control
@@ -28,7 +30,7 @@ router = APIRouter(include_in_schema=False)
 @router.get("/federation")
 def federation(request: Request, user: Operator, session: Database) -> Response:
     """The page of hospitals, runs, schedules and bundles."""
-    runs = service.collect(session, request.app.state.settings)
+    runs = service.collect(request.app.state.sessions, request.app.state.settings)
     current = latest(session)
     values = {
         "runs": runs,
@@ -92,8 +94,8 @@ def add_schedule(
     user: Operator,
     session: Database,
     plan: Annotated[str, Form(max_length=80)],
-    every_days: Annotated[int, Form()],
-    first_at: Annotated[datetime, Form()],
+    every_days: Annotated[int, Form(ge=1, le=366)],
+    first_at: Annotated[LocalMoment, Form()],
     site: Annotated[list[str] | None, Form()] = None,
     minimum_sites: Annotated[str, Form(max_length=4)] = "",
 ) -> Response:
@@ -106,7 +108,7 @@ def add_schedule(
 
 
 @router.post("/federation/schedules/{identifier}/remove")
-def remove_schedule(identifier: int, user: Operator, session: Database) -> Response:
+def remove_schedule(identifier: Number, user: Operator, session: Database) -> Response:
     """Remove a schedule."""
     removed = schedule.remove(session, identifier)
     record(session, user, "schedule.remove", plan=removed.plan)
@@ -118,7 +120,7 @@ def run(request: Request, name: str, user: Operator, session: Database) -> Respo
     """The progress of one run; htmx refreshes it."""
     settings = request.app.state.settings
     status = read_status(service.find(settings, name))
-    service.collect(session, settings)
+    service.collect(request.app.state.sessions, settings)
     partial = request.headers.get("hx-request") == "true"
     values = {"run": status, "charts": {m: spark(h) for m, h in status.history.items()}}
     return render(request, "run_progress.html" if partial else "run.html", values)
@@ -178,23 +180,15 @@ def bundle(request: Request, identifier: str, user: Operator, session: Database)
 
 @router.post("/bundles/{identifier}/promote")
 def promote(
-    request: Request,
-    identifier: str,
-    user: Operator,
-    session: Database,
-    reason: Annotated[str, Form(max_length=400)] = "",
+    request: Request, identifier: str, user: Operator, reason: Annotated[str, Form(max_length=400)] = ""
 ) -> Response:
     """Put a bundle in service."""
-    request.app.state.bundle.promote(session, identifier, user.name, reason)
-    record(session, user, "bundle.promote", bundle=identifier, reason=reason)
+    request.app.state.workers.run(jobs.promote, user, identifier, reason)
     return RedirectResponse("/federation", 303)
 
 
 @router.post("/bundles/roll-back")
-def roll_back(
-    request: Request, user: Operator, session: Database, reason: Annotated[str, Form(max_length=300)] = ""
-) -> Response:
+def roll_back(request: Request, user: Operator, reason: Annotated[str, Form(max_length=300)] = "") -> Response:
     """Put the previous bundle back in service."""
-    deployment = request.app.state.bundle.roll_back(session, user.name, reason)
-    record(session, user, "bundle.roll-back", bundle=deployment.bundle_id, reason=reason)
+    request.app.state.workers.run(jobs.roll_back, user, reason)
     return RedirectResponse("/federation", 303)

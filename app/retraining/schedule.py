@@ -6,14 +6,16 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import update
 from sqlalchemy.exc import SQLAlchemyError
-from sqlalchemy.orm import Session, sessionmaker
+from sqlalchemy.orm import Session
 
 from app.audit.store import record
-from app.database import unit_of_work
 from app.orm import now
 from app.retraining import service
 from app.retraining.store import Schedule, schedules
 from app.settings import Settings
+from app.transactions import unit_of_work
+from app.workers import Workers
+from app.workplace import Workplace
 from models.errors import FetalHealthError, InputError
 
 _log = logging.getLogger(__name__)
@@ -106,13 +108,14 @@ class Clock:
 
     Parameters
     ----------
-    sessions : sessionmaker
-    settings : Settings
+    workers : Workers
+        Those that were idle for long are ended.
+    place : Workplace
     """
 
-    def __init__(self, sessions: sessionmaker[Session], settings: Settings) -> None:
-        self.sessions = sessions
-        self.settings = settings
+    def __init__(self, workers: Workers, place: Workplace) -> None:
+        self.workers = workers
+        self.place = place
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._run, name="schedule", daemon=True)
 
@@ -127,9 +130,10 @@ class Clock:
 
     def _run(self) -> None:
         while not self._stopped.wait(LOOK_S):
+            self.workers.end_idle()
             try:
-                with unit_of_work(self.sessions) as session:
-                    start_due(session, self.settings)
-                    service.collect(session, self.settings)
+                with unit_of_work(self.place.sessions) as session:
+                    start_due(session, self.place.settings)
+                service.collect(self.place.sessions, self.place.settings)
             except (FetalHealthError, SQLAlchemyError, OSError) as error:
                 _log.warning("schedule: %s; the next attempt is in %g s", error, LOOK_S)

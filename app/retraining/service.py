@@ -1,16 +1,23 @@
 """Retraining from the application: one run at a time; a finished candidate is registered, not promoted."""
 
-from collections.abc import Sequence
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
-from sqlalchemy.orm import Session
+from sqlalchemy import select
+from sqlalchemy.orm import Session, sessionmaker
 
 from app.bundles.service import BundleRegistry
 from app.bundles.store import BundleRow, latest
+from app.errors import NotFoundError
 from app.retraining import hospitals
 from app.settings import Settings
+from app.transactions import attempt
 from federated.plan import Plan, load, shipped_plans
 from federated.run import control
+from federated.run.lock import take
 from federated.run.status import RunStatus, all_runs, read_status
 from models.errors import FetalHealthError, InputError
 
@@ -25,12 +32,12 @@ def find(settings: Settings, name: str) -> Path:
 
     Raises
     ------
-    InputError
+    NotFoundError
         There is no such run.
     """
     path = folder(settings) / name
     if "/" in name or "\\" in name or name.startswith(".") or not (path / "plan.toml").exists():
-        raise InputError(f"no run {name!r}")
+        raise NotFoundError(f"run {name!r}")
     return path
 
 
@@ -81,14 +88,13 @@ def start(
     """
     check(settings, plan_name, sites)
     plans = shipped_plans()
-    if any(status.state in {"running", "starting"} for status in all_runs(folder(settings))):
-        raise FetalHealthError("another run is in progress; only one can run at a time")
     plan = load(plans[plan_name])
     if settings.data is None and not plan.synthetic and not sites:
         raise FetalHealthError("set FETAL_HEALTH_DATA to the folder with the data sets and restart the application")
     control.require_training()
-    path, plan = control.prepare(folder(settings), plan, sites, minimum_sites)
-    _launch(session, settings, path, plan)
+    with _alone(settings) as lock:
+        path, plan = control.prepare(folder(settings), plan, sites, minimum_sites)
+        _launch(session, settings, path, plan, lock)
     return path.name
 
 
@@ -97,23 +103,45 @@ def resume(session: Session, settings: Settings, name: str) -> None:
     path = find(settings, name)
     if read_status(path).state not in {"stopped", "failed", "dead"}:
         raise FetalHealthError("only a stopped, failed or dead run can be resumed")
-    _launch(session, settings, path, load(path / "plan.toml"))
+    with _alone(settings) as lock:
+        _launch(session, settings, path, load(path / "plan.toml"), lock)
 
 
-def _launch(session: Session, settings: Settings, path: Path, plan: Plan) -> None:
+@contextmanager
+def _alone(settings: Settings) -> Iterator[int]:
+    """The lock of all runs, which a job that is started here goes on to hold.
+
+    Raises
+    ------
+    FetalHealthError
+        Another run holds it.
+    """
+    folder(settings).mkdir(parents=True, exist_ok=True)
+    lock = take(folder(settings) / ".lock")
+    if lock is None:
+        raise FetalHealthError("another run is in progress; only one can run at a time")
+    try:
+        yield lock
+    finally:
+        os.close(lock)
+
+
+def _launch(session: Session, settings: Settings, path: Path, plan: Plan, lock: int) -> None:
     current = latest(session)
     incumbent = BundleRegistry(settings.home).folder(current.bundle_id) if current else None
     federation = settings.federation if plan.participation.sites else None
-    control.start(path, settings.data.resolve() if settings.data else None, incumbent, federation)
+    control.start(path, settings.data.resolve() if settings.data else None, incumbent, federation, [lock])
 
 
-def collect(session: Session, settings: Settings) -> list[RunStatus]:
+def collect(sessions: sessionmaker[Session], settings: Settings) -> list[RunStatus]:
     """Return all runs; candidate bundles of finished runs are registered as well."""
     runs = all_runs(folder(settings))
-    registry = BundleRegistry(settings.home)
+    with sessions() as session:
+        known = set(session.scalars(select(BundleRow.identifier)))
     for status in runs:
         candidate = folder(settings) / status.name / "candidate"
-        registered = status.candidate is not None and session.get(BundleRow, status.candidate) is not None
-        if status.state == "finished" and not registered and candidate.exists():
-            registry.register(session, candidate, run=status.name, gate=status.gate or "none")
+        if status.state == "finished" and status.candidate not in known and candidate.exists():
+            registry = BundleRegistry(settings.home)
+            register = partial(registry.register, source=candidate, run=status.name, gate=status.gate or "none")
+            attempt(sessions, register)
     return runs

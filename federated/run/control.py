@@ -9,16 +9,21 @@ import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
+from federated.files import write_atomic
 from federated.plan import Plan, as_toml, between_hospitals
 from federated.run.folder import RunFolder
+from federated.run.lock import is_held, take
 from models.errors import FetalHealthError
 
 # How long a run that was started from the web page waits for hospitals to approve it, seconds.
 APPROVAL_S = 3 * 24 * 3600
+# Held by the job of a folder as long as it lives.
+LOCK = "lock"
 
 
-# Jobs that this process started. To ask for their state also removes those that have ended from the process table.
+# Jobs that this process started.
 _children: dict[int, subprocess.Popen[bytes]] = {}
 
 
@@ -50,8 +55,10 @@ def prepare(runs: Path, plan: Plan, sites: Sequence[str] = (), minimum_sites: in
         plan = between_hospitals(plan, sites, APPROVAL_S, minimum_sites)
     stamp = datetime.now(UTC).strftime("%Y%m%d-%H%M%S")
     folder = runs / f"{stamp}-{plan.name}-{secrets.token_hex(2)}"
-    RunFolder(folder)
-    (folder / "plan.toml").write_text(as_toml(plan), encoding="utf-8")
+    partial = folder.with_name(f".{folder.name}.part")
+    RunFolder(partial)
+    (partial / "plan.toml").write_text(as_toml(plan), encoding="utf-8")
+    partial.rename(folder)
     return folder, plan
 
 
@@ -72,26 +79,46 @@ def command(folder: Path, data: Path | None, incumbent: Path | None, on: Path | 
     return line
 
 
-def start(folder: Path, data: Path | None, incumbent: Path | None, on: Path | None = None) -> int:
-    """Start the job in the background and return its process id; its output goes to ``log.txt``."""
+def start(
+    folder: Path, data: Path | None, incumbent: Path | None, on: Path | None = None, held: Sequence[int] = ()
+) -> int:
+    """Start the job in the background and return its process id; its output goes to ``log.txt``.
+
+    Parameters
+    ----------
+    held : sequence of int
+        Locks that the job holds from now on, as `federated.run.lock.take` gives them.
+    """
     line = command(folder, data, incumbent, on)
     with (folder / "log.txt").open("ab") as log:
-        process = subprocess.Popen(line, stdout=log, stderr=subprocess.STDOUT, start_new_session=True)
+        return launch(folder, line, held, stdout=log, stderr=subprocess.STDOUT, start_new_session=True).pid
+
+
+def launch(folder: Path, line: Sequence[str], held: Sequence[int] = (), **options: Any) -> subprocess.Popen[bytes]:
+    """Start a job that holds its folder as long as it lives; `options` are those of `subprocess.Popen`.
+
+    Raises
+    ------
+    FetalHealthError
+        A job is at work in this folder already.
+    """
+    own = take(folder / LOCK)
+    if own is None:
+        raise FetalHealthError(f"run {folder.name} is in progress already")
+    try:
+        process = subprocess.Popen(line, pass_fds=(own, *held), **options)
+        write_atomic(folder / "pid", str(process.pid).encode())
+    finally:
+        os.close(own)
     _children[process.pid] = process
-    (folder / "pid").write_text(str(process.pid), encoding="utf-8")
-    return process.pid
+    return process
 
 
 def is_alive(folder: Path) -> bool:
     """Whether the job of this folder is running."""
-    try:
-        pid = int((folder / "pid").read_text(encoding="utf-8"))
-        if pid in _children:
-            return _children[pid].poll() is None
-        os.kill(pid, 0)
-    except (OSError, ValueError):
-        return False
-    return True
+    for process in list(_children.values()):
+        process.poll()  # removes those that have ended from the process table
+    return is_held(folder / LOCK)
 
 
 def stop(folder: Path) -> None:
@@ -104,5 +131,5 @@ def stop(folder: Path) -> None:
     """
     if not is_alive(folder):
         raise FetalHealthError(f"run {folder.name} is not running")
-    # Ray handles SIGTERM itself and aborts; an interrupt lets the job end in order.
+    # The job lives, so the number is its own. Ray handles SIGTERM itself and aborts; an interrupt lets it end in order.
     os.kill(int((folder / "pid").read_text(encoding="utf-8")), signal.SIGINT)

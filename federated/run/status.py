@@ -7,7 +7,7 @@ from typing import Any
 from federated.plan import load
 from federated.run.control import is_alive
 from federated.run.folder import RunFolder
-from models.errors import InputError
+from models.errors import FetalHealthError, InputError
 
 FINAL = {"finished", "failed", "stopped"}
 
@@ -20,7 +20,7 @@ class RunStatus:
     ----------
     state : str
         ``"running"``, ``"finished"``, ``"failed"``, ``"stopped"``, or ``"dead"`` if its process has vanished, or
-        ``"starting"``.
+        ``"starting"``, or ``"damaged"`` if its folder cannot be read.
     rounds : dict of modality to the last round's event
     history : dict of modality to every round's event
     judged : list of dict
@@ -111,4 +111,13 @@ def all_runs(runs: Path) -> list[RunStatus]:
     """The states of all runs, newest first."""
     if not runs.exists():
         return []
-    return [read_status(folder) for folder in sorted(runs.iterdir(), reverse=True) if (folder / "plan.toml").exists()]
+    folders = (folder for folder in sorted(runs.iterdir(), reverse=True) if folder.is_dir())
+    return [_status(folder) for folder in folders if not folder.name.startswith(".")]
+
+
+def _status(folder: Path) -> RunStatus:
+    """The state of a run; "damaged" where its folder is half-written, which is no reason to hide the others."""
+    try:
+        return read_status(folder)
+    except (FetalHealthError, OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        return RunStatus(folder.name, "", "damaged", "", f"its folder cannot be read: {error}", None, None)

@@ -1,11 +1,6 @@
 """The application on a temporary SQLite home, with one user a role."""
 
-import os
 import shutil
-import socket
-import subprocess
-import tempfile
-import time
 from collections.abc import Callable, Iterator
 from hashlib import sha256
 from pathlib import Path
@@ -13,6 +8,7 @@ from typing import Any, NamedTuple
 
 import pytest
 from fastapi import FastAPI
+from fastapi.routing import APIRoute
 from fastapi.testclient import TestClient
 from pwdlib import PasswordHash
 from pwdlib.hashers.argon2 import Argon2Hasher
@@ -23,9 +19,11 @@ from app.accounts.service import create_account, create_token
 from app.accounts.store import Role
 from app.bundles.service import BundleRegistry
 from app.cli import app as command
-from app.database import make_engine, migrate, session_factory, unit_of_work
+from app.database import make_engine, migrate, session_factory
 from app.main import create_app
 from app.settings import Settings
+from app.transactions import unit_of_work
+from benchmarks.postgresql import Server, binaries
 from models.bundle import Bundle
 from models.ultrasound.segmentation import Segmenter
 from tests.conftest import need
@@ -46,6 +44,21 @@ def application(settings: Settings) -> FastAPI:
     assert len(made.router.routes) == len(ROUTES["all"])
     made.router.routes[:] = ROUTES["all"]
     return made
+
+
+def routes_of(client: TestClient) -> list[APIRoute]:
+    """Every route of the application."""
+    found: list[APIRoute] = []
+
+    def walk(routes: Any) -> None:
+        for route in routes:
+            if isinstance(route, APIRoute):
+                found.append(route)
+            elif hasattr(route, "original_router"):
+                walk(route.original_router.routes)
+
+    walk(client.app.routes)  # type: ignore[attr-defined]
+    return found
 
 
 @pytest.fixture(autouse=True)
@@ -98,7 +111,7 @@ def home(tmp_path: Path) -> Path:
 @pytest.fixture
 def settings(home: Path) -> Settings:
     home.mkdir()
-    return Settings(home=home, max_upload_mb=2, data=None)
+    return Settings(home=home, max_upload_mb=2, data=None, workers=0)
 
 
 @pytest.fixture
@@ -143,52 +156,10 @@ def cli(home: Path, monkeypatch: pytest.MonkeyPatch):  # type: ignore[no-untyped
     settings.cache_clear()
 
 
-def _binaries() -> Path | None:
-    found = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
-    return found[-1].parent if found else None
-
-
 @pytest.fixture(scope="session")
 def postgresql(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """A server on a free port, with its own cluster, as an unprivileged user."""
-    binaries = _binaries()
-    need(binaries is not None, "PostgreSQL is not installed (Debian: postgresql)")
-    assert binaries is not None
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    folder = tmp_path_factory.mktemp("postgresql")
-    prefix: list[str] = []
-    if os.geteuid() == 0:  # the server refuses to run as root
-        root = Path(tempfile.gettempdir())
-        for path in (folder, *(parent for parent in folder.parents if root in parent.parents)):
-            path.chmod(0o755)
-        shutil.chown(folder, "postgres")
-        prefix = ["runuser", "-u", "postgres", "--"]
-    cluster = folder / "cluster"
-    make = [*prefix, str(binaries / "initdb"), "-D", str(cluster), "-A", "trust", "-U", "postgres", "--no-sync"]
-    subprocess.run(make, check=True, capture_output=True)
-    line = [
-        *prefix,
-        str(binaries / "postgres"),
-        "-D",
-        str(cluster),
-        "-p",
-        str(port),
-        "-k",
-        str(folder),
-        "-h",
-        "127.0.0.1",
-    ]
-    server = subprocess.Popen(line, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    try:
-        for _ in range(100):
-            with socket.socket() as probe:
-                if probe.connect_ex(("127.0.0.1", port)) == 0:
-                    break
-            time.sleep(0.1)
-        time.sleep(0.5)
-        yield f"postgresql://postgres@127.0.0.1:{port}/postgres"
-    finally:
-        server.terminate()
-        server.wait(20)
+    """The address of a server on a free port, with its own cluster."""
+    need(binaries() is not None, "PostgreSQL is not installed (Debian: postgresql)")
+    server = Server(tmp_path_factory.mktemp("postgresql"))
+    yield server.address
+    server.stop()

@@ -1,38 +1,22 @@
 """Guards, sign-in, lock-out, CSRF, tokens, headers."""
 
 from datetime import timedelta
-from typing import Any
 
 import pytest
-from fastapi.routing import APIRoute
 from fastapi.testclient import TestClient
 
 from app.accounts.service import MAX_ATTEMPTS, digest
 from app.accounts.store import Account, ApiToken, SignedIn
-from app.database import unit_of_work
 from app.orm import now
 from app.security import HEADERS
-from tests.app.conftest import PASSWORD, browser
+from app.transactions import unit_of_work
+from tests.app.conftest import PASSWORD, browser, routes_of
 
 PUBLIC = {"/sign-in", "/health/live", "/health/ready", "/metrics"}
 
 
-def _routes(client: TestClient) -> list[APIRoute]:
-    found: list[APIRoute] = []
-
-    def walk(routes: Any) -> None:
-        for route in routes:
-            if isinstance(route, APIRoute):
-                found.append(route)
-            elif hasattr(route, "original_router"):
-                walk(route.original_router.routes)
-
-    walk(client.app.routes)  # type: ignore[attr-defined]
-    return found
-
-
 def test_every_route_has_a_guard(client: TestClient) -> None:
-    routes = _routes(client)
+    routes = routes_of(client)
     assert len(routes) > 40
     for route in routes:
         guards = [d.call for d in route.dependant.dependencies if getattr(d.call, "is_guard", False)]
@@ -42,7 +26,7 @@ def test_every_route_has_a_guard(client: TestClient) -> None:
 
 
 def test_nobody_gets_anywhere_without_signing_in(client: TestClient) -> None:
-    for route in _routes(client):
+    for route in routes_of(client):
         if route.path in PUBLIC:
             continue
         path = route.path.replace("{identifier}", "1").replace("{name}", "x").replace("{pseudonym}", "x")

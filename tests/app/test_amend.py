@@ -159,7 +159,7 @@ def test_too_many_pictures_are_refused_before_they_are_read(api: TestClient) -> 
 
 def test_an_unknown_query_parameter_is_refused_by_name(api: TestClient) -> None:
     assert api.get("/api/v1/assessments?patient=P-1").status_code == 200
-    for query, why in (("limit=5", "unknown query parameter 'limit'"), ("state=low&state=high", "more than once")):
+    for query, why in (("lmt=5", "unknown query parameter 'lmt'"), ("state=low&state=high", "more than once")):
         answer = api.get(f"/api/v1/assessments?{query}")
         assert answer.status_code == 422
         assert why in answer.json()["detail"]

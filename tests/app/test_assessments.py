@@ -8,8 +8,8 @@ from fastapi.testclient import TestClient
 
 from app.assessments.store import Assessment
 from app.audit.store import AuditRow
-from app.database import unit_of_work
 from app.patients.store import Examination, Woman
+from app.transactions import unit_of_work
 from models.synthetic.traces import as_csv, as_wfdb, trace
 from tests.app.conftest import browser
 from tests.examples import HEAD_PNG, HEALTHY
@@ -232,13 +232,13 @@ def test_worklist_order_and_filters(client: TestClient, tokens: dict[str, str]) 
     client.headers["Authorization"] = f"Bearer {tokens['clinician']}"
     send(client, {"patient": "calm", "ctg_features": str(HEALTHY).replace("'", '"')})
     send(client, {"patient": "lost"}, {"ctg": ("z.csv", b"# fs: 4\nFHR\n" + b"0\n" * 4000)})
-    rows = client.get("/api/v1/assessments").json()
-    assert [(row["patient"], row["result"]["state"]) for row in rows] == [
+    rows = client.get("/api/v1/assessments").json()["items"]
+    assert [(row["patient"], row["state"]) for row in rows] == [
         ("calm", "undecided"),
         ("lost", "cannot assess"),
     ]
-    assert [row["patient"] for row in client.get("/api/v1/assessments?state=undecided").json()] == ["calm"]
-    assert client.get("/api/v1/assessments?patient=los").json()[0]["patient"] == "lost"
+    assert [row["patient"] for row in client.get("/api/v1/assessments?state=undecided").json()["items"]] == ["calm"]
+    assert client.get("/api/v1/assessments?search=LOS").json()["items"][0]["patient"] == "lost"
     partial = client.get("/", headers={"HX-Request": "true"}).text
     assert partial.lstrip().startswith("<table")
 
@@ -275,7 +275,7 @@ def test_patients_api(api: TestClient) -> None:
     assert api.post("/api/v1/patients", json=body, headers=key).status_code == 201
     assert api.post("/api/v1/patients", json=body).status_code == 409
     assert api.get("/api/v1/patients/P-1").json()["parity"] == 1
-    assert [row["pseudonym"] for row in api.get("/api/v1/patients?search=p-").json()] == ["P-1"]
+    assert [row["pseudonym"] for row in api.get("/api/v1/patients?search=p-").json()["items"]] == ["P-1"]
     assert api.get("/api/v1/patients/none").status_code == 404
     for bad in ({"pseudonym": ""}, {"pseudonym": "P", "parity": -1}, {"pseudonym": "P", "name": "Jane"}):
         answer = api.post("/api/v1/patients", json=bad)

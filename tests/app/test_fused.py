@@ -10,8 +10,8 @@ from fastapi.testclient import TestClient
 
 from app.assessments.repeat import differences
 from app.assessments.store import Assessment
-from app.database import unit_of_work
 from app.settings import Settings
+from app.transactions import unit_of_work
 from models.errors import FetalHealthError
 from models.synthetic.traces import as_csv, trace
 from tests.app.conftest import browser
@@ -83,13 +83,13 @@ def test_a_units_prior_is_kept_with_the_assessment(
     bearer = {"Authorization": f"Bearer {tokens['clinician']}"}
     files = [("ctg", ("t.csv", LABOUR))]
     ordinary = client.post("/api/v1/assessments", data=fields("P-1"), files=files, headers=bearer).json()
-    client.app.state.settings = settings.model_copy(update={"prior": "0.05", "hospital": "ward-7"})  # type: ignore[attr-defined]
+    client.app.state.workers.place.settings = settings.model_copy(update={"prior": "0.05", "hospital": "ward-7"})  # type: ignore[attr-defined]
     made = client.post("/api/v1/assessments", data=fields("P-2") | SAME, files=files, headers=bearer).json()
     assert made["result"]["score"] < ordinary["result"]["score"]
     assert made["result"]["state"] == ordinary["result"]["state"]
     assert made["result"]["circumstances"]["site"] == "ward-7"
     assert "at a prevalence of 5 % (in this unit" in made["result"]["meaning"]
-    client.app.state.settings = settings  # type: ignore[attr-defined]
+    client.app.state.workers.place.settings = settings  # type: ignore[attr-defined]
     assert client.post(f"/api/v1/assessments/{made['id']}/repeat", headers=bearer).json()["same"]
 
 

@@ -11,15 +11,17 @@ from pathlib import Path
 import pytest
 from fastapi.testclient import TestClient
 
-from app.database import make_engine, session_factory, unit_of_work
+from app.database import make_engine, session_factory
 from app.retraining import hospitals, schedule, service
 from app.retraining.store import Schedule, schedules
 from app.settings import Settings
+from app.transactions import unit_of_work
 from federated.coordinator import kit
 from federated.coordinator.folder import FederationFolder
 from federated.plan import load, shipped_plans
 from federated.run import control
 from federated.run.folder import RunFolder
+from federated.run.lock import take
 from federated.run.status import read_status
 from federated.trust import kit as kits
 from models.errors import FetalHealthError, InputError
@@ -115,7 +117,8 @@ def test_the_page_of_a_run_says_whom_it_waits_for_and_who_left(client: TestClien
     run = RunFolder(path)
     run.event("started", plan="synthetic", federation="north")
     run.event("waiting", approval_of="luke", bundle="abc123", code="def456")
-    (path / "pid").write_text(str(os.getpid()))
+    lock = take(path / control.LOCK)
+    assert lock is not None
     browser(client, "operator")
     page = client.get(f"/federation/runs/{path.name}").text
     assert "This run trains at the hospitals of north" in page

@@ -374,18 +374,21 @@ def test_an_upgrade_that_an_older_release_left_half_way(sqlite: Engine, version:
 def test_a_downgrade_that_an_older_release_left_half_way(
     sqlite: Engine, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    filled(sqlite)
+    filled(sqlite, "0004")
     before = contents(sqlite)
     with pytest.raises(IntegrityError):
         migrate_as_before(sqlite, "0002", command.downgrade)
     assert "schedule" not in inspect(sqlite).get_table_names()
     settings = Settings(home=tmp_path, data=None)
     settings.database_url = str(sqlite.url)
-    with pytest.raises(FetalHealthError, match="lacks schedule: run `fetal-health migrate`"):
+    with pytest.raises(FetalHealthError, match=r"schema 0004.*run `fetal-health migrate`"):
         create_app(settings)
     migrate(sqlite)
     assert "table schedule was missing" in caplog.text
+    assert contents(sqlite)["schedule"] == []
+    migrate(sqlite, "0004")
     assert contents(sqlite) == before | {"schedule": []}
+    migrate(sqlite)
     assert_whole(sqlite)
 
 

@@ -7,13 +7,14 @@ import numpy as np
 import pytest
 from fastapi.testclient import TestClient
 
+from app.assessments.rows import parts_of
 from app.assessments.store import Assessment
-from app.database import unit_of_work
 from app.monitoring import alarms, service
 from app.monitoring.drift import LEAST
 from app.monitoring.store import Notice, Outcome
 from app.orm import now
 from app.patients.store import Examination, Fetus, Pregnancy, Woman
+from app.transactions import unit_of_work
 from models.bundle import Bundle
 from models.ctg.acidaemia import MILD
 from models.drift import BINS, INNER
@@ -53,7 +54,7 @@ def births(
             common: dict[str, Any] = {"bundle": bundle.identifier, "code_version": "1", "input_hashes": {}}
             session.add(
                 Assessment(
-                    fetus=fetus, ctg_id=ctg.id, site="this-unit", state="low", score=100 * risk, result=result,
+                    fetus=fetus, ctg_id=ctg.id, site="this-unit", **parts_of("low", 100 * risk, result, None),
                     created_at=now(), created_by="x", **common,
                 )
             )  # fmt: skip

@@ -14,10 +14,10 @@ import app.assessments.traces as traces
 import models.fusion.distress as distress
 from app.assessments import scans
 from app.assessments.store import Assessment
-from app.database import unit_of_work
 from app.main import create_app
 from app.recent import Recent
 from app.settings import Settings
+from app.transactions import unit_of_work
 from models.synthetic.beats import beats
 from models.synthetic.traces import as_csv
 from models.ultrasound.segmentation import Segmenter
@@ -147,7 +147,7 @@ def test_another_prior_or_bundle_judges_the_ctg_again(
     first = assessed(client, WHOLE)
     restart()
     calls.clear()
-    client.app.state.settings = settings.model_copy(update={"prior": "0.05"})  # type: ignore[attr-defined]
+    client.app.state.workers.place.settings = settings.model_copy(update={"prior": "0.05"})  # type: ignore[attr-defined]
     body = {**DRAWN, "reason": "occiput"}
     corrected = client.post(f"/api/v1/assessments/{first['id']}/outline", json=body).json()
     assert corrected["result"]["distress"]["probability"] < first["result"]["distress"]["probability"]

@@ -9,9 +9,10 @@ from fastapi.testclient import TestClient
 from sqlalchemy import inspect
 
 from app.bundles.service import BundleRegistry
-from app.database import make_engine, migrate, unit_of_work
+from app.database import make_engine, migrate
 from app.orm import Base
 from app.settings import Settings
+from app.transactions import unit_of_work
 from federated.plan import load, shipped_plans
 from federated.run import control
 from federated.run.folder import RunFolder, describe

@@ -8,10 +8,11 @@ from fastapi.testclient import TestClient
 
 from app.accounts.service import create_account, create_token
 from app.accounts.store import Role
-from app.database import make_engine, migrate, session_factory, unit_of_work
+from app.database import make_engine, migrate, session_factory
 from app.main import create_app
 from app.orm import Base
 from app.settings import Settings
+from app.transactions import unit_of_work
 from tests.app.conftest import PASSWORD
 from tests.examples import HEALTHY, LABOUR
 

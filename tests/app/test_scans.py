@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from fastapi.testclient import TestClient
 
-from app.database import unit_of_work
 from app.patients.store import Examination, StoredFile
+from app.transactions import unit_of_work
 from models.growth.measures import AC, BPD, FL, HC
 from models.ultrasound.ellipse import Ellipse
 from tests.app.conftest import browser

@@ -50,7 +50,7 @@ def test_serving_and_the_self_check_do_without_what_they_do_not_use(module: str)
 
 
 def test_backup_and_settings_do_without_scipy() -> None:
-    assert not loaded("import app.backup, app.settings") & set(HEAVY)
+    assert not loaded("import app.backups.archive, app.settings") & set(HEAVY)
 
 
 def test_passwords_in_production_cost_what_the_library_recommends() -> None:

@@ -11,7 +11,7 @@ _FRACTION = re.compile(r"([.,])(\d{7,})")
 EPOCH_MS_FROM, EPOCH_S_FROM = 1e11, 5e8
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Moment:
     """One cell of a time column.
 

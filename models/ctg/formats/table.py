@@ -72,7 +72,9 @@ def read(content: bytes, sampling_rate_hz: float | None = None, columns: Mapping
         raise FormatError(f"CSV: more than {MAX_CELLS:,} cells; leave out the columns that are not needed")
     if values := _single(lines):
         return _one_value_a_line(values, above, sampling_rate_hz)
-    return from_rows(_split(lines, delimiter), above, sampling_rate_hz, columns, "CSV", comma=delimiter != ",")
+    rows = _split(lines, delimiter)
+    del lines, text  # a day of rows is held once, not three times
+    return from_rows(rows, above, sampling_rate_hz, columns, "CSV", comma=delimiter != ",")
 
 
 def _within_limits(content: bytes) -> bytes:
@@ -259,6 +261,8 @@ def _trimmed(labels: Sequence[str], body: Sequence[Row], kind: str) -> tuple[lis
     count = len(labels)
     while count and not labels[count - 1].strip():
         count -= 1
+    if all(len(cells) == count for _, cells in body):
+        return list(labels[:count]), list(body)
     rows = []
     for line, cells in body:
         if any(cell.strip() for cell in cells[count:]):

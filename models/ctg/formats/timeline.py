@@ -18,6 +18,7 @@ DAY_S = 86400.0
 SAME_RATE = 0.02
 # How far a time may lie beside its place, in samples: recorders round their clocks.
 MAX_JITTER = 0.6
+CHUNK = 20_000
 _PLAIN_CLOCK = re.compile(r"^\d{1,2}:\d{2}:\d{2}(?:\.\d+)?$")
 _PLAIN_ISO = re.compile(r"^\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}:\d{2}(?:\.\d{1,6})?$")
 
@@ -117,14 +118,20 @@ def _of_clock(seconds: Array) -> Times:
     return Times(seconds, UNKNOWN_ORIGIN, ("the file states the time of day, but no date",))
 
 
+def _clock_seconds(cells: Sequence[str]) -> Array:
+    """Seconds since midnight; a ValueError where a cell is no clock time with seconds."""
+    if not all(len(cell) >= len("22:15:00") and cell[2] == ":" for cell in cells):
+        raise ValueError("no two digits of hours")
+    moments = np.array([f"1970-01-01T{cell}" for cell in cells], dtype="datetime64[us]")
+    return np.asarray(moments.astype(np.int64) / 1e6)
+
+
 def _quickly(cells: Sequence[str]) -> Times | None:
     """Clock times with seconds, or ISO times without a zone, all at once; None where a cell is of another kind."""
     try:
         if _PLAIN_CLOCK.match(cells[0]):
-            parts = np.array([cell.split(":") for cell in cells], dtype=np.float64)
-            if parts.shape[1] != 3 or (parts < 0).any() or (parts[:, 1:] >= 60).any():
-                return None
-            return _of_clock(parts @ np.array([3600.0, 60.0, 1.0]))
+            chunks = [_clock_seconds(cells[start : start + CHUNK]) for start in range(0, len(cells), CHUNK)]
+            return _of_clock(np.concatenate(chunks))
         if _PLAIN_ISO.match(cells[0]) and all(len(cell) >= len("2026-10-01T22:15:00") for cell in cells):
             moments = np.array(cells, dtype="datetime64[us]")
             seconds = moments.astype(np.int64) / 1e6

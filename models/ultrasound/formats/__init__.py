@@ -4,14 +4,17 @@ Only grey values and a scale come out of here: names, dates and every other iden
 """
 
 import io
+from dataclasses import replace
 
 from PIL import Image
 
 from models.errors import FormatError
 from models.ultrasound.formats import dicom, pictures
 from models.ultrasound.image import WHOLE_PICTURE, Scale, UltrasoundImage
+from models.ultrasound.writing import lines
 
 MAX_IMAGES = 8
+WRITING = "is stored with it: if it names the woman, blacken it and send the picture again"
 
 
 def read(name: str, content: bytes, scale: Scale | None = None, frame: int | None = None) -> list[UltrasoundImage]:
@@ -41,7 +44,19 @@ def read(name: str, content: bytes, scale: Scale | None = None, frame: int | Non
     InputError
         The stated scale contradicts the file's, or the frame is not there.
     """
-    scale = scale or Scale()
+    return [_with_writing(image) for image in _images(name, content, scale or Scale(), frame)]
+
+
+def _with_writing(image: UltrasoundImage) -> UltrasoundImage:
+    """The image with a remark where writing is burnt into it."""
+    count = lines(image.pixels)
+    if not count:
+        return image
+    words = f"{count} line{'' if count == 1 else 's'}"
+    return replace(image, remarks=(*image.remarks, f"there is writing in the picture ({words}), which {WRITING}"))
+
+
+def _images(name: str, content: bytes, scale: Scale, frame: int | None) -> list[UltrasoundImage]:
     if dicom.looks_like(content) or dicom.without_preamble(content):
         return dicom.read(name, content, scale, frame, MAX_IMAGES)
     if content[:5] == b"%PDF-":

@@ -1,5 +1,7 @@
 """Kits and the federation's folder."""
 
+import json
+import random
 import zipfile
 from pathlib import Path
 
@@ -66,3 +68,49 @@ def test_an_offer_ends_when_the_plan_is_offered_anew(federation: FederationFolde
     assert [offer.agreement for offer in federation.offers("anne")] == ["bb", "cc"]
     assert [offer.agreement for offer in federation.offers("mary")] == ["bb"]
     assert [line["what"] for line in federation.journal.lines()][1:] == ["plan.offered"] * 3
+
+
+def test_a_damaged_kit_is_refused_in_one_line(federation: FederationFolder, tmp_path: Path) -> None:
+    good = kit.create(federation, "anne", tmp_path / "kits").read_bytes()
+    damaged = tmp_path / "damaged.kit"
+    chance = random.Random(2)
+    refused: list[str] = []
+    for _ in range(400):
+        content = bytearray(good)
+        for _ in range(chance.choice((1, 3, 20))):
+            content[chance.randrange(len(content))] = chance.randrange(256)
+        damaged.write_bytes(bytes(content[: chance.choice((len(content), chance.randrange(len(content))))]))
+        try:
+            kits.read(damaged)
+        except InputError as error:
+            refused.append(str(error))
+    assert len(refused) > 300
+    assert all("no kit" in line for line in refused)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"hospital": "../../evil"},
+        {"hospital": "a\x00b"},
+        {"number": "1"},
+        {"number": 10**9},
+        {"number": True},
+        {"address": ["x"]},
+        {"surplus": 1},
+        {"federation": "x" * 2**21},
+    ],
+)
+def test_a_kit_with_hostile_values_is_refused(
+    federation: FederationFolder, tmp_path: Path, change: dict[str, object]
+) -> None:
+    good = kit.create(federation, "anne", tmp_path / "kits")
+    hostile = tmp_path / "hostile.kit"
+    with zipfile.ZipFile(good) as source, zipfile.ZipFile(hostile, "w", zipfile.ZIP_DEFLATED) as target:
+        for name in source.namelist():
+            content = source.read(name)
+            if name == "kit.json":
+                content = json.dumps(json.loads(content) | change).encode()
+            target.writestr(name, content)
+    with pytest.raises(InputError, match="no kit"):
+        kits.read(hostile)

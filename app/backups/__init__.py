@@ -1,0 +1,1 @@
+"""Backups that can be verified to the last byte, and restored on either engine."""
