@@ -3,7 +3,6 @@
 ``python -m benchmarks.peer_service bentoml|litserve PORT WORKERS``. Nothing is stored.
 """
 
-import json
 import os
 import subprocess
 import sys
@@ -45,23 +44,8 @@ def _bentoml(port: int, workers: int) -> None:
 
 
 def _litserve(port: int, workers: int) -> None:
-    import litserve  # type: ignore[import-not-found,unused-ignore]
-
-    class Api(litserve.LitAPI):  # type: ignore[misc,name-defined,unused-ignore]
-        def setup(self, device: str) -> None:
-            self.inference = Inference()
-
-        def decode_request(self, request: Any) -> tuple[bytes, bytes]:
-            return request["ctg"].file.read(), request["image"].file.read()
-
-        def predict(self, given: tuple[bytes, bytes]) -> dict[str, Any]:
-            return self.inference(*given)
-
-        def encode_response(self, output: dict[str, Any]) -> dict[str, Any]:
-            return json.loads(json.dumps(output))  # type: ignore[no-any-return]
-
-    server = litserve.LitServer(Api(api_path="/assess"), accelerator="cpu", workers_per_device=workers, timeout=120)
-    server.run(port=port, host="127.0.0.1", log_level="warning", generate_client_file=False)
+    line = [sys.executable, "-m", "benchmarks._lit_service", str(port), str(workers)]
+    subprocess.run(line, check=True)
 
 
 if __name__ == "__main__":

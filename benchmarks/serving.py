@@ -86,7 +86,7 @@ def _start(stack: ExitStack, python: Path, name: str, workers: int) -> Ask | Non
     server = subprocess.Popen(
         line, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
     )
-    stack.callback(lambda: (os.killpg(server.pid, signal.SIGKILL), server.wait()))
+    stack.callback(_end, server)
     ask = _peer(f"http://127.0.0.1:{port}")
     for _ in range(240):
         with suppress(httpx.HTTPError, AssertionError):
@@ -97,6 +97,12 @@ def _start(stack: ExitStack, python: Path, name: str, workers: int) -> Ask | Non
         time.sleep(0.5)
     print(f"{name} did not start")
     return None
+
+
+def _end(server: "subprocess.Popen[bytes]") -> None:
+    with suppress(ProcessLookupError):
+        os.killpg(server.pid, signal.SIGKILL)
+    server.wait()
 
 
 def alone(asks: dict[str, Ask], rounds: int = 5, requests: int = 30) -> None:
