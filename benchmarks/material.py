@@ -1,7 +1,7 @@
 """Traces and images of which none was ever sent before: cheap changes of a few that were generated once."""
 
 import io
-from functools import cache
+from functools import cache, lru_cache
 
 import numpy as np
 from PIL import Image
@@ -26,6 +26,7 @@ def _heads() -> list[np.ndarray[tuple[int, int], np.dtype[np.uint8]]]:
     return [phantom(head_of(300.0 + 4 * seed, 0.2), seed=seed) for seed in range(BASES)]
 
 
+@lru_cache(maxsize=64)
 def hour(number: int) -> bytes:
     """One hour of CTG as CSV; another number gives other samples."""
     lines = list(_traces()[number % BASES])
@@ -35,6 +36,7 @@ def hour(number: int) -> bytes:
     return b"".join(lines)
 
 
+@lru_cache(maxsize=64)
 def head(number: int) -> bytes:
     """A phantom of a head as PNG; another number gives other pixels."""
     pixels = _heads()[number % BASES].copy()
