@@ -22,7 +22,8 @@ ROOT = Path(__file__).parents[1]
 BASE, IMAGE = "docker.io/library/python:3.11-slim", "localhost/fetal-health:serve"
 PACKAGES = "ca-certificates,python3.11,python3.11-venv,python3-pip"
 # What of this machine's configuration a build needs: package index and certificates.
-CONFIGURATION = ("/etc/pip.conf", "/root/.config/pip/pip.conf", "/root/.pip/pip.conf", "/root/.npmrc", "/etc/npmrc")
+CERTIFICATES = "/etc/ssl/certs/ca-certificates.crt"
+CONFIGURATION = ("/etc/pip.conf", "/root/.config/pip/pip.conf", "/root/.pip/pip.conf", "/root/.npmrc", CERTIFICATES)
 
 VARIABLES = ("PIP_", "NPM_", "npm_config", "SSL_", "REQUESTS_", "NODE_EXTRA")
 
@@ -50,7 +51,6 @@ def base(folder: Path) -> None:
         with suppress(OSError):
             (root / place.lstrip("/")).parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(place, root / place.lstrip("/"))
-    shutil.copytree("/etc/ssl/certs", root / "etc/ssl/certs", dirs_exist_ok=True)
     container = buildah("from", "scratch").stdout.strip()
     buildah("copy", "-q", container, str(root), "/")
     for name, value in os.environ.items():
