@@ -1,7 +1,8 @@
 """The serving image, built, migrated and served as its plain user with Debian's buildah, which needs no daemon.
 
 ``sudo python -m benchmarks.image`` (needs root, ``buildah`` and ``debootstrap``) makes a base image like
-``python:3.11-slim`` from Debian's packages, builds the target ``serve`` of the Dockerfile on it, and prints its size.
+``python:3.11-slim`` of Debian's packages and the Python that runs this, builds the target ``serve`` of the Dockerfile
+on it, and prints its size.
 It then migrates and serves a volume as the user of the image, and asks whether it is ready.
 """
 
@@ -20,7 +21,7 @@ from benchmarks.postgresql import free_port
 
 ROOT = Path(__file__).parents[1]
 BASE, IMAGE = "docker.io/library/python:3.11-slim", "localhost/fetal-health:serve"
-PACKAGES = "ca-certificates,python3.11,python3.11-venv,python3-pip"
+PACKAGES = "ca-certificates,libssl3,libffi8,libsqlite3-0,libbz2-1.0,liblzma5,libreadline8"
 # What of this machine's configuration a build needs: package index and certificates.
 CERTIFICATES = "/etc/ssl/certs/ca-certificates.crt"
 CONFIGURATION = ("/etc/pip.conf", "/root/.config/pip/pip.conf", "/root/.pip/pip.conf", "/root/.npmrc", CERTIFICATES)
@@ -44,9 +45,11 @@ def base(folder: Path) -> None:
         check=True,
         stdout=subprocess.DEVNULL,
     )
+    # Debian's own Python is too old for this project: the base gets the one that runs this.
+    skipped = shutil.ignore_patterns("test", "__pycache__", "*.a")
+    shutil.copytree(sys.base_prefix, root / "opt/python", symlinks=True, ignore=skipped)
     for name in ("python", "python3"):
-        (root / "usr/local/bin" / name).symlink_to("/usr/bin/python3.11")
-    (root / "usr/local/bin/pip").symlink_to("/usr/bin/pip3")
+        (root / "usr/local/bin" / name).symlink_to("/opt/python/bin/python3.11")
     for place in (*CONFIGURATION, "/etc/resolv.conf", "/etc/hosts"):
         with suppress(OSError):
             (root / place.lstrip("/")).parent.mkdir(parents=True, exist_ok=True)
