@@ -17,6 +17,8 @@ from app.files import OURS_ONLY
 from federated.cli import app as federate_app
 from models.errors import FetalHealthError
 
+# Longer than clients and proxies keep an idle connection (60 s): a request never meets a connection that is closing.
+KEEP_ALIVE_S = 75
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
 app.add_typer(models_app, name="models")
 app.add_typer(data.data_app, name="data")
@@ -89,7 +91,14 @@ def serve(
     application = create_app(chosen)
     address, number = host or chosen.host, port or chosen.port
     typer.echo(f"Fetal-Health on http://{address}:{number}  (research prototype, not a medical device)")
-    uvicorn.run(application, host=address, port=number, log_level="warning", server_header=False)
+    uvicorn.run(
+        application,
+        host=address,
+        port=number,
+        log_level="warning",
+        server_header=False,
+        timeout_keep_alive=KEEP_ALIVE_S,
+    )
 
 
 def _share_memory() -> None:

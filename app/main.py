@@ -24,7 +24,7 @@ from app.security import BodyLimit, SecurityHeaders
 from app.settings import Settings
 from app.settings import settings as read_settings
 from app.transactions import attempt
-from app.workers import Workers
+from app.workers import Workers, settle
 from app.workplace import Workplace
 
 
@@ -45,6 +45,8 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         attempt(place.sessions, place.bundles.ensure_shipped)
         clock = Clock(app.state.workers, place)
         clock.start()
+        if chosen.workers:
+            settle()
         yield
         clock.stop()
         app.state.workers.close()
@@ -72,7 +74,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.mount("/static", StaticFiles(directory=static), name="static")
 
     app.add_middleware(errors.Unexpected)
-    app.add_middleware(GZipMiddleware, minimum_size=2048)
+    app.add_middleware(GZipMiddleware, minimum_size=2048, compresslevel=2)
     app.add_middleware(probes.Measure)
     app.add_middleware(BodyLimit, max_bytes=chosen.max_upload_mb * 2**20)
     app.add_middleware(SecurityHeaders)

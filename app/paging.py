@@ -14,7 +14,7 @@ from models.errors import InputError
 
 Row = TypeVar("Row")
 # Totals are exact up to this. A filter that leaves fewer rows than FEW is applied first, and the order after it.
-COUNTED, FEW = 1000, 2000
+COUNTED, FEW = 1000, 5000
 SIZE = 50
 After = Annotated[str, Query(max_length=80, description="The mark of the page before; `next` holds it.")]
 Limit = Annotated[int, Query(ge=1, le=200, description="Rows of a page.")]

@@ -4,19 +4,16 @@ from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Query, Request
 from pydantic import BaseModel
-from starlette.concurrency import run_in_threadpool
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 
 from app.accounts.guards import Clinician
 from app.assessments import jobs, store
+from app.assessments.answers import answer, listed
 from app.assessments.forms import FIELDS, FILE_FIELDS, read_request
-from app.assessments.inference import described
 from app.assessments.routes import worked
 from app.assessments.schemas import (
     AssessmentAnswer,
-    AssessmentItem,
     AssessmentList,
-    ExaminationAnswer,
     OutlineRequest,
     ScaleRequest,
     TimeRequest,
@@ -27,28 +24,9 @@ from app.idempotency import Key
 from app.paging import SIZE, After, Limit
 from app.sessions import Database
 from app.texts import Date, Number
-from app.transactions import unit_of_work
 
 router = APIRouter(prefix="/api/v1")
 State = Literal["high", "raised", "undecided", "cannot assess", "low"]
-
-
-def answer(assessment: store.Assessment) -> AssessmentAnswer:
-    """A stored assessment as the API returns it."""
-    return AssessmentAnswer(
-        id=assessment.id,
-        url=f"/assessments/{assessment.id}",
-        patient=assessment.woman.pseudonym,
-        fetus=assessment.fetus.label,
-        synthetic_patient=assessment.woman.synthetic,
-        created_at=assessment.created_at,
-        created_by=assessment.created_by,
-        signed_by=assessment.signed_by,
-        code_version=assessment.code_version,
-        input_hashes=assessment.input_hashes,
-        examinations=[ExaminationAnswer(**described(e)) for e in (assessment.ctg, assessment.scan) if e is not None],
-        result=assessment.result,
-    )
 
 
 def _body_schema() -> dict[str, Any]:
@@ -74,17 +52,14 @@ def _body_schema() -> dict[str, Any]:
 async def create_assessment(request: Request, user: Clinician, key: Key = None) -> Response:
     """Assess a CTG and/or a scan: JSON with features, or multipart with files (`ctg` and `image` may repeat)."""
     parsed, uploads = await read_request(request)
-    return await _stored(request, await worked(request, jobs.create, user, parsed, uploads, key))
+    return _stored(await worked(request, jobs.answered, jobs.create, user, parsed, uploads, key))
 
 
-async def _stored(request: Request, number: int) -> Response:
-    """The answer with a stored assessment."""
-
-    def read() -> dict[str, Any]:
-        with unit_of_work(request.app.state.sessions) as session:
-            return answer(find(session, number)).model_dump(mode="json")
-
-    return JSONResponse(await run_in_threadpool(read), 201, {"Location": f"/api/v1/assessments/{number}"})
+def _stored(made: tuple[int, bytes]) -> Response:
+    """The answer with a stored assessment, as the worker wrote it."""
+    number, body = made
+    headers = {"Location": f"/api/v1/assessments/{number}"}
+    return Response(body, 201, headers, media_type="application/json")
 
 
 @router.get("/assessments", tags=["assessments"])
@@ -110,25 +85,6 @@ def list_assessments(
     shown = [row.id for row in page.rows]
     record(session, user, "worklist.read", fold=True, state=state or "", search=patient or search, shown=shown)
     return AssessmentList(items=[listed(row) for row in page.rows], next=page.next_of(request), total=page.total)
-
-
-def listed(row: store.Assessment) -> AssessmentItem:
-    """A stored assessment as a list returns it."""
-    return AssessmentItem(
-        id=row.id,
-        url=f"/assessments/{row.id}",
-        patient=row.woman.pseudonym,
-        fetus=row.fetus.label,
-        synthetic_patient=row.woman.synthetic,
-        state=row.state,
-        score=row.score,
-        why=row.row["why"],
-        gestational_age_days=row.row["age_days"],
-        reviewed=row.reviews[-1].verdict if row.reviews else None,
-        signed_by=row.signed_by,
-        created_at=row.created_at,
-        created_by=row.created_by,
-    )
 
 
 @router.get("/assessments/{identifier}", tags=["assessments"])
@@ -158,13 +114,13 @@ async def repeat_assessment(request: Request, identifier: Number, user: Clinicia
 )
 async def correct_outline(request: Request, identifier: Number, body: OutlineRequest, user: Clinician) -> Response:
     """Assess again with a drawn outline of the head; the outline of the model stays stored."""
-    return await _stored(request, await worked(request, jobs.correct_outline, user, identifier, body))
+    return _stored(await worked(request, jobs.answered, jobs.correct_outline, user, identifier, body))
 
 
 @router.post("/assessments/{identifier}/time", status_code=201, tags=["assessments"], response_model=AssessmentAnswer)
 async def correct_time(request: Request, identifier: Number, body: TimeRequest, user: Clinician) -> Response:
     """Assess again with another time of the CTG or the scan; the time that the file states stays stored."""
-    return await _stored(request, await worked(request, jobs.correct_time, user, identifier, body))
+    return _stored(await worked(request, jobs.answered, jobs.correct_time, user, identifier, body))
 
 
 @router.post(
@@ -177,10 +133,10 @@ async def correct_time(request: Request, identifier: Number, body: TimeRequest, 
 async def add_to_assessment(request: Request, identifier: Number, user: Clinician) -> Response:
     """Assess again with what was left out: a CTG, a scan, a due date, or the age at an examination."""
     parsed, uploads = await read_request(request)
-    return await _stored(request, await worked(request, jobs.add, user, identifier, parsed, uploads))
+    return _stored(await worked(request, jobs.answered, jobs.add, user, identifier, parsed, uploads))
 
 
 @router.post("/assessments/{identifier}/scale", status_code=201, tags=["assessments"], response_model=AssessmentAnswer)
 async def correct_scale(request: Request, identifier: Number, body: ScaleRequest, user: Clinician) -> Response:
     """Assess again with a stated scale of an image."""
-    return await _stored(request, await worked(request, jobs.correct_scale, user, identifier, body))
+    return _stored(await worked(request, jobs.answered, jobs.correct_scale, user, identifier, body))

@@ -11,6 +11,7 @@ from app.accounts.guards import User
 from app.assessments import previews
 from app.assessments.amend import add as add_to
 from app.assessments.amend import redate
+from app.assessments.answers import answer
 from app.assessments.schemas import AssessmentRequest, OutlineRequest, ScaleRequest, TimeRequest, Uploads
 from app.assessments.service import Assessor, outline_of, scale_of
 from app.assessments.store import Assessment, find
@@ -21,6 +22,13 @@ from app.workplace import Workplace
 
 # After so many assessments drift is looked at, also where nobody opens the page.
 MONITOR_EVERY = 20
+
+
+def answered(place: Workplace, job: Callable[..., int], *values: Any) -> tuple[int, bytes]:
+    """What a job of this module stores, as its number and the JSON of the answer."""
+    number = job(place, *values)
+    with unit_of_work(place.sessions) as session:
+        return number, answer(find(session, number)).model_dump_json().encode()
 
 
 def create(place: Workplace, user: User, request: AssessmentRequest, uploads: Uploads, key: str | None = None) -> int:

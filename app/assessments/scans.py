@@ -7,7 +7,10 @@ file name and everything outside the ultrasound region stay behind.
 from collections.abc import Mapping
 from hashlib import sha256
 from typing import Any
+from weakref import WeakKeyDictionary
 
+import numpy as np
+from numpy.typing import NDArray
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
@@ -40,6 +43,7 @@ FIRST_TRIMESTER = {"crown-rump length", "assisted conception"}
 # The scale of an image is stored beside it, not in the words of the request.
 NOT_STORED = {"performed_at", "performed_at_reason", "gestational_age", "pixel_size_mm", "calliper", "frame"}
 Heads = tuple[HeadEllipse, ...]
+_pixels: WeakKeyDictionary[StoredFile, NDArray[np.uint8]] = WeakKeyDictionary()
 # Only for an assessment that follows the check of the same images; a head takes far less than the kilobyte assumed.
 _recent: Recent[HeadEllipse] = Recent(max_count=64, max_bytes=64 * 1024, size_of=lambda head: 1024)
 
@@ -77,6 +81,7 @@ def entered(
     for number, image in enumerate(images, start=1):
         content = formats.as_png(image)
         stored.append(StoredFile(name=f"scan-{number}.png", sha256=sha256(content).hexdigest(), content=content))
+        _pixels[stored[-1]] = image.pixels
         scales.append({"pixel_size_mm": image.pixel_size_mm, "source": image.scale_source})
     remarks = list(dict.fromkeys(remark for image in images for remark in image.remarks))
     return (
@@ -92,9 +97,16 @@ def images_of(examination: Examination) -> list[UltrasoundImage]:
     before = {"pixel_size_mm": parameters.get("pixel_size_mm"), "source": "typed"}  # stored by an earlier version
     scales = parameters.get("scales") or [before] * len(examination.files)
     return [
-        UltrasoundImage(pictures.read(file.name, file.content), scale["pixel_size_mm"], scale["source"])
+        UltrasoundImage(_pixels_of(file), scale["pixel_size_mm"], scale["source"])
         for file, scale in zip(examination.files, scales, strict=True)
     ]
+
+
+def _pixels_of(file: StoredFile) -> NDArray[np.uint8]:
+    """The pixels of a stored image, which is decoded once as long as it is in memory."""
+    if file not in _pixels:
+        _pixels[file] = pictures.read(file.name, file.content)
+    return _pixels[file]
 
 
 def head_of(bundle: Bundle, image: UltrasoundImage, *, afresh: bool = False) -> HeadEllipse:

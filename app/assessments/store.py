@@ -11,11 +11,9 @@ from sqlalchemy import (
     Float,
     ForeignKey,
     Index,
-    Select,
     SmallInteger,
     String,
     Text,
-    and_,
     func,
     select,
     tuple_,
@@ -40,10 +38,11 @@ class Assessment(Base):
 
     __tablename__ = "assessment"
     __table_args__ = (
-        # The order of the worklist, alone and with a filter before it; and the last ones of a hospital and bundle.
-        Index("ix_assessment_worklist", "standing", "priority", "id"),
-        Index("ix_assessment_worklist_state", "state", "standing", "priority", "id"),
-        Index("ix_assessment_worklist_by", "created_by", "standing", "priority", "id"),
+        # The order of the worklist, alone and with a filter before it, with what is looked at along it; and the last
+        # ones of a hospital and bundle.
+        Index("ix_assessment_worklist", "standing", "priority", "id", "created_at", "fetus_id"),
+        Index("ix_assessment_worklist_state", "state", "standing", "priority", "id", "created_at", "fetus_id"),
+        Index("ix_assessment_worklist_by", "created_by", "standing", "priority", "id", "created_at", "fetus_id"),
         Index("ix_assessment_monitored", "site", "bundle", "id", "standing"),
     )
 
@@ -164,29 +163,38 @@ def worklist(session: Session, filters: Filters, after: str = "", limit: int = S
         query = query.where(Assessment.state == filters.state)
     if filters.by:
         query = query.where(Assessment.created_by == filters.by)
-    for ids, condition in _narrow(filters):
-        found = few(session, ids)
-        query = query.where(condition if found is None else Assessment.id.in_(found))
+    counted = query
+    for found, quickly, along in _narrow(session, filters):
+        few_ones = [] if found is None else [Assessment.id.in_(found)]
+        counted = counted.where(*(few_ones or quickly))
+        query = query.where(*(few_ones or along))
     order = query.options(*ROW).order_by(*(column.desc() for column in MARK))
     if begun := begun_after(after, (int, float, int)):
         order = order.where(tuple_(*MARK) < begun)
-    return page_of(session, query, order, limit, lambda row: (row.standing, row.priority, row.id))
+    return page_of(session, counted, order, limit, lambda row: (row.standing, row.priority, row.id))
 
 
-def _narrow(filters: Filters) -> Iterator[tuple[Select[Any], ColumnElement[bool]]]:
-    """Filters that leave few rows most of the time: the identifiers that each leaves, and its condition.
+Conditions = Sequence[ColumnElement[bool]]
 
-    The condition is written so that it is looked at row by row, in the order of the list.
+
+def _narrow(session: Session, filters: Filters) -> Iterator[tuple[list[int] | None, Conditions, Conditions]]:
+    """Filters that leave few rows most of the time: the rows where they are few, and the conditions otherwise.
+
+    The first conditions find some rows quickly, to count them; the second are looked at along the order of the list.
     """
     if filters.patient or filters.search:
         named = Woman.pseudonym == filters.patient if filters.patient else begins_with(filters.search)
-        hers = select(Fetus.id).join(Fetus.pregnancy).join(Pregnancy.woman).where(named)
-        own = hers.where(Fetus.id == Assessment.fetus_id).correlate(Assessment).exists()
-        yield select(Assessment.id).where(Assessment.fetus_id.in_(hers)), own
+        own = select(Fetus.id).join(Fetus.pregnancy).join(Pregnancy.woman).where(named)
+        exists = [own.where(Fetus.id == Assessment.fetus_id).correlate(Assessment).exists()]
+        women = few(session, select(Woman.id).where(named))
+        hers = select(Fetus.id).join(Fetus.pregnancy).where(Pregnancy.woman_id.in_(women or []))
+        found = None if women is None else few(session, select(Assessment.id).where(Assessment.fetus_id.in_(hers)))
+        yield found, exists, exists
     days = between(Assessment.created_at, filters.since, filters.until)
     if days:
-        plain = func.coalesce(Assessment.created_at, Assessment.created_at)
-        yield select(Assessment.id).where(*days), and_(*between(plain, filters.since, filters.until))
+        plain = func.coalesce(Assessment.created_at, Assessment.created_at)  # no index is taken for it
+        along = between(plain, filters.since, filters.until)
+        yield few(session, select(Assessment.id).where(*days)), days, along
 
 
 def current_examinations(session: Session, fetus: Fetus) -> list[Examination]:

@@ -54,7 +54,7 @@ def _size(analysed: Analysed) -> int:
 
 
 # Only for an assessment that follows the check of the same files.
-_recent: Recent[Analysed] = Recent(max_count=16, max_bytes=32 * 2**20, size_of=_size)
+_recent: Recent[Analysed] = Recent(max_count=8, max_bytes=16 * 2**20, size_of=_size)
 
 
 def forget() -> None:

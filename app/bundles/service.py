@@ -161,10 +161,12 @@ class BundleRegistry:
             raise FetalHealthError("no earlier bundle to go back to")
         return self.promote(session, previous.bundle_id, by, f"rollback: {reason}", force=True)
 
-    def preload(self, sessions: sessionmaker[Session]) -> None:
-        """Load the bundle in service, if there is one that can be loaded."""
+    def preload(self, sessions: sessionmaker[Session]) -> bool:
+        """Load the bundle in service, if there is one that can be loaded; True where it was not loaded before."""
+        before = self._verified
         with suppress(BundleError), sessions() as session:
-            self.get(session)
+            return self.get(session) is not before
+        return False
 
     def in_service(self, session: Session) -> Bundle:
         """The bundle of the last deployment, verified but not loaded.

@@ -116,17 +116,20 @@ def _outcomes(session: Session, hospital: str, bundle_id: str) -> dict[str, Any]
     for fetus, ph in recent:
         ph_of.setdefault(fetus, ph)
     query = (
-        select(Assessment.fetus_id, Assessment.score)
+        select(Assessment.fetus_id, Assessment.score, Assessment.site, Assessment.bundle)
         .join(Assessment.figures)
         .join(Assessment.fetus)
         .join(Fetus.pregnancy)
         .join(Pregnancy.woman)
-        .where(Assessment.fetus_id.in_(ph_of), Woman.synthetic.is_(False))
-        .where(Assessment.site == hospital, Assessment.bundle == bundle_id, Assessment.score.is_not(None))
+        .where(Assessment.fetus_id.in_(ph_of), Woman.synthetic.is_(False), Assessment.score.is_not(None))
         .where(Figures.values["event"].as_string() == MILD.event)
         .order_by(Assessment.id)
     )
-    by_fetus = {fetus: (float(score or 0.0) / 100.0, ph_of[fetus]) for fetus, score in session.execute(query)}
+    by_fetus = {
+        fetus: (float(score or 0.0) / 100.0, ph_of[fetus])
+        for fetus, score, *place in (session.execute(query) if ph_of else ())
+        if place == [hospital, bundle_id]
+    }
     probability = np.array([score for score, _ in by_fetus.values()])
     event = low_ph(np.array([ph for _, ph in by_fetus.values()]), MILD.threshold).astype(bool)
     outcomes: dict[str, Any] = {"births": len(event), "events": int(event.sum()), "event": MILD.event}

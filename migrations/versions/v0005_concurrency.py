@@ -13,14 +13,15 @@ branch_labels = None
 depends_on = None
 
 
+ALONG = ("created_at", "fetus_id")
 INDEXES = (
     ("ix_woman_search_key", "woman", ["search_key"], False),
     ("ix_examination_performed_at", "examination", ["performed_at"], False),
     ("ix_idempotency_key_at", "idempotency_key", ["at"], False),
     ("ix_assessment_supersedes_id", "assessment", ["supersedes_id"], True),
-    ("ix_assessment_worklist", "assessment", ["standing", "priority", "id"], False),
-    ("ix_assessment_worklist_state", "assessment", ["state", "standing", "priority", "id"], False),
-    ("ix_assessment_worklist_by", "assessment", ["created_by", "standing", "priority", "id"], False),
+    ("ix_assessment_worklist", "assessment", ["standing", "priority", "id", *ALONG], False),
+    ("ix_assessment_worklist_state", "assessment", ["state", "standing", "priority", "id", *ALONG], False),
+    ("ix_assessment_worklist_by", "assessment", ["created_by", "standing", "priority", "id", *ALONG], False),
     ("ix_assessment_monitored", "assessment", ["site", "bundle", "id", "standing"], False),
     ("ix_audit_at", "audit", ["at", "id"], False),
     ("ix_audit_subject", "audit", ["subject", "at", "id"], False),

@@ -3,6 +3,7 @@
 import importlib.util
 import os
 import signal
+import threading
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -208,3 +209,35 @@ def test_the_server_is_seen_when_it_is_there(settings: Settings, folder: Federat
     assert found is not None
     assert not found.open
     assert [(one.name, one.state) for one, _ in found.hospitals][-1] == ("mary", "invited")
+
+
+@pytest.mark.slow
+def test_of_two_runs_that_start_at_once_one_starts(client: TestClient, settings: Settings) -> None:
+    need(importlib.util.find_spec("flwr") is not None, "training is not installed")
+    engine = make_engine(settings.database)
+    started: list[str] = []
+    refused: list[str] = []
+    barrier = threading.Barrier(2)
+
+    def start() -> None:
+        with unit_of_work(session_factory(engine)) as session:
+            barrier.wait()
+            try:
+                started.append(service.start(session, settings, "synthetic"))
+            except FetalHealthError as error:
+                refused.append(str(error))
+
+    threads = [threading.Thread(target=start) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    engine.dispose()
+    os.kill(int((service.find(settings, started[0]) / "pid").read_text()), signal.SIGKILL)
+    assert len(started) == 1
+    assert refused == ["another run is in progress; only one can run at a time"]
+    (settings.home / "runs" / "20990101-000000-half").mkdir()
+    browser(client, "operator")
+    page = client.get("/federation")
+    assert page.status_code == 200
+    assert "damaged" in page.text

@@ -6,7 +6,7 @@ last bit, so that a stored trace gives the same answer.
 
 import io
 from typing import Any
-from zipfile import BadZipFile
+from zipfile import ZIP_DEFLATED, BadZipFile, ZipFile
 
 import numpy as np
 
@@ -27,7 +27,10 @@ def write(recordings: tuple[CtgRecording, ...]) -> bytes:
             arrays[name] = values
     stream = io.BytesIO()
     arrays |= {"source": first.source, "stage": first.stage, "rate": first.sampling_rate_hz}
-    np.savez_compressed(stream, **arrays)
+    with ZipFile(stream, "w", ZIP_DEFLATED, compresslevel=1) as archive:  # as numpy does, in half the time
+        for name, values in arrays.items():
+            with archive.open(f"{name}.npy", "w") as member:
+                np.lib.format.write_array(member, np.asanyarray(values), allow_pickle=False)
     return stream.getvalue()
 
 

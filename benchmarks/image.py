@@ -1,0 +1,115 @@
+"""The serving image, built, migrated and served as its plain user with Debian's buildah, which needs no daemon.
+
+``sudo python -m benchmarks.image`` (needs root, ``buildah`` and ``debootstrap``) makes a base image like
+``python:3.11-slim`` of Debian's packages and the Python that runs this, builds the target ``serve`` of the Dockerfile
+on it, and prints its size.
+It then migrates and serves a volume as the user of the image, and asks whether it is ready.
+"""
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from contextlib import suppress
+from pathlib import Path
+
+import httpx
+
+from benchmarks.postgresql import free_port
+
+ROOT = Path(__file__).parents[1]
+BASE, IMAGE = "docker.io/library/python:3.11-slim", "localhost/fetal-health:serve"
+PACKAGES = "ca-certificates,libssl3,libffi8,libsqlite3-0,libbz2-1.0,liblzma5,libreadline8"
+# What of this machine's configuration a build needs: package index and certificates.
+CERTIFICATES = "/etc/ssl/certs/ca-certificates.crt"
+CONFIGURATION = ("/etc/pip.conf", "/root/.config/pip/pip.conf", "/root/.pip/pip.conf", "/root/.npmrc", CERTIFICATES)
+
+VARIABLES = ("PIP_", "NPM_", "npm_config", "SSL_", "REQUESTS_", "NODE_EXTRA")
+
+
+def buildah(*words: str, **options: object) -> subprocess.CompletedProcess[str]:
+    """Run buildah without a daemon and without mounts of its own."""
+    environment = os.environ | {"BUILDAH_ISOLATION": "chroot", "STORAGE_DRIVER": "vfs"}
+    return subprocess.run(
+        ["buildah", *words], env=environment, check=True, text=True, stdout=subprocess.PIPE, **options
+    )  # type: ignore[call-overload,no-any-return]
+
+
+def base(folder: Path) -> None:
+    """A base image with Python and this machine's configuration of package indexes."""
+    root = folder / "root"
+    subprocess.run(
+        ["debootstrap", "--variant=minbase", f"--include={PACKAGES}", "bookworm", str(root)],
+        check=True,
+        stdout=subprocess.DEVNULL,
+    )
+    # Debian's own Python is too old for this project: the base gets the one that runs this.
+    skipped = shutil.ignore_patterns("test", "__pycache__", "*.a")
+    shutil.copytree(sys.base_prefix, root / "opt/python", symlinks=True, ignore=skipped)
+    for name in ("python", "python3"):
+        (root / "usr/local/bin" / name).symlink_to("/opt/python/bin/python3.11")
+    for place in (*CONFIGURATION, "/etc/resolv.conf", "/etc/hosts"):
+        with suppress(OSError):
+            (root / place.lstrip("/")).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(place, root / place.lstrip("/"))
+    container = buildah("from", "scratch").stdout.strip()
+    buildah("copy", "-q", container, str(root), "/")
+    for name, value in os.environ.items():
+        if (
+            name.startswith(("PIP_", "NPM_", "npm_config", "SSL_", "REQUESTS_", "NODE_EXTRA"))
+            or "proxy" in name.lower()
+        ):
+            buildah("config", "--env", f"{name}={value}", container)
+    buildah("commit", "-q", "--rm", container, BASE)
+
+
+def serve(folder: Path) -> None:
+    """Migrate and serve a volume as the image's user, and ask whether it is ready."""
+    home, port = folder / "data", free_port()
+    home.mkdir()
+    os.chown(home, 10001, 10001)
+    container = buildah("from", IMAGE).stdout.strip()
+    run = ("run", "--network", "host", "--volume", f"{home}:/data", container, "--")
+    print(buildah(*run, "fetal-health", "migrate").stdout.strip())
+    print(buildah(*run, "id", "-u", "-n").stdout.strip())
+    environment = os.environ | {"BUILDAH_ISOLATION": "chroot", "STORAGE_DRIVER": "vfs"}
+    line = ["buildah", *run, "fetal-health", "serve", "--host", "127.0.0.1", "--port", str(port)]
+    server = subprocess.Popen(line, env=environment, start_new_session=True)
+    try:
+        for _ in range(120):
+            with suppress(httpx.HTTPError):
+                answer = httpx.get(f"http://127.0.0.1:{port}/health/ready")
+                print(answer.status_code, answer.text)
+                break
+            time.sleep(0.5)
+        else:
+            raise TimeoutError("the image does not serve")
+    finally:
+        with suppress(ProcessLookupError):
+            os.killpg(server.pid, 15)
+        server.wait(30)
+        buildah("rm", container)
+
+
+def main() -> int:
+    """Build, measure and serve."""
+    missing = [name for name in ("buildah", "debootstrap") if shutil.which(name) is None]
+    if missing or os.geteuid() != 0:
+        print(f"needs root and {' and '.join(missing) or 'nothing else'}")
+        return 2
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = Path(scratch)
+        base(folder)
+        begun = time.monotonic()
+        build = ("bud", "-q", "--network", "host", "--target", "serve", "--tag", IMAGE, str(ROOT))
+        buildah(*build)
+        size = buildah("images", "--format", "{{.Size}}", IMAGE).stdout.strip()
+        print(f"built in {time.monotonic() - begun:.0f} s, {size} with the base")
+        serve(folder)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
