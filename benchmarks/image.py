@@ -47,9 +47,8 @@ def base(folder: Path) -> None:
     )
     # Debian's own Python is too old for this project: the base gets the one that runs this.
     skipped = shutil.ignore_patterns("test", "__pycache__", "*.a")
-    shutil.copytree(sys.base_prefix, root / "opt/python", symlinks=True, ignore=skipped)
-    for name in ("python", "python3"):
-        (root / "usr/local/bin" / name).symlink_to("/opt/python/bin/python3.11")
+    shutil.copytree(sys.base_prefix, root / "usr/local", symlinks=True, dirs_exist_ok=True, ignore=skipped)
+    subprocess.run(["ldconfig", "-r", str(root)], check=True)
     for place in (*CONFIGURATION, "/etc/resolv.conf", "/etc/hosts"):
         with suppress(OSError):
             (root / place.lstrip("/")).parent.mkdir(parents=True, exist_ok=True)

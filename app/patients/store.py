@@ -99,7 +99,7 @@ class StoredFile(Base):
     id: Mapped[int] = mapped_column(primary_key=True)
     examination_id: Mapped[int] = mapped_column(ForeignKey("examination.id"), index=True)
     name: Mapped[str] = mapped_column(String(120))
-    sha256: Mapped[str] = mapped_column(String(64))
+    sha256: Mapped[str] = mapped_column(String(64), index=True)
     content: Mapped[bytes] = mapped_column(LargeBinary, deferred=True)
     examination: Mapped[Examination] = relationship(back_populates="files")
 

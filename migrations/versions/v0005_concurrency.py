@@ -16,6 +16,7 @@ depends_on = None
 ALONG = ("created_at", "fetus_id")
 INDEXES = (
     ("ix_woman_search_key", "woman", ["search_key"], False),
+    ("ix_stored_file_sha256", "stored_file", ["sha256"], False),
     ("ix_examination_performed_at", "examination", ["performed_at"], False),
     ("ix_idempotency_key_at", "idempotency_key", ["at"], False),
     ("ix_assessment_supersedes_id", "assessment", ["supersedes_id"], True),
