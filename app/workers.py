@@ -21,7 +21,7 @@ from typing import Any, TypeVar
 from pebble import ProcessExpired, ProcessPool
 from sqlalchemy.exc import SQLAlchemyError
 
-from app.errors import TooMuchError, of_storage
+from app.errors import Problem, TooMuchError, of_storage
 from app.settings import Settings
 from app.workplace import Workplace, of_process
 
@@ -115,7 +115,8 @@ def _end(pool: ProcessPool) -> None:
 
 def _plain(error: BaseException, settings: Settings) -> BaseException:
     if isinstance(error, TimeoutError):
-        return TooMuchError(f"this took more than {WALL_S:.0f} s and was stopped; {LOOK}")
+        words = f"this took more than {WALL_S:.0f} s and was stopped; see whether it is in the worklist"
+        return Problem(503, words, headers={"Retry-After": "5"})
     if isinstance(error, ProcessExpired):
         if error.exitcode == -signal.SIGXCPU:
             return TooMuchError(f"this needs more than {settings.request_cpu_s} s of computing and was stopped; {LOOK}")
