@@ -8,13 +8,14 @@ import os
 import socket
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import datetime, timedelta
 from hashlib import sha256
 from typing import TYPE_CHECKING, Annotated
 
 from fastapi import Header
 from sqlalchemy import ForeignKey, String, UniqueConstraint, delete, select, update
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 from sqlalchemy.orm import Mapped, Session, mapped_column, sessionmaker
 
 from app.errors import Problem
@@ -25,8 +26,8 @@ if TYPE_CHECKING:
     from app.accounts.guards import User
 
 Key = Annotated[str | None, Header(alias="Idempotency-Key", max_length=120)]
-# A key is forgotten after this, and a reservation is free again after that.
-KEPT, LEASE = timedelta(days=7), timedelta(seconds=60)
+# A key is forgotten after this, and a reservation is free again after that: who takes longer stores nothing.
+KEPT, LEASE = timedelta(days=7), timedelta(seconds=20)
 LOOK_S = 0.05
 
 
@@ -83,7 +84,7 @@ def once(
     try:
         return attempt(sessions, work), True
     except BaseException:
-        with unit_of_work(sessions) as session:
+        with suppress(SQLAlchemyError), unit_of_work(sessions) as session:  # otherwise the lease ends by itself
             session.execute(delete(IdempotencyKey).where(IdempotencyKey.id == mark[0], IdempotencyKey.resource == ""))
         raise
 
@@ -92,7 +93,7 @@ def _reserve(
     sessions: sessionmaker[Session], user: "User", key: str, digest: str
 ) -> tuple[str | None, tuple[int, str]]:
     """The resource that the winner created, or None and the mark of a reservation of our own."""
-    last = time.monotonic() + LEASE.total_seconds()
+    last = time.monotonic() + 1.5 * LEASE.total_seconds()
     while time.monotonic() < last:
         mine = f"{_here()}/{os.getpid()}/{time.monotonic_ns()}"
         with sessions() as session:

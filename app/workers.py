@@ -21,7 +21,7 @@ from typing import Any, TypeVar
 from pebble import ProcessExpired, ProcessPool
 from sqlalchemy.exc import SQLAlchemyError
 
-from app.errors import TooMuchError, of_storage
+from app.errors import Problem, TooMuchError, of_storage
 from app.settings import Settings
 from app.workplace import Workplace, of_process
 
@@ -33,6 +33,7 @@ LOOK_S = 1.0
 # A job that waits for a database or a disk takes no processor time; it ends after this.
 WALL_S = 60.0
 MB = 2**20
+LOOK = "see whether it is in the worklist, and send less at once"
 # Freed memory goes back to the system after a large job, and after so many of any size.
 LARGE, TRIM_EVERY = 64 * MB, 10
 _jobs = [0]
@@ -114,14 +115,12 @@ def _end(pool: ProcessPool) -> None:
 
 def _plain(error: BaseException, settings: Settings) -> BaseException:
     if isinstance(error, TimeoutError):
-        return TooMuchError(f"this took more than {WALL_S:.0f} s and was stopped; nothing was stored")
+        words = f"this took more than {WALL_S:.0f} s and was stopped; see whether it is in the worklist"
+        return Problem(503, words, headers={"Retry-After": "5"})
     if isinstance(error, ProcessExpired):
         if error.exitcode == -signal.SIGXCPU:
-            return TooMuchError(
-                f"this needs more than {settings.request_cpu_s} s of computing and was stopped; nothing was stored: "
-                "send less at once"
-            )
-        return TooMuchError("the process that worked on this ended; nothing was stored: send less at once")
+            return TooMuchError(f"this needs more than {settings.request_cpu_s} s of computing and was stopped; {LOOK}")
+        return TooMuchError(f"the process that worked on this ended; {LOOK}")
     return error
 
 

@@ -9,8 +9,8 @@ import shutil
 import tempfile
 import threading
 from collections import Counter
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from itertools import combinations_with_replacement, pairwise
@@ -177,49 +177,57 @@ def together(clients: list[httpx.Client], case: Case, actions: tuple[str, str]) 
         thread.join()
 
 
+@contextmanager
+def _clients(place: Installation, name: str, count: int = 2) -> Iterator[list[httpx.Client]]:
+    with ExitStack() as stack:
+        yield [stack.enter_context(place.client(f"{name}-{number}")) for number in range(count)]
+
+
 def record_races(place: Installation, trials: int) -> dict[tuple[str, str], tuple[Counter[int], list[str]]]:
     """For every pair of actions on a record: how many of two were accepted, by count, and the contradictions."""
-    clients = [place.client(f"user-{user}") for user in (0, 1)]
     table = {}
-    for first, second in combinations_with_replacement(ACTIONS, 2):
-        accepted: Counter[int] = Counter()
-        wrong: list[str] = []
-        for trial in range(trials):
-            case = Case(f"R-{list(ACTIONS).index(first)}-{list(ACTIONS).index(second)}-{trial}")
-            undated = {"head_circumference_mm": 262}
-            scan = undated if "first due date" in (first, second) else SCAN
-            made = clients[0].post("/api/v1/assessments", json={"patient": {"pseudonym": case.pseudonym}, "scan": scan})
-            case.number = made.json()["id"]
-            _page(clients[0], case, "review", verdict="agree")  # signing needs one
-            together(clients, case, (first, second))
-            accepted[sum(answer.status_code < 400 for _, _, answer in case.answers)] += 1
-            wrong += contradictions(place, case)
-        table[first, second] = accepted, wrong
+    with _clients(place, "user") as clients:
+        for first, second in combinations_with_replacement(ACTIONS, 2):
+            accepted: Counter[int] = Counter()
+            wrong: list[str] = []
+            for trial in range(trials):
+                case = Case(f"R-{list(ACTIONS).index(first)}-{list(ACTIONS).index(second)}-{trial}")
+                undated = {"head_circumference_mm": 262}
+                scan = undated if "first due date" in (first, second) else SCAN
+                made = clients[0].post(
+                    "/api/v1/assessments", json={"patient": {"pseudonym": case.pseudonym}, "scan": scan}
+                )
+                case.number = made.json()["id"]
+                _page(clients[0], case, "review", verdict="agree")  # signing needs one
+                together(clients, case, (first, second))
+                accepted[sum(answer.status_code < 400 for _, _, answer in case.answers)] += 1
+                wrong += contradictions(place, case)
+            table[first, second] = accepted, wrong
     return table
 
 
 def key_races(place: Installation, trials: int, repeats: int = 6) -> tuple[Counter[int], list[str]]:
     """One request sent several times at once with one key: every answer is the same, and one assessment is stored."""
-    client = place.client("user-0")
     outcomes: Counter[int] = Counter()
     wrong: list[str] = []
-    for trial in range(trials):
-        case = Case(f"K-{trial}")
-        barrier = threading.Barrier(repeats)
+    with _clients(place, "user", 1) as (client,):
+        for trial in range(trials):
+            case = Case(f"K-{trial}")
+            barrier = threading.Barrier(repeats)
 
-        def act(case: Case = case, barrier: threading.Barrier = barrier) -> None:
-            barrier.wait()
-            case.answers.append(("key", 0, _same_key(client, case, 0)))
+            def act(case: Case = case, barrier: threading.Barrier = barrier) -> None:
+                barrier.wait()
+                case.answers.append(("key", 0, _same_key(client, case, 0)))
 
-        threads = [threading.Thread(target=act) for _ in range(repeats)]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
-        numbers = {answer.json().get("id") for _, _, answer in case.answers}
-        outcomes[len(case.accepted("key"))] += 1
-        if len(numbers) != 1 or len(case.accepted("key")) != repeats:
-            wrong.append(f"{sorted(answer.status_code for _, _, answer in case.answers)}: {len(numbers)} answers")
+            threads = [threading.Thread(target=act) for _ in range(repeats)]
+            for thread in threads:
+                thread.start()
+            for thread in threads:
+                thread.join()
+            numbers = {answer.json().get("id") for _, _, answer in case.answers}
+            outcomes[len(case.accepted("key"))] += 1
+            if len(numbers) != 1 or len(case.accepted("key")) != repeats:
+                wrong.append(f"{sorted(answer.status_code for _, _, answer in case.answers)}: {len(numbers)} answers")
     return outcomes, wrong
 
 
@@ -237,26 +245,26 @@ OPERATORS: dict[str, Act] = {"promote": _promote, "roll back": _roll_back}
 def operator_races(place: Installation, trials: int) -> dict[tuple[str, str], tuple[Counter[int], list[str]]]:
     """Promotions and rollbacks at once: every accepted one is stored, and no bundle follows itself."""
     identifiers = _two_bundles(place)
-    clients = [place.client(f"operator-{user}") for user in (0, 1)]
     table = {}
-    for first, second in combinations_with_replacement(OPERATORS, 2):
-        accepted: Counter[int] = Counter()
-        wrong: list[str] = []
-        for _ in range(trials):
-            with place.sessions() as session:
-                before = [row.bundle_id for row in session.scalars(select(Deployment).order_by(Deployment.id))]
-            case = Case(next(name for name in identifiers if name != before[-1]))
-            together(clients, case, (first, second))
-            wrong += [f"{answer.status_code}" for _, _, answer in case.answers if answer.status_code >= 500]
-            good = sum(answer.status_code < 400 for _, _, answer in case.answers)
-            accepted[good] += 1
-            with place.sessions() as session:
-                after = [row.bundle_id for row in session.scalars(select(Deployment).order_by(Deployment.id))]
-            if len(after) - len(before) != good:
-                wrong.append(f"{good} accepted, {len(after) - len(before)} stored")
-            if any(one == other for one, other in pairwise(after)):
-                wrong.append("a bundle was put in service twice in a row")
-        table[first, second] = accepted, wrong
+    with _clients(place, "operator") as clients:
+        for first, second in combinations_with_replacement(OPERATORS, 2):
+            accepted: Counter[int] = Counter()
+            wrong: list[str] = []
+            for _ in range(trials):
+                with place.sessions() as session:
+                    before = [row.bundle_id for row in session.scalars(select(Deployment).order_by(Deployment.id))]
+                case = Case(next(name for name in identifiers if name != before[-1]))
+                together(clients, case, (first, second))
+                wrong += [f"{answer.status_code}" for _, _, answer in case.answers if answer.status_code >= 500]
+                good = sum(answer.status_code < 400 for _, _, answer in case.answers)
+                accepted[good] += 1
+                with place.sessions() as session:
+                    after = [row.bundle_id for row in session.scalars(select(Deployment).order_by(Deployment.id))]
+                if len(after) - len(before) != good:
+                    wrong.append(f"{good} accepted, {len(after) - len(before)} stored")
+                if any(one == other for one, other in pairwise(after)):
+                    wrong.append("a bundle was put in service twice in a row")
+            table[first, second] = accepted, wrong
     return table
 
 

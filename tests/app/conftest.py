@@ -1,6 +1,7 @@
 """The application on a temporary SQLite home, with one user a role."""
 
 import shutil
+import uuid
 from collections.abc import Callable, Iterator
 from hashlib import sha256
 from pathlib import Path
@@ -163,3 +164,14 @@ def postgresql(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     server = Server(tmp_path_factory.mktemp("postgresql"))
     yield server.address
     server.stop()
+
+
+@pytest.fixture
+def postgresql_database(postgresql: str) -> str:
+    """The address of a new database on that server."""
+    name = f"test_{uuid.uuid4().hex}"
+    engine = make_engine(postgresql)
+    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        connection.exec_driver_sql(f"CREATE DATABASE {name}")
+    engine.dispose()
+    return f"{postgresql.rsplit('/', 1)[0]}/{name}"

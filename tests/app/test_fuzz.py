@@ -51,7 +51,7 @@ def clients(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[dict[str
     settings = Settings(home=tmp_path / "home", data=None, workers=0, max_upload_mb=2)
     settings.home.mkdir()
     if request.param == "postgresql":
-        settings.database_url = request.getfixturevalue("postgresql")
+        settings.database_url = request.getfixturevalue("postgresql_database")
     engine = make_engine(settings.database)
     migrate(engine)
     tokens = {}
@@ -68,8 +68,6 @@ def clients(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[dict[str
             found[role] = TestClient(made.app, raise_server_exceptions=False, follow_redirects=False)
             found[role].headers["Authorization"] = f"Bearer {token}"
         yield found
-    if request.param == "postgresql":
-        migrate(engine, "base")
     engine.dispose()
 
 

@@ -19,10 +19,10 @@ PAGE = {"Accept": "text/html"}
 
 
 @pytest.fixture
-def pair(postgresql: str, tmp_path: Path) -> Iterator[tuple[Installation, Installation]]:
+def pair(postgresql_database: str, tmp_path: Path) -> Iterator[tuple[Installation, Installation]]:
     """Two homes, each with a server, on one database."""
-    first = Installation(tmp_path / "one", postgresql)
-    second = Installation(tmp_path / "two", postgresql)
+    first = Installation(tmp_path / "one", postgresql_database)
+    second = Installation(tmp_path / "two", postgresql_database)
     first.user("anna")
     first.user("otto", Role.OPERATOR)
     second.tokens = first.tokens

@@ -102,7 +102,7 @@ def test_too_much_memory_is_refused_in_one_line(workers: Workers) -> None:
 
 
 def test_a_worker_that_is_killed_loses_one_job(workers: Workers) -> None:
-    with pytest.raises(TooMuchError, match="ended; nothing was stored"):
+    with pytest.raises(TooMuchError, match="ended; see whether it is in the worklist"):
         workers.run(vanish)
     assert workers.run(add, 1, 1) == 2
 
