@@ -3,6 +3,7 @@
 from datetime import date, datetime, timedelta
 
 from sqlalchemy.orm import Session
+from sqlalchemy.orm.attributes import set_committed_value
 
 from app.orm import now
 from app.patients.ages import MAX_AGE_DAYS, parse_age
@@ -42,6 +43,8 @@ def fetus_of(session: Session, request: PatientRequest, label: str) -> Fetus:
     """
     woman = woman_by_pseudonym(session, request.pseudonym) or _added(session, request)
     pregnancy = woman.pregnancies[-1]
+    # The fetus keeps her in memory with the version that was read before the pregnancy: read again, it would be newer.
+    set_committed_value(pregnancy, "woman", woman)
     if request.parity is not None and pregnancy.parity is None:
         pregnancy.parity = request.parity
     _date(pregnancy, request)
@@ -49,6 +52,8 @@ def fetus_of(session: Session, request: PatientRequest, label: str) -> Fetus:
     if fetus is None:
         fetus = Fetus(pregnancy=pregnancy, label=label)
         session.add(fetus)
+    else:
+        set_committed_value(fetus, "pregnancy", pregnancy)
     return fetus
 
 

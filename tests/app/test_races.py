@@ -1,8 +1,15 @@
 """Two people at one record in the same moment: answers and record never contradict each other."""
 
+import gc
+
 import pytest
 from fastapi.testclient import TestClient
+from sqlalchemy import select
 
+from app.patients.schemas import PatientRequest
+from app.patients.service import fetus_of
+from app.patients.store import Woman, hold
+from app.transactions import OutdatedError
 from benchmarks.races import measure
 from tests.app.conftest import browser
 from tests.examples import HEALTHY
@@ -39,3 +46,16 @@ def test_a_page_that_is_out_of_date_says_who_did_what(client: TestClient) -> Non
     again = client.post(f"/assessments/{number}/sign", data={**form, "seen": "1"})
     assert again.status_code == 409
     assert "clinician-1 signed this at" in again.text
+
+
+def test_the_version_that_was_read_stays_although_memory_is_freed(api: TestClient) -> None:
+    made(api)
+    sessions = api.app.state.sessions  # type: ignore[attr-defined]
+    with sessions() as session, sessions() as other:
+        fetus = fetus_of(session, PatientRequest(pseudonym="P-1"), "A")
+        woman = other.scalars(select(Woman)).one()
+        hold(other, woman, seen=woman.version)
+        other.commit()
+        gc.collect()
+        with pytest.raises(OutdatedError, match="changed this record meanwhile"):
+            hold(session, fetus.pregnancy.woman, seen=fetus.pregnancy.woman.version)
