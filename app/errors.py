@@ -6,7 +6,7 @@ from http import HTTPStatus
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
-from sqlalchemy.exc import InterfaceError, OperationalError, SQLAlchemyError
+from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, RedirectResponse, Response
@@ -82,16 +82,20 @@ def wants_json(request: Request) -> bool:
 def problem(request: Request, status: int, detail: str, headers: dict[str, str] | None = None) -> Response:
     """The response for one error, as JSON or as a page."""
     title = HTTPStatus(status).phrase
-    if request.headers.get("hx-request") == "true":
-        from app.pages import render
-
-        return render(request, "check.html", {"error": detail}, status)
-    if wants_json(request):
+    by_script = request.headers.get("hx-request") == "true"
+    if wants_json(request) and not by_script:
         body = {"type": "about:blank", "title": title, "status": status, "detail": detail, "instance": request.url.path}
         return JSONResponse(body, status, headers, media_type="application/problem+json")
     from app.pages import render
 
-    return render(request, "error.html", {"title": title, "status": status, "detail": detail}, status)
+    values = {"error": detail} if by_script else {"title": title, "status": status, "detail": detail}
+    page = render(request, "check.html" if by_script else "error.html", values, status)
+    page.headers.update(headers or {})
+    return page
+
+
+def _answer(request: Request, error: HTTPException) -> Response:
+    return problem(request, error.status_code, str(error.detail), dict(error.headers or {}))
 
 
 def install(app: FastAPI) -> None:
@@ -104,7 +108,7 @@ def install(app: FastAPI) -> None:
             return problem(request, 401, SESSION_OVER)
         if error.status_code == 401 and not wants_json(request):
             return RedirectResponse(f"/sign-in?next={request.url.path}", 303)
-        return problem(request, error.status_code, str(error.detail), dict(error.headers or {}))
+        return _answer(request, error)
 
     @app.exception_handler(RequestValidationError)
     def _validation(request: Request, error: RequestValidationError) -> Response:
@@ -123,13 +127,6 @@ def install(app: FastAPI) -> None:
     @app.exception_handler(FetalHealthError)
     def _other(request: Request, error: FetalHealthError) -> Response:
         return problem(request, 409, str(error))
-
-    @app.exception_handler(SQLAlchemyError)
-    def _database(request: Request, error: SQLAlchemyError) -> Response:
-        known = of_storage(error)
-        if not isinstance(known, Problem):
-            raise error
-        return problem(request, known.status_code, str(known.detail), dict(known.headers or {}))
 
 
 class Unexpected:
@@ -152,10 +149,9 @@ class Unexpected:
         except Exception as error:
             if started or scope["type"] != "http":
                 raise
-            known = of_storage(error)
-            request = Request(scope)
-            if isinstance(known, Problem):
-                answer = problem(request, known.status_code, str(known.detail), dict(known.headers or {}))
+            request, translated = Request(scope), of_storage(error)
+            if isinstance(translated, Problem):
+                answer = _answer(request, translated)
             else:
                 _log.exception("unexpected error at %s", scope["path"])
                 answer = problem(request, 500, UNEXPECTED)

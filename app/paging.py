@@ -46,8 +46,8 @@ class Page(Generic[Row]):
         """The address of the next page; None on the last one."""
         if self.mark is None:
             return None
-        kept = [(name, value) for name, value in request.query_params.multi_items() if name != "after" and value]
-        return f"{request.url.path}?{urlencode([*kept, ('after', self.mark)])}"
+        parameters = [(name, value) for name, value in request.query_params.multi_items() if name != "after" and value]
+        return f"{request.url.path}?{urlencode([*parameters, ('after', self.mark)])}"
 
 
 def page_of(

@@ -33,8 +33,8 @@ def hindrance(sessions: sessionmaker[Session], bundles: BundleRegistry) -> str:
     except FetalHealthError as error:
         return str(error)
     except (SQLAlchemyError, OSError) as error:
-        known = of_storage(error)
-        return str(known.detail) if isinstance(known, Problem) else str(error).splitlines()[0]
+        translated = of_storage(error)
+        return str(translated.detail) if isinstance(translated, Problem) else str(error).splitlines()[0]
     return ""
 
 

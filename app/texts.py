@@ -30,6 +30,7 @@ Moment = Annotated[AwareDatetime, AfterValidator(_moment_in_calendar)]
 LocalMoment = Annotated[datetime, AfterValidator(_moment_in_calendar)]
 Date = Annotated[date, AfterValidator(_in_calendar)]
 Number = Annotated[int, Path(ge=1, le=2**31 - 1)]
+Word = Annotated[str, Query(max_length=80)]
 Day = Annotated[str, Query(max_length=10, description="A day such as 2026-10-28, UTC.")]
 
 

@@ -56,10 +56,7 @@ def base(folder: Path) -> None:
     container = buildah("from", "scratch").stdout.strip()
     buildah("copy", "-q", container, str(root), "/")
     for name, value in os.environ.items():
-        if (
-            name.startswith(("PIP_", "NPM_", "npm_config", "SSL_", "REQUESTS_", "NODE_EXTRA"))
-            or "proxy" in name.lower()
-        ):
+        if name.startswith(VARIABLES) or "proxy" in name.lower():
             buildah("config", "--env", f"{name}={value}", container)
     buildah("commit", "-q", "--rm", container, BASE)
 

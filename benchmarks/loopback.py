@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 from typing import IO
 
+from benchmarks.postgresql import free_port
 from federated.coordinator import kit
 from federated.coordinator.folder import FederationFolder
 from federated.hospital.folder import SiteFolder
@@ -45,13 +46,6 @@ def write_data(folder: Path, seed: int) -> Path:
     write_uci(folder, women=30, seed=seed)
     (folder / MARK).touch()
     return folder
-
-
-def free_port() -> int:
-    """A port on which no process listens."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 class Loopback:

@@ -9,7 +9,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from benchmarks.loopback import free_port
+from benchmarks.postgresql import free_port
 
 ROUNDS = 4
 PYPROJECT = """[project]

@@ -17,7 +17,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from benchmarks.loopback import free_port
+from benchmarks.postgresql import free_port
 from federated.run.status import read_status
 from models.datasets import ctu_uhb
 

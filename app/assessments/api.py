@@ -55,9 +55,9 @@ async def create_assessment(request: Request, user: Clinician, key: Key = None) 
     return _stored(await worked(request, jobs.answered, jobs.create, user, parsed, uploads, key))
 
 
-def _stored(made: tuple[int, bytes]) -> Response:
+def _stored(answered: tuple[int, bytes]) -> Response:
     """The answer with a stored assessment, as the worker wrote it."""
-    number, body = made
+    number, body = answered
     headers = {"Location": f"/api/v1/assessments/{number}"}
     return Response(body, 201, headers, media_type="application/json")
 

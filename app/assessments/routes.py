@@ -77,9 +77,9 @@ def worklist(
     shown = [row.id for row in page.rows]
     record(session, user, "worklist.read", fold=True, state=state, search=search, mine=mine, shown=shown)
     chosen = {"state": state, "search": search, "mine": mine, "reviewed": reviewed, "since": since, "until": until}
-    values = {"page": page, "next": page.next_of(request), "shapes": SHAPES, "states": STATES, "after": after, **chosen}
-    kept = {name: value for name, value in request.query_params.items() if value}
-    values["here"] = f"/?{urlencode(kept)}"
+    values = {"page": page, "next": page.next_of(request), "shapes": SHAPES, "states": STATES, **chosen}
+    parameters = {name: value for name, value in request.query_params.items() if value}
+    values["here"] = f"/?{urlencode(parameters)}"
     partial = request.headers.get("hx-request") == "true"
     return render(request, "worklist_table.html" if partial else "worklist.html", values)
 

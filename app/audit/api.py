@@ -1,19 +1,18 @@
 """REST API of the audit, for administrators."""
 
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Any
 
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, Request
 from pydantic import BaseModel
 
 from app.accounts.guards import Administrator
 from app.audit.store import AuditRow, record, search
 from app.paging import SIZE, After, Limit
 from app.sessions import Database
-from app.texts import Date
+from app.texts import Date, Word
 
 router = APIRouter(prefix="/api/v1")
-Word = Annotated[str, Query(max_length=80)]
 
 
 class AuditAnswer(BaseModel):

@@ -1,8 +1,6 @@
 """The audit page."""
 
-from typing import Annotated
-
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from app.accounts.guards import Administrator
@@ -10,10 +8,9 @@ from app.audit.store import record, search
 from app.pages import render
 from app.paging import After
 from app.sessions import Database
-from app.texts import Day, day_of
+from app.texts import Day, Word, day_of
 
 router = APIRouter(include_in_schema=False)
-Word = Annotated[str, Query(max_length=80)]
 
 
 @router.get("/audit")

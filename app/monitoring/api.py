@@ -1,9 +1,9 @@
 """REST API of monitoring for operators, and of outcomes for clinicians."""
 
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Any
 
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, Request
 from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy.orm import Session
 
@@ -14,7 +14,7 @@ from app.monitoring import outcomes, service
 from app.monitoring.store import open_notices
 from app.patients.store import Fetus, hold, woman_by_pseudonym
 from app.sessions import Database
-from app.texts import Moment
+from app.texts import Moment, Word
 
 router = APIRouter(prefix="/api/v1")
 
@@ -70,9 +70,6 @@ def report_of(request: Request, session: Session, site: str, bundle: str) -> tup
             raise NotFoundError(f"assessments of hospital {site or 'any'} with bundle {bundle or 'any'}")
         return hospitals, None
     return hospitals, service.raise_notices(session, chosen[0], request.app.state.bundle.verified(chosen[1]))
-
-
-Word = Annotated[str, Query(max_length=80)]
 
 
 @router.get("/monitoring", tags=["bundles"])

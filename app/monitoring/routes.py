@@ -11,12 +11,12 @@ from app.assessments.store import find
 from app.audit.store import record
 from app.errors import NotFoundError, Problem
 from app.evidence.drawing import reliability_svg
-from app.monitoring.api import Word, entered, report_of
+from app.monitoring.api import entered, report_of
 from app.monitoring.store import Notice, open_notices
 from app.orm import now
 from app.pages import render
 from app.sessions import Database
-from app.texts import Number, moment_in_calendar
+from app.texts import Number, Word, moment_in_calendar
 from models.evaluation.held_out import Bin
 
 router = APIRouter(include_in_schema=False)

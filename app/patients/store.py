@@ -125,8 +125,8 @@ def hold(session: Session, woman: Woman, seen: int | None = None) -> None:
     changed = update(Woman).where(Woman.id == woman.id).values(version=Woman.version + 1)
     if seen is not None:
         changed = changed.where(Woman.version == seen)
-    held = session.execute(changed, execution_options={"synchronize_session": False})
-    if not held.rowcount:  # type: ignore[attr-defined]
+    result = session.execute(changed, execution_options={"synchronize_session": False})
+    if not result.rowcount:  # type: ignore[attr-defined]
         raise OutdatedError("somebody changed this record meanwhile: look at it again")
     if seen is None:
         session.expire_all()

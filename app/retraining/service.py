@@ -137,10 +137,10 @@ def collect(sessions: sessionmaker[Session], settings: Settings) -> list[RunStat
     """Return all runs; candidate bundles of finished runs are registered as well."""
     runs = all_runs(folder(settings))
     with sessions() as session:
-        known = set(session.scalars(select(BundleRow.identifier)))
+        registered = set(session.scalars(select(BundleRow.identifier)))
     for status in runs:
         candidate = folder(settings) / status.name / "candidate"
-        if status.state == "finished" and status.candidate not in known and candidate.exists():
+        if status.state == "finished" and status.candidate not in registered and candidate.exists():
             registry = BundleRegistry(settings.home)
             register = partial(registry.register, source=candidate, run=status.name, gate=status.gate or "none")
             attempt(sessions, register)

@@ -41,6 +41,7 @@ def test_a_locked_database_is_503_and_recovers(api: TestClient, locked: sqlite3.
         assert "Nothing was stored" in answer.json()["detail"]
     page = api.get("/", headers={"Accept": "text/html"})
     assert page.status_code == 503
+    assert page.headers["retry-after"] == "5"
     assert "locked by another program" in page.text
     locked.execute("ROLLBACK")
     assert api.get("/health/ready").status_code == 200

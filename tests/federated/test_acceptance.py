@@ -28,7 +28,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from benchmarks.loopback import HOSPITALS, Loopback, free_port, plan_text, write_data
+from benchmarks.loopback import HOSPITALS, Loopback, plan_text, write_data
+from benchmarks.postgresql import free_port
 from federated.job import GATE_REFUSED
 from federated.run import control
 from federated.run.folder import RunFolder
