@@ -1,10 +1,12 @@
 """Jobs of workers: everything on assessments that parses files or runs models. Each stores in one short transaction."""
 
 import json
+import logging
 from collections.abc import Callable, Mapping
 from hashlib import sha256
 from typing import Any
 
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from app.accounts.guards import User
@@ -19,7 +21,9 @@ from app.idempotency import once
 from app.monitoring.service import raise_notices
 from app.transactions import attempt, unit_of_work
 from app.workplace import Workplace
+from models.errors import FetalHealthError
 
+_log = logging.getLogger(__name__)
 # After so many assessments drift is looked at, also where nobody opens the page.
 MONITOR_EVERY = 20
 
@@ -109,9 +113,11 @@ def _amended(place: Workplace, user: User, number: int, change: Callable[[Assess
 
 
 def _monitored(place: Workplace, number: int) -> int:
-    """Look at drift after every so many assessments, once the assessment is stored."""
+    """Look at drift after every so many assessments; this one is stored, whatever comes of it."""
     if number % MONITOR_EVERY == 0:
-        with unit_of_work(place.sessions) as session:
-            bundle = place.bundles.get(session)
-            raise_notices(session, place.settings.circumstances.hospital, bundle)
+        try:
+            with unit_of_work(place.sessions) as session:
+                raise_notices(session, place.settings.circumstances.hospital, place.bundles.get(session))
+        except (SQLAlchemyError, FetalHealthError) as error:
+            _log.warning("monitoring after assessment %d: %s", number, error)
     return number

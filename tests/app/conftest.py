@@ -166,12 +166,17 @@ def postgresql(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     server.stop()
 
 
-@pytest.fixture
-def postgresql_database(postgresql: str) -> str:
-    """The address of a new database on that server."""
+def new_database(server: str) -> str:
+    """The address of a new database on a PostgreSQL server."""
     name = f"test_{uuid.uuid4().hex}"
-    engine = make_engine(postgresql)
+    engine = make_engine(server)
     with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
         connection.exec_driver_sql(f"CREATE DATABASE {name}")
     engine.dispose()
-    return f"{postgresql.rsplit('/', 1)[0]}/{name}"
+    return f"{server.rsplit('/', 1)[0]}/{name}"
+
+
+@pytest.fixture
+def postgresql_database(postgresql: str) -> str:
+    """The address of a new database."""
+    return new_database(postgresql)

@@ -12,7 +12,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from sqlalchemy import text
 
 from app.backups.archive import backup, verify
 from app.backups.restoring import restore
@@ -25,6 +24,7 @@ from app.settings import Settings
 from app.transactions import unit_of_work
 from app.upgrade import upgrade
 from models.errors import FetalHealthError
+from tests.app.conftest import new_database
 from tests.app.filled import contents, fill
 
 Place = Callable[[str], Settings]
@@ -37,15 +37,9 @@ def place(tmp_path: Path, request: pytest.FixtureRequest) -> Place:
     """Makes an empty installation on an engine."""
 
     def made(engine: str) -> Settings:
-        name = f"test_{uuid.uuid4().hex}"
-        settings = Settings(home=tmp_path / name, data=None)
+        settings = Settings(home=tmp_path / uuid.uuid4().hex, data=None)
         if engine == "postgresql":
-            server = request.getfixturevalue("postgresql")
-            admin = make_engine(server)
-            with admin.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-                connection.execute(text(f"CREATE DATABASE {name}"))
-            admin.dispose()
-            settings.database_url = f"{server.rsplit('/', 1)[0]}/{name}"
+            settings.database_url = new_database(request.getfixturevalue("postgresql"))
         else:
             settings.home.mkdir()
         return settings

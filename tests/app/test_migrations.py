@@ -5,7 +5,6 @@ import shutil
 import sqlite3
 import subprocess
 import sys
-import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -26,6 +25,7 @@ from app.main import create_app
 from app.orm import Base
 from app.settings import Settings
 from models.errors import FetalHealthError
+from tests.app.conftest import new_database
 from tests.app.filled import ROWS, common, contents, fill, state
 
 ON_POSTGRESQL = pytest.param("postgresql", marks=[pytest.mark.soak, pytest.mark.network])
@@ -55,13 +55,7 @@ def empty(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """The address of a database that nothing has touched, on either engine."""
     if request.param == "sqlite":
         return f"sqlite:///{tmp_path / 'a.db'}"
-    server = request.getfixturevalue("postgresql")
-    name = f"test_{uuid.uuid4().hex}"
-    engine = make_engine(server)
-    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-        connection.execute(text(f"CREATE DATABASE {name}"))
-    engine.dispose()
-    return f"{server.rsplit('/', 1)[0]}/{name}"
+    return new_database(request.getfixturevalue("postgresql"))
 
 
 @pytest.fixture
