@@ -3,11 +3,11 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
-from typing import Annotated, Any, Generic, TypeVar
+from typing import Annotated, Any, Generic, TypeVar, cast
 from urllib.parse import urlencode
 
 from fastapi import Query, Request
-from sqlalchemy import ColumnElement, Select, func, literal, select
+from sqlalchemy import ColumnElement, Integer, Select, bindparam, func, literal, select
 from sqlalchemy.orm import Session
 
 from models.errors import InputError
@@ -103,6 +103,12 @@ def few(session: Session, ids: "Select[Any]") -> list[int] | None:
     """The identifiers of a query, where they are few; None where the filter leaves many."""
     found = list(session.scalars(ids.limit(FEW + 1)))
     return found if len(found) <= FEW else None
+
+
+def among(column: Any, numbers: Sequence[int]) -> ColumnElement[bool]:
+    """The condition that a column holds one of many numbers, written out: thousands of parameters take longer."""
+    written = bindparam(None, [int(number) for number in numbers], Integer, expanding=True, literal_execute=True)
+    return cast(ColumnElement[bool], column.in_(written))
 
 
 def between(column: Any, since: date | None, until: date | None) -> list[ColumnElement[bool]]:

@@ -1,8 +1,8 @@
 """An assessment of an hour of CTG and an image: bare, through our server, and through BentoML and LitServe.
 
-``python -m benchmarks.serving --peers ENVIRONMENT`` (an environment with ``bentoml==1.4.40``, ``litserve==0.2.19`` and
-this project's models) starts each with as many workers and asks in turn, a round each, so that the load of the machine
-falls on all. No request repeats a trace or an image. Our server stores every assessment, the others store nothing.
+``python -m benchmarks.serving`` installs BentoML and LitServe into an environment of their own, starts each with as
+many workers and asks in turn, a round each, so that the load of the machine falls on all. No request repeats a trace or
+an image. Our server stores every assessment, the others store nothing.
 """
 
 import argparse
@@ -10,7 +10,6 @@ import json
 import os
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -25,6 +24,7 @@ from scipy.stats import t as student
 from benchmarks.installation import installation
 from benchmarks.material import head, hour
 from benchmarks.peer_service import Inference
+from benchmarks.peers import environment
 from benchmarks.postgresql import free_port
 
 Ask = Callable[[int], float]
@@ -143,19 +143,21 @@ def together(asks: dict[str, Ask], clients: int = 8, rounds: int = 12, requests:
         print(line)
 
 
-def main() -> None:
-    """Run it."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--peers", type=Path, help="an environment with bentoml and litserve")
-    parser.add_argument("--workers", type=int, default=2)
-    options = parser.parse_args()
+def compare(peers: Path, workers: int = 2) -> None:
+    """Print what one client and what eight see of each server.
+
+    Parameters
+    ----------
+    peers : Path
+        An environment with BentoML, LitServe and what the inference needs.
+    """
     with ExitStack() as stack:
-        place = stack.enter_context(installation(workers=str(options.workers)))
+        place = stack.enter_context(installation(workers=str(workers)))
         token = place.user("user-0")
         place.serve()
         asks = {"bare": _bare(), "ours": _ours(place.base, token)}
-        for name in ("bentoml", "litserve") if options.peers else ():
-            peer = _start(stack, options.peers / "bin" / "python", name, options.workers)
+        for name in ("bentoml", "litserve"):
+            peer = _start(stack, peers / "bin" / "python", name, workers)
             if peer is not None:
                 asks[name] = peer
         for ask in asks.values():
@@ -165,5 +167,14 @@ def main() -> None:
         together({name: ask for name, ask in asks.items() if name != "bare"})
 
 
+def main() -> None:
+    """Run it."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--peers", type=Path, help="an environment that has them already")
+    parser.add_argument("--workers", type=int, default=2)
+    options = parser.parse_args()
+    compare(options.peers or environment(), options.workers)
+
+
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

@@ -22,7 +22,7 @@ from sqlalchemy.orm import Mapped, Session, defer, mapped_column, relationship, 
 
 from app.errors import NotFoundError
 from app.orm import Base
-from app.paging import SIZE, Page, begun_after, between, few, page_of
+from app.paging import SIZE, Page, among, begun_after, between, few, page_of
 from app.patients.store import Examination, Fetus, Pregnancy, Woman, begins_with
 
 REPLACED, REVIEWED, OPEN = 0, 1, 2
@@ -165,7 +165,7 @@ def worklist(session: Session, filters: Filters, after: str = "", limit: int = S
         query = query.where(Assessment.created_by == filters.by)
     counted = query
     for found, quickly, along in _narrow(session, filters):
-        few_ones = [] if found is None else [Assessment.id.in_(found)]
+        few_ones = [] if found is None else [among(Assessment.id, found)]
         counted = counted.where(*(few_ones or quickly))
         query = query.where(*(few_ones or along))
     order = query.options(*ROW).order_by(*(column.desc() for column in MARK))
@@ -187,7 +187,7 @@ def _narrow(session: Session, filters: Filters) -> Iterator[tuple[list[int] | No
         own = select(Fetus.id).join(Fetus.pregnancy).join(Pregnancy.woman).where(named)
         exists = [own.where(Fetus.id == Assessment.fetus_id).correlate(Assessment).exists()]
         women = few(session, select(Woman.id).where(named))
-        hers = select(Fetus.id).join(Fetus.pregnancy).where(Pregnancy.woman_id.in_(women or []))
+        hers = select(Fetus.id).join(Fetus.pregnancy).where(among(Pregnancy.woman_id, women or []))
         found = None if women is None else few(session, select(Assessment.id).where(Assessment.fetus_id.in_(hers)))
         yield found, exists, exists
     days = between(Assessment.created_at, filters.since, filters.until)

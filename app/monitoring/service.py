@@ -8,7 +8,7 @@ from dataclasses import asdict
 from typing import Any
 
 import numpy as np
-from sqlalchemy import func, select, tuple_
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from app.assessments.store import CURRENT, Assessment, Figures
@@ -28,13 +28,15 @@ LAST = 1000
 def monitored_hospitals(session: Session) -> list[tuple[str, str]]:
     """Hospitals and bundles; the latest used bundle comes first."""
     pairs: list[tuple[str, str]] = []
-    place = tuple_(Assessment.site, Assessment.bundle)
-    while True:  # from one to the next through the index: no row between is read
-        query = select(Assessment.site, Assessment.bundle).order_by(Assessment.site, Assessment.bundle).limit(1)
-        row = session.execute(query.where(place > pairs[-1]) if pairs else query).one_or_none()
-        if row is None:
-            break
-        pairs.append((row.site, row.bundle))
+    # From one to the next through the index: no row between is read.
+    site = session.scalar(select(func.min(Assessment.site)))
+    while site is not None:
+        own = select(func.min(Assessment.bundle)).where(Assessment.site == site)
+        bundle = session.scalar(own)
+        while bundle is not None:
+            pairs.append((site, bundle))
+            bundle = session.scalar(own.where(Assessment.bundle > bundle))
+        site = session.scalar(select(func.min(Assessment.site)).where(Assessment.site > site))
     return sorted(pairs, key=lambda pair: -_last_of(session, *pair))
 
 

@@ -8,7 +8,7 @@ from sqlalchemy import JSON, ColumnElement, ForeignKey, LargeBinary, String, Uni
 from sqlalchemy.orm import Mapped, Session, mapped_column, relationship, selectinload
 
 from app.orm import Base
-from app.paging import SIZE, Page, begun_after, few, page_of
+from app.paging import SIZE, Page, among, begun_after, few, page_of
 from app.transactions import OutdatedError
 
 # Ordered by code points on both engines, so that an index finds what begins with a text.
@@ -150,7 +150,7 @@ def women(session: Session, search: str = "", after: str = "", limit: int = SIZE
     query = select(Woman)
     if search.strip():
         found = few(session, select(Woman.id).where(begins_with(search)))
-        query = query.where(begins_with(search) if found is None else Woman.id.in_(found))
+        query = query.where(begins_with(search) if found is None else among(Woman.id, found))
     order = query.options(selectinload(Woman.pregnancies)).order_by(Woman.id.desc())
     if begun := begun_after(after, (int,)):
         order = order.where(Woman.id < begun[0])
