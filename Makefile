@@ -96,8 +96,9 @@ serve-image: ## The serving image's steps into IMAGE_ROOT (the Dockerfile runs t
 	# The same XGBoost without its CUDA build, which is 0.6 GB larger and not used to serve.
 	$(IMAGE_ROOT)/venv/bin/pip uninstall --quiet --disable-pip-version-check --yes xgboost nvidia-nccl-cu12
 	$(IMAGE_ROOT)/venv/bin/pip install --quiet --disable-pip-version-check --no-deps -c constraints.txt xgboost-cpu
-	# Tests of others, and what installs: nothing that serves needs them.
+	# Tests of others, ONNX Runtime's library for C, and what installs: nothing that serves needs them.
 	find $(IMAGE_ROOT)/venv/lib -type d \( -name tests -o -name test \) -prune -exec rm -rf {} +
+	rm -f $(IMAGE_ROOT)/venv/lib/python3*/site-packages/onnxruntime/capi/libonnxruntime.so.*
 	$(IMAGE_ROOT)/venv/bin/python -m pip uninstall --quiet --disable-pip-version-check --yes setuptools pip
 
 federation-image: ## The federation image's steps into IMAGE_ROOT

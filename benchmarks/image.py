@@ -13,6 +13,7 @@ import sys
 import tempfile
 import time
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
@@ -45,8 +46,11 @@ def base(folder: Path) -> None:
         check=True,
         stdout=subprocess.DEVNULL,
     )
+    for left_out in ("var/cache/apt", "usr/share/doc", "usr/share/man", "usr/share/locale"):  # as the slim image
+        shutil.rmtree(root / left_out)
+        (root / left_out).mkdir()
     # Debian's own Python is too old for this project: the base gets the one that runs this.
-    skipped = shutil.ignore_patterns("test", "__pycache__", "*.a")
+    skipped = shutil.ignore_patterns("test", "__pycache__", "*.a", "site-packages")
     shutil.copytree(sys.base_prefix, root / "usr/local", symlinks=True, dirs_exist_ok=True, ignore=skipped)
     subprocess.run(["ldconfig", "-r", str(root)], check=True)
     for place in (*CONFIGURATION, "/etc/resolv.conf", "/etc/hosts"):
@@ -61,15 +65,51 @@ def base(folder: Path) -> None:
     buildah("commit", "-q", "--rm", container, BASE)
 
 
-def serve(folder: Path) -> None:
-    """Migrate and serve a volume as the image's user, and ask whether it is ready."""
+@dataclass(frozen=True)
+class Outcome:
+    """What came of an image.
+
+    Attributes
+    ----------
+    seconds, megabytes : int
+        How long the target took to build, and how large it is with its base.
+    user, migrated, checked, ready : str
+        Who it runs as, and what its commands and its probe said.
+    """
+
+    seconds: int
+    megabytes: int
+    user: str
+    migrated: str
+    checked: str
+    ready: str
+
+
+def build(folder: Path) -> Outcome:
+    """Build the target `serve` on a base made in `folder`, and use it; the images are removed at the end."""
+    base(folder)
+    begun = time.monotonic()
+    buildah("bud", "-q", "--network", "host", "--target", "serve", "--tag", IMAGE, str(ROOT))
+    seconds = round(time.monotonic() - begun)
+    container = buildah("from", IMAGE).stdout.strip()
+    try:
+        place = buildah("mount", container).stdout.strip()
+        size = subprocess.run(["du", "-sx", "--block-size=1MB", place], check=True, text=True, stdout=subprocess.PIPE)
+        return Outcome(seconds, int(size.stdout.split()[0]), *_served(folder, container))
+    finally:
+        buildah("rm", container)
+        buildah("rmi", "--force", IMAGE, BASE)
+
+
+def _served(folder: Path, container: str) -> tuple[str, str, str, str]:
+    """Migrate, check and serve a volume as the image's user, and ask whether it is ready."""
     home, port = folder / "data", free_port()
     home.mkdir()
     os.chown(home, 10001, 10001)
-    container = buildah("from", IMAGE).stdout.strip()
     run = ("run", "--network", "host", "--volume", f"{home}:/data", container, "--")
-    print(buildah(*run, "fetal-health", "migrate").stdout.strip())
-    print(buildah(*run, "id", "-u", "-n").stdout.strip())
+    user = buildah(*run, "id", "-u", "-n").stdout.strip()
+    migrated = buildah(*run, "fetal-health", "migrate").stdout.strip()
+    checked = buildah(*run, "sh", "-c", "fetal-health doctor --deep || true").stdout.strip()
     environment = os.environ | {"BUILDAH_ISOLATION": "chroot", "STORAGE_DRIVER": "vfs"}
     line = ["buildah", *run, "fetal-health", "serve", "--host", "127.0.0.1", "--port", str(port)]
     server = subprocess.Popen(line, env=environment, start_new_session=True)
@@ -77,33 +117,32 @@ def serve(folder: Path) -> None:
         for _ in range(120):
             with suppress(httpx.HTTPError):
                 answer = httpx.get(f"http://127.0.0.1:{port}/health/ready")
-                print(answer.status_code, answer.text)
-                break
+                return user, migrated, checked, f"{answer.status_code} {answer.text}"
             time.sleep(0.5)
-        else:
-            raise TimeoutError("the image does not serve")
+        raise TimeoutError("the image does not serve")
     finally:
         with suppress(ProcessLookupError):
             os.killpg(server.pid, 15)
         server.wait(30)
-        buildah("rm", container)
+
+
+def hindrance() -> str:
+    """Why no image can be built here; empty where one can."""
+    missing = [name for name in ("buildah", "debootstrap") if shutil.which(name) is None]
+    if os.geteuid() != 0:
+        missing.append("root")
+    return f"building an image needs {' and '.join(missing)}" if missing else ""
 
 
 def main() -> int:
     """Build, measure and serve."""
-    missing = [name for name in ("buildah", "debootstrap") if shutil.which(name) is None]
-    if missing or os.geteuid() != 0:
-        print(f"needs root and {' and '.join(missing) or 'nothing else'}")
+    if hindrance():
+        print(hindrance())
         return 2
     with tempfile.TemporaryDirectory() as scratch:
-        folder = Path(scratch)
-        base(folder)
-        begun = time.monotonic()
-        build = ("bud", "-q", "--network", "host", "--target", "serve", "--tag", IMAGE, str(ROOT))
-        buildah(*build)
-        size = buildah("images", "--format", "{{.Size}}", IMAGE).stdout.strip()
-        print(f"built in {time.monotonic() - begun:.0f} s, {size} with the base")
-        serve(folder)
+        outcome = build(Path(scratch))
+    print(f"built in {outcome.seconds} s, {outcome.megabytes} MB with the base")
+    print(f"as {outcome.user}: {outcome.migrated}\n{outcome.checked}\n{outcome.ready}")
     return 0
 
 

@@ -1,5 +1,6 @@
 """Serving of the segmenter through ONNX Runtime, without torch."""
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,7 @@ class Segmenter:
     """
 
     def __init__(self, path: Path) -> None:
+        os.environ["ORT_DISABLE_TELEMETRY"] = "1"  # it would send use and device to its maker
         import onnxruntime
 
         options = onnxruntime.SessionOptions()
