@@ -23,6 +23,9 @@ from benchmarks.postgresql import free_port
 ROOT = Path(__file__).parents[1]
 BASE, IMAGE = "docker.io/library/python:3.11-slim", "localhost/fetal-health:serve"
 PACKAGES = "ca-certificates,libssl3,libffi8,libsqlite3-0,libbz2-1.0,liblzma5,libreadline8"
+# What the slim image leaves out too.
+LEFT_OUT = ("var/cache/apt", "var/lib/apt/lists", "usr/share/doc", "usr/share/man", "usr/share/locale")
+CLEAN = 'Dir::Cache::pkgcache "";\nDir::Cache::srcpkgcache "";\nAPT::Keep-Downloaded-Packages "false";\n'
 # What of this machine's configuration a build needs: package index and certificates.
 CERTIFICATES = "/etc/ssl/certs/ca-certificates.crt"
 CONFIGURATION = ("/etc/pip.conf", "/root/.config/pip/pip.conf", "/root/.pip/pip.conf", "/root/.npmrc", CERTIFICATES)
@@ -46,9 +49,10 @@ def base(folder: Path) -> None:
         check=True,
         stdout=subprocess.DEVNULL,
     )
-    for left_out in ("var/cache/apt", "usr/share/doc", "usr/share/man", "usr/share/locale"):  # as the slim image
+    for left_out in LEFT_OUT:
         shutil.rmtree(root / left_out)
         (root / left_out).mkdir()
+    (root / "etc/apt/apt.conf.d/docker-clean").write_text(CLEAN)
     # Debian's own Python is too old for this project: the base gets the one that runs this.
     skipped = shutil.ignore_patterns("test", "__pycache__", "*.a", "site-packages")
     shutil.copytree(sys.base_prefix, root / "usr/local", symlinks=True, dirs_exist_ok=True, ignore=skipped)
@@ -109,7 +113,6 @@ def _served(folder: Path, container: str) -> tuple[str, str, str, str]:
     run = ("run", "--network", "host", "--volume", f"{home}:/data", container, "--")
     user = buildah(*run, "id", "-u", "-n").stdout.strip()
     migrated = buildah(*run, "fetal-health", "migrate").stdout.strip()
-    checked = buildah(*run, "sh", "-c", "fetal-health doctor --deep || true").stdout.strip()
     environment = os.environ | {"BUILDAH_ISOLATION": "chroot", "STORAGE_DRIVER": "vfs"}
     line = ["buildah", *run, "fetal-health", "serve", "--host", "127.0.0.1", "--port", str(port)]
     server = subprocess.Popen(line, env=environment, start_new_session=True)
@@ -117,6 +120,7 @@ def _served(folder: Path, container: str) -> tuple[str, str, str, str]:
         for _ in range(120):
             with suppress(httpx.HTTPError):
                 answer = httpx.get(f"http://127.0.0.1:{port}/health/ready")
+                checked = buildah(*run, "sh", "-c", "fetal-health doctor --deep || true").stdout.strip()
                 return user, migrated, checked, f"{answer.status_code} {answer.text}"
             time.sleep(0.5)
         raise TimeoutError("the image does not serve")

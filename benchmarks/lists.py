@@ -20,6 +20,7 @@ from app.assessments.rows import figures_of, priority_of, row_of
 from app.assessments.store import Assessment, Figures
 from app.audit.store import AuditRow
 from app.orm import now
+from app.patients.names import likenesses, search_key, unique_key
 from app.patients.store import Examination, Fetus, Pregnancy, Woman
 from app.transactions import unit_of_work
 from benchmarks.installation import Installation, installation
@@ -69,7 +70,9 @@ def fill(place: Installation, rows: int, result: dict[str, Any], bundle: str) ->
             key = first_woman + number
             name = f"P-{number:07}"
             at = BEGAN + timedelta(seconds=number * 60)
-            women.append({"id": key, "pseudonym": name, "search_key": name.casefold(), "synthetic": False})
+            alike, joined = likenesses(name)
+            forms = {"search_key": search_key(name), "unique_key": unique_key(name), "alike": alike}
+            women.append({"id": key, "pseudonym": name, **forms, "alike_joined": joined, "synthetic": False})
             women[-1] |= {"version": 0, "created_at": at}
             pregnancies.append({"id": key, "woman_id": key, "created_at": at})
             fetuses.append({"id": key, "pregnancy_id": key, "label": "A"})

@@ -78,6 +78,10 @@ def _redate(client: httpx.Client, case: Case, user: int) -> httpx.Response:
     return client.post(f"/api/v1/assessments/{case.number}/time", json=body)
 
 
+def _withdraw(client: httpx.Client, case: Case, user: int) -> httpx.Response:
+    return _page(client, case, "entered-in-error", reason=f"user {user}")
+
+
 def _date(client: httpx.Client, case: Case, user: int) -> httpx.Response:
     patient = {"pseudonym": case.pseudonym, "due_date": DUE[user].isoformat(), "dating_method": "other"}
     return client.post("/api/v1/assessments", json={"patient": patient, "scan": {"head_circumference_mm": 262}})
@@ -106,6 +110,7 @@ ACTIONS: dict[str, Act] = {
     "review": _review,
     "correct": _correct,
     "correct time": _redate,
+    "withdraw": _withdraw,
     "first due date": _date,
     "first fetus B": _fetus,
     "register": _register,
@@ -131,6 +136,13 @@ def contradictions(place: Installation, case: Case) -> list[str]:
             found.append(f"{len(replaced)} corrections accepted, {len(later)} stored")
         if len(signed) != (assessment.signed_by is not None):
             found.append(f"{len(signed)} signatures accepted, stored: {assessment.signed_by}")
+        withdrawn = case.accepted("withdraw")
+        if len(withdrawn) != (assessment.withdrawn_at is not None):
+            found.append(f"{len(withdrawn)} withdrawals accepted, stored: {assessment.withdrawn_by}")
+        if assessment.withdrawn_at and later:
+            found.append("entered in error and replaced")
+        if assessment.withdrawn_at and assessment.signed_at and assessment.signed_at > assessment.withdrawn_at:
+            found.append("signed after it was entered in error")
         if assessment.signed_by and later:
             found.append("signed and replaced")
         if signed and assessment.signed_by != f"user-{signed[0][0]}":

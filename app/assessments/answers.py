@@ -1,12 +1,19 @@
 """Stored assessments as the REST API returns them."""
 
+from sqlalchemy.orm import Session
+
 from app.assessments.inference import described
-from app.assessments.schemas import AssessmentAnswer, AssessmentItem, ExaminationAnswer
+from app.assessments.schemas import AssessmentAnswer, AssessmentItem, ExaminationAnswer, WithdrawalAnswer
 from app.assessments.store import Assessment
+from app.patients.store import similar_to
 
 
-def answer(assessment: Assessment) -> AssessmentAnswer:
+def answer(session: Session, assessment: Assessment) -> AssessmentAnswer:
     """A stored assessment as the API returns it."""
+    withdrawn = None
+    if assessment.withdrawn_at is not None:
+        by, reason = assessment.withdrawn_by or "", assessment.withdrawn_reason or ""
+        withdrawn = WithdrawalAnswer(at=assessment.withdrawn_at, by=by, reason=reason)
     return AssessmentAnswer(
         id=assessment.id,
         url=f"/assessments/{assessment.id}",
@@ -16,6 +23,8 @@ def answer(assessment: Assessment) -> AssessmentAnswer:
         created_at=assessment.created_at,
         created_by=assessment.created_by,
         signed_by=assessment.signed_by,
+        entered_in_error=withdrawn,
+        similar=[woman.pseudonym for woman in similar_to(session, assessment.woman.pseudonym)],
         code_version=assessment.code_version,
         input_hashes=assessment.input_hashes,
         examinations=[ExaminationAnswer(**described(e)) for e in (assessment.ctg, assessment.scan) if e is not None],

@@ -10,10 +10,11 @@ from app.accounts.guards import Clinician
 from app.assessments import jobs, store
 from app.assessments.answers import answer, listed
 from app.assessments.forms import FIELDS, FILE_FIELDS, read_request
-from app.assessments.routes import worked
+from app.assessments.routes import withdrawn, worked
 from app.assessments.schemas import (
     AssessmentAnswer,
     AssessmentList,
+    MoveRequest,
     OutlineRequest,
     ScaleRequest,
     TimeRequest,
@@ -22,6 +23,7 @@ from app.assessments.store import find
 from app.audit.store import record
 from app.idempotency import Key
 from app.paging import SIZE, After, Limit
+from app.patients.schemas import ReasonRequest
 from app.sessions import Database
 from app.texts import Date, Number
 
@@ -91,8 +93,22 @@ def list_assessments(
 def get_assessment(identifier: Number, user: Clinician, session: Database) -> AssessmentAnswer:
     """One assessment with its whole result."""
     assessment = find(session, identifier)
-    record(session, user, "assessment.read", subject=assessment.woman.pseudonym, fold=True, assessment=identifier)
-    return answer(assessment)
+    record(session, user, "assessment.read", woman=assessment.woman, fold=True, assessment=identifier)
+    return answer(session, assessment)
+
+
+@router.post("/assessments/{identifier}/entered-in-error", tags=["assessments"])
+def enter_in_error(identifier: Number, body: ReasonRequest, user: Clinician, session: Database) -> AssessmentAnswer:
+    """Mark an assessment and those that it replaced as entered in error: it counts nowhere, and stays in the record."""
+    assessment = find(session, identifier)
+    withdrawn(session, user, assessment, body.reason)
+    return answer(session, assessment)
+
+
+@router.post("/assessments/{identifier}/move", status_code=201, tags=["assessments"], response_model=AssessmentAnswer)
+async def move_assessment(request: Request, identifier: Number, body: MoveRequest, user: Clinician) -> Response:
+    """Assess the same examinations for another woman or fetus; the old assessment is entered in error."""
+    return _stored(await worked(request, jobs.answered, jobs.move, user, identifier, body))
 
 
 class RepeatAnswer(BaseModel):

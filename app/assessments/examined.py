@@ -9,9 +9,10 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, or_, select
 from sqlalchemy.orm import Session
 
+from app.assessments.store import WITHDRAWN, Assessment
 from app.identity import differ, marks_of
 from app.orm import now
 from app.patients.ages import MAX_AGE_DAYS
@@ -214,9 +215,16 @@ def _earlier_marks(session: Session, woman: Woman) -> list[dict[str, str]]:
         select(Examination.parameters)
         .join(Fetus, Examination.fetus_id == Fetus.id)
         .join(Pregnancy, Fetus.pregnancy_id == Pregnancy.id)
-        .where(Pregnancy.woman_id == woman.id)
+        .where(Pregnancy.woman_id == woman.id, _counts())
     )
     return [mark for parameters in session.scalars(query) for mark in parameters.get("identity", [])]
+
+
+def _counts() -> ColumnElement[bool]:
+    """Examinations of which some assessment was not entered in error."""
+    of_this = or_(Assessment.ctg_id == Examination.id, Assessment.scan_id == Examination.id)
+    own = select(Assessment.id).where(Assessment.fetus_id == Examination.fetus_id, of_this)
+    return own.where(Assessment.standing > WITHDRAWN).correlate(Examination).exists()
 
 
 def stored_elsewhere(session: Session, woman: Woman, hashes: Iterable[str]) -> bool:
@@ -226,7 +234,7 @@ def stored_elsewhere(session: Session, woman: Woman, hashes: Iterable[str]) -> b
         .join(Examination, StoredFile.examination_id == Examination.id)
         .join(Fetus, Examination.fetus_id == Fetus.id)
         .join(Pregnancy, Fetus.pregnancy_id == Pregnancy.id)
-        .where(StoredFile.sha256.in_(list(hashes)), Pregnancy.woman_id != woman.id)
+        .where(StoredFile.sha256.in_(list(hashes)), Pregnancy.woman_id != woman.id, _counts())
         .limit(1)
     )
     return session.scalar(query) is not None

@@ -20,6 +20,8 @@ TIMED = {"performed_at", "performed_at_reason", "gestational_age"}
 # Flat field name of a form -> place in the request.
 FIELDS: dict[str, tuple[str, ...]] = {
     "patient": ("patient", "pseudonym"),
+    "must_exist": ("must_exist",),
+    "must_be_clear": ("must_be_clear",),
     "fetus": ("fetus",),
     "identity_reason": ("identity_reason",),
     "ctg_features": ("ctg", "features"),

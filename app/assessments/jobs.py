@@ -14,9 +14,10 @@ from app.assessments import previews
 from app.assessments.amend import add as add_to
 from app.assessments.amend import redate
 from app.assessments.answers import answer
-from app.assessments.schemas import AssessmentRequest, OutlineRequest, ScaleRequest, TimeRequest, Uploads
+from app.assessments.schemas import AssessmentRequest, MoveRequest, OutlineRequest, ScaleRequest, TimeRequest, Uploads
 from app.assessments.service import Assessor, outline_of, scale_of
 from app.assessments.store import Assessment, find
+from app.assessments.withdrawal import move as move_to
 from app.idempotency import once
 from app.monitoring.service import raise_notices
 from app.transactions import attempt, unit_of_work
@@ -32,7 +33,7 @@ def answered(place: Workplace, job: Callable[..., int], *values: Any) -> tuple[i
     """What a job of this module stores, as its number and the JSON of the answer."""
     number = job(place, *values)
     with unit_of_work(place.sessions) as session:
-        return number, answer(find(session, number)).model_dump_json().encode()
+        return number, answer(session, find(session, number)).model_dump_json().encode()
 
 
 def create(place: Workplace, user: User, request: AssessmentRequest, uploads: Uploads, key: str | None = None) -> int:
@@ -58,6 +59,12 @@ def add(place: Workplace, user: User, number: int, request: AssessmentRequest, u
 def correct_time(place: Workplace, user: User, number: int, request: TimeRequest) -> int:
     """Assess again with another time of an examination."""
     return _amended(place, user, number, lambda assessor, old: redate(assessor, old, request))
+
+
+def move(place: Workplace, user: User, number: int, request: MoveRequest) -> int:
+    """Assess again for another woman or fetus; the old assessment is entered in error."""
+    to = (request.patient, request.fetus, request.reason, request.identity_reason)
+    return _amended(place, user, number, lambda assessor, old: move_to(assessor, old, *to))
 
 
 def correct_outline(place: Workplace, user: User, number: int, request: OutlineRequest) -> int:

@@ -60,6 +60,8 @@ def sign(session: Session, assessment: Assessment, user: User) -> None:
 
 def since(assessment: Assessment, seen: int) -> str:
     """What was reviewed or signed after the first `seen` reviews, in one sentence without its full stop; or empty."""
+    if assessment.withdrawn_at is not None:
+        return f"{assessment.withdrawn_by} marked this as entered in error at {assessment.withdrawn_at:%H:%M} UTC"
     if assessment.signed_at is not None:
         return f"{assessment.signed_by} signed this at {assessment.signed_at:%H:%M} UTC"
     later = assessment.reviews[seen:]
@@ -67,15 +69,30 @@ def since(assessment: Assessment, seen: int) -> str:
 
 
 def require_open(session: Session, assessment: Assessment) -> None:
-    """Refuse to change an assessment that is signed or replaced.
+    """Refuse to change an assessment that is signed, replaced or entered in error.
 
     Raises
     ------
     FetalHealthError
-        It is signed, or a correction replaced it.
+        It is signed, was entered in error, or a correction replaced it.
     """
+    require_current(session, assessment)
     if assessment.signed_at is not None:
         raise FetalHealthError(f"signed by {assessment.signed_by}; it can no longer be changed")
+
+
+def require_current(session: Session, assessment: Assessment) -> None:
+    """Refuse an assessment that was entered in error or replaced.
+
+    Raises
+    ------
+    FetalHealthError
+        It was.
+    """
+    if assessment.withdrawn_at is not None:
+        raise FetalHealthError(
+            f"{assessment.withdrawn_by} marked this as entered in error at {assessment.withdrawn_at:%Y-%m-%d %H:%M} UTC"
+        )
     later = superseded_by(session, assessment)
     if later is not None:
         raise FetalHealthError(f"replaced by assessment {later.id}; work on that one")

@@ -17,16 +17,18 @@ from app.accounts.guards import Clinician, User
 from app.assessments import jobs, store
 from app.assessments import review as review_
 from app.assessments.forms import moment_of, read_files, read_request
-from app.assessments.schemas import AssessmentRequest, OutlineForm, ScaleRequest, TimeRequest, Uploads
+from app.assessments.schemas import AssessmentRequest, MoveForm, OutlineForm, ScaleRequest, TimeRequest, Uploads
 from app.assessments.store import find
 from app.assessments.traces import marks_of, recording_of
 from app.assessments.view import SHAPES, context
+from app.assessments.withdrawal import withdraw
 from app.audit.store import record
 from app.errors import NotFoundError, Problem
 from app.forms import form_of
 from app.pages import render
 from app.paging import After
 from app.patients.schemas import DatingMethod
+from app.patients.service import UnknownPatientError
 from app.patients.store import hold
 from app.sessions import Database
 from app.texts import Day, Number, day_of
@@ -87,7 +89,7 @@ def worklist(
 @router.get("/assessments/new")
 def new(request: Request, user: Clinician, patient: Annotated[str, Query(max_length=80)] = "") -> Response:
     """The form for a new assessment."""
-    return render(request, "new_assessment.html", {"patient": patient, "error": None, "form": {}, **CHOICES})
+    return render(request, "new_assessment.html", {"patient": patient, "form": {}, **CHOICES})
 
 
 @router.post("/assessments/new")
@@ -97,8 +99,9 @@ async def create(request: Request, user: Clinician) -> Response:
     form = await form_of(request)
     typed = {name: value for name, value in form.items() if isinstance(value, str)}
 
-    def again(error: str) -> Response:
-        values = {"patient": typed.get("patient", ""), "error": error, "form": typed, **CHOICES}
+    def again(error: str, similar: list[str]) -> Response:
+        asked = {"error": f"{error} Nothing was stored; choose the files again.", "similar": similar}
+        values = {"patient": typed.get("patient", ""), "form": typed, **asked, **CHOICES}
         return render(request, "new_assessment.html", values, 422)
 
     return await _answered(request, partial(worked, request, jobs.create, user), again)
@@ -107,7 +110,7 @@ async def create(request: Request, user: Clinician) -> Response:
 async def _answered(
     request: Request,
     assess: Callable[[AssessmentRequest, Uploads], Awaitable[int]],
-    again: Callable[[str], Response],
+    again: Callable[[str, list[str]], Response],
 ) -> Response:
     """To the new assessment, or the refusal: inside the page where a script sent the form, which keeps its files."""
     by_script = request.headers.get("hx-request") == "true"
@@ -115,14 +118,12 @@ async def _answered(
         parsed, uploads = await read_request(request)
         identifier = await assess(parsed, uploads)
     except FetalHealthError as error:
+        line = f"{str(error).rstrip('.')}."
+        similar = error.similar if isinstance(error, UnknownPatientError) else []
         if by_script:
-            return render(
-                request,
-                "check.html",
-                {"error": f"{str(error).rstrip('.')}. Nothing was stored; the files stay chosen."},
-                422,
-            )
-        return await run_in_threadpool(again, str(error))
+            asked = {"error": f"{line} Nothing was stored; the files stay chosen.", "similar": similar}
+            return render(request, "refusal.html", asked, 422)
+        return await run_in_threadpool(again, line, similar)
     if by_script:
         return Response(status_code=201, headers={"HX-Redirect": f"/assessments/{identifier}"})
     return RedirectResponse(f"/assessments/{identifier}", 303)
@@ -132,7 +133,7 @@ async def _answered(
 def show(request: Request, identifier: Number, user: Clinician, session: Database) -> Response:
     """The result page."""
     assessment = find(session, identifier)
-    record(session, user, "assessment.read", subject=assessment.woman.pseudonym, fold=True, assessment=identifier)
+    record(session, user, "assessment.read", woman=assessment.woman, fold=True, assessment=identifier)
     return render(request, "assessment.html", context(session, assessment))
 
 
@@ -143,7 +144,7 @@ def trace(identifier: Number, user: Clinician, session: Database) -> Response:
     recording, marks = recording_of(assessment.ctg), marks_of(assessment)
     if recording is None or marks is None:
         raise NotFoundError(f"a raw trace of assessment {identifier}")
-    record(session, user, "trace.read", subject=assessment.woman.pseudonym, fold=True, assessment=identifier)
+    record(session, user, "trace.read", woman=assessment.woman, fold=True, assessment=identifier)
     seconds, heart, toco = thin(recording, 2.0)
     detail = assessment.result["distress"]["detail"]
     body = {
@@ -167,7 +168,7 @@ def image(identifier: Number, number: int, user: Clinician, session: Database) -
     files = assessment.scan.files if assessment.scan else []
     if not 1 <= number <= len(files):
         raise NotFoundError(f"image {number} of assessment {identifier}")
-    record(session, user, "image.read", subject=assessment.woman.pseudonym, fold=True, assessment=identifier)
+    record(session, user, "image.read", woman=assessment.woman, fold=True, assessment=identifier)
     pixels = image_formats.pictures.read(files[number - 1].name, files[number - 1].content)
     return Response(image_formats.as_png(UltrasoundImage(pixels)), media_type="image/png")
 
@@ -189,7 +190,7 @@ def _change(session: Session, identifier: int, seen: str) -> store.Assessment:
 
 
 def _changed(session: Session, user: User, assessment: store.Assessment, action: str, **detail: Any) -> Response:
-    record(session, user, action, subject=assessment.woman.pseudonym, assessment=assessment.id, **detail)
+    record(session, user, action, woman=assessment.woman, assessment=assessment.id, **detail)
     return RedirectResponse(f"/assessments/{assessment.id}", 303)
 
 
@@ -218,6 +219,28 @@ def sign(identifier: Number, user: Clinician, session: Database, seen: Seen = ""
     assessment = _change(session, identifier, seen)
     review_.sign(session, assessment, user)
     return _changed(session, user, assessment, "assessment.sign")
+
+
+def withdrawn(session: Session, user: User, assessment: store.Assessment, reason: str) -> None:
+    """Mark as entered in error, and say so in the audit."""
+    hold(session, assessment.woman)
+    numbers = withdraw(session, assessment, reason, user)
+    record(session, user, "assessment.withdraw", woman=assessment.woman, assessments=numbers, reason=reason.strip())
+
+
+@router.post("/assessments/{identifier}/entered-in-error")
+def enter_in_error(
+    identifier: Number, user: Clinician, session: Database, reason: Annotated[str, Form(max_length=300)] = ""
+) -> Response:
+    """Mark an assessment as entered in error: it counts nowhere, and stays in the record."""
+    withdrawn(session, user, find(session, identifier), reason)
+    return _to(identifier)
+
+
+@router.post("/assessments/{identifier}/move")
+async def move(request: Request, identifier: Number, user: Clinician, form: Annotated[MoveForm, Form()]) -> Response:
+    """Assess the same examinations for another woman or fetus."""
+    return _to(await worked(request, jobs.move, user, identifier, form))
 
 
 @router.post("/assessments/{identifier}/notes")
@@ -278,7 +301,7 @@ def show_additions(request: Request, identifier: Number, user: Clinician, sessio
 async def additions(request: Request, identifier: Number, user: Clinician) -> Response:
     """Assess again with what was left out; a refusal keeps the form."""
 
-    def again(error: str) -> Response:
+    def again(error: str, similar: list[str]) -> Response:
         with unit_of_work(request.app.state.sessions) as session:
             values = {"assessment": find(session, identifier), "error": error, **CHOICES}
             return render(request, "add.html", values, 422)

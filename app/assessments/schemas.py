@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from app.patients.schemas import PatientRequest
+from app.patients.schemas import PatientRequest, ReasonRequest
 from app.texts import Moment
 from models.growth.amniotic_fluid import AmnioticFluid
 from models.growth.dopplers import INDICES, Flow
@@ -183,6 +183,10 @@ class AssessmentRequest(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     patient: PatientRequest
+    must_exist: bool = Field(False, description="Refuse (409) where no woman of this pseudonym is registered.")
+    must_be_clear: bool = Field(
+        False, description="Refuse (409) a new pseudonym that is easily taken for a known one. The page sets it."
+    )
     fetus: str = Field("A", pattern=r"^[A-F]$")
     identity_reason: str | None = Field(
         None, max_length=400, description="Why a file that names another woman, or is stored for one, is this woman's."
@@ -201,6 +205,28 @@ class ExaminationAnswer(BaseModel):
     age_source: str
 
 
+class WithdrawalAnswer(BaseModel):
+    """Who marked an assessment as entered in error, and why: it counts nowhere, and stays in the record."""
+
+    at: datetime
+    by: str
+    reason: str
+
+
+class MoveRequest(ReasonRequest):
+    """The woman and fetus whose examinations these are."""
+
+    patient: str = Field(min_length=1, max_length=80, description="A registered pseudonym.")
+    fetus: str = Field("A", pattern=r"^[A-F]$")
+    identity_reason: str = Field("", max_length=400, description="Why files that name another woman are hers.")
+
+
+class MoveForm(MoveRequest):
+    """The same as a page sends it, together with its CSRF token."""
+
+    model_config = ConfigDict(extra="ignore")
+
+
 class AssessmentAnswer(BaseModel):
     """A stored assessment."""
 
@@ -212,6 +238,8 @@ class AssessmentAnswer(BaseModel):
     created_at: datetime
     created_by: str
     signed_by: str | None
+    entered_in_error: WithdrawalAnswer | None = None
+    similar: list[str] = Field(description="Other pseudonyms that are easily taken for this one.")
     code_version: str
     input_hashes: dict[str, str]
     examinations: list[ExaminationAnswer]

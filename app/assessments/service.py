@@ -21,7 +21,7 @@ from app.assessments.traces import reusable
 from app.audit.store import record
 from app.monitoring.store import born
 from app.orm import now
-from app.patients.service import age_at, fetus_of
+from app.patients.service import age_at, check_known, fetus_of
 from app.patients.store import Examination, Fetus, StoredFile, hold
 from models.bundle import Bundle
 from models.errors import FetalHealthError, InputError
@@ -68,6 +68,8 @@ class Assessor:
             The request or a file cannot be used. Nothing is stored then, because the caller's transaction ends.
         """
         ctg_request, scan_request, uploads = usable(request, uploads)
+        if request.must_exist or request.must_be_clear:
+            check_known(self.session, request.patient.pseudonym, must_exist=request.must_exist)
         fetus = fetus_of(self.session, request.patient, request.fetus)
         born_at = born(self.session, fetus)
         ctg, scan, earlier = None, None, NOTHING_EARLIER
@@ -83,7 +85,7 @@ class Assessor:
         if scan is not None and scan_request is not None and scan_request.dates_pregnancy:
             earlier = Earlier(heads=heads_of(self.bundle, scan))
             date_by(self.session, self.bundle, scan, earlier.heads or ())
-        assessment = self._store(fetus, ctg, scan, earlier)
+        assessment = self.store(fetus, ctg, scan, earlier)
         self._audit("assessment.create", assessment, state=assessment.state)
         return assessment
 
@@ -139,7 +141,7 @@ class Assessor:
         *changed: str,
     ) -> Assessment:
         """Assess these examinations and store the result as the one that replaces `assessment`."""
-        newer = self._store(assessment.fetus, ctg, scan, earlier, assessment.id, reason.strip()[:400])
+        newer = self.store(assessment.fetus, ctg, scan, earlier, assessment.id, reason.strip()[:400])
         self._audit("assessment.correct", newer, replaces=assessment.id, changed=sorted(changed))
         return newer
 
@@ -157,7 +159,7 @@ class Assessor:
         self._audit("assessment.repeat", assessment, same=not lines)
         return lines
 
-    def _store(
+    def store(
         self,
         fetus: Fetus,
         ctg: Examination | None,
@@ -197,8 +199,7 @@ class Assessor:
         return assessment
 
     def _audit(self, action: str, assessment: Assessment, **detail: Any) -> None:
-        subject = assessment.woman.pseudonym
-        record(self.session, self.user, action, subject=subject, assessment=assessment.id, **detail)
+        record(self.session, self.user, action, woman=assessment.woman, assessment=assessment.id, **detail)
 
 
 def usable(request: AssessmentRequest, uploads: Uploads) -> tuple[CtgRequest | None, ScanRequest | None, Uploads]:

@@ -25,14 +25,14 @@ from app.orm import Base
 from app.paging import SIZE, Page, among, begun_after, between, few, page_of
 from app.patients.store import Examination, Fetus, Pregnancy, Woman, begins_with
 
-REPLACED, REVIEWED, OPEN = 0, 1, 2
+WITHDRAWN, REPLACED, REVIEWED, OPEN = -1, 0, 1, 2
 
 
 class Assessment(Base):
     """One result: which examinations, which bundle, what came out. Never changed after it is stored.
 
     `supersedes_id` is the assessment that a correction (a typed head circumference) replaces. `standing` says whether
-    this one was replaced, was reviewed, or waits; `priority` and `row` are parts of the result
+    this one was entered in error, was replaced, was reviewed, or waits; `priority` and `row` are parts of the result
     (`app.assessments.rows`).
     """
 
@@ -66,6 +66,9 @@ class Assessment(Base):
     created_by: Mapped[str] = mapped_column(String(80))
     signed_at: Mapped[datetime | None]
     signed_by: Mapped[str | None] = mapped_column(String(80))
+    withdrawn_at: Mapped[datetime | None]
+    withdrawn_by: Mapped[str | None] = mapped_column(String(80))
+    withdrawn_reason: Mapped[str | None] = mapped_column(String(400))
     fetus: Mapped[Fetus] = relationship(lazy="joined")
     ctg: Mapped[Examination | None] = relationship(foreign_keys=[ctg_id])
     scan: Mapped[Examination | None] = relationship(foreign_keys=[scan_id])

@@ -10,6 +10,7 @@ from app.assessments.judgement import judgement
 from app.assessments.review import DISAGREE_REASONS
 from app.assessments.store import Assessment, of_woman, superseded_by
 from app.assessments.traces import marks_of, recording_of
+from app.assessments.withdrawal import outdated_ages
 from app.monitoring.store import outcome_of
 from models.ctg.features import DESIGN
 from models.ctg.strip import strip_svg
@@ -89,7 +90,7 @@ def charts(
         current = other.id == assessment.id
         if other.fetus_id != assessment.fetus_id or other.scan_id is None:
             continue
-        if not current and other.id in replaced:
+        if not current and (other.id in replaced or other.withdrawn_at is not None):
             continue
         later = other.result["growth"]["detail"].get("growth")
         for size in sizes_of(later):
@@ -118,7 +119,7 @@ def standard_of(size: dict[str, Any]) -> Standard:
 def context(session: Session, assessment: Assessment) -> dict[str, Any]:
     """Values of the template of the result page."""
     result = assessment.result
-    trace = None
+    trace, replaced_by = None, superseded_by(session, assessment)
     try:
         recording, marks = recording_of(assessment.ctg), marks_of(assessment)
         if recording is not None and marks is not None:
@@ -141,7 +142,9 @@ def context(session: Session, assessment: Assessment) -> dict[str, Any]:
         "total": sum(reason["log_odds"] for reason in [*result["reasons"], *_start(result)]),
         "outcome": outcome_of(session, assessment.fetus_id),
         "disagree_reasons": DISAGREE_REASONS,
-        "replaced_by": superseded_by(session, assessment),
+        "replaced_by": replaced_by,
+        "open": replaced_by is None and assessment.signed_at is None and assessment.withdrawn_at is None,
+        "outdated_ages": outdated_ages(assessment),
         "replaces": session.get(Assessment, assessment.supersedes_id) if assessment.supersedes_id else None,
     }
 

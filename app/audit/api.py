@@ -61,7 +61,7 @@ def list_audit(
     limit: Limit = SIZE,
 ) -> AuditList:
     """The audit by woman, user and day (UTC, both included)."""
-    record(session, user, "audit.read", subject=subject, fold=True, filter=name)
+    record(session, user, "audit.read", fold=True, filter=name, subject=subject)
     session.flush()
     page = search(session, subject, name, since, until, after, limit)
     return AuditList(items=[AuditAnswer.of(row) for row in page.rows], next=page.next_of(request), total=page.total)

@@ -25,7 +25,7 @@ def audit(
     after: After = "",
 ) -> Response:
     """Rows by woman, user and day; reading them is audited as well."""
-    record(session, user, "audit.read", subject=subject, fold=True, filter=name)
+    record(session, user, "audit.read", fold=True, filter=name, subject=subject)
     session.flush()
     page = search(session, subject, name, day_of("since", since), day_of("until", until), after)
     values = {"page": page, "next": page.next_of(request), "subject": subject, "name": name}

@@ -3,7 +3,7 @@
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import JSON, ForeignKey, Index, String, select, tuple_
+from sqlalchemy import JSON, ForeignKey, Index, String, or_, select, tuple_
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from app.orm import Base, now
@@ -15,13 +15,15 @@ FOLD_WITHIN = timedelta(minutes=15)
 class AuditRow(Base):
     """One request, or several unchanged refreshes of the same page by the same user.
 
-    `subject` names the woman, or is empty for a list, whose filter and identifiers stand in `detail`.
+    `subject` is the woman's pseudonym at that time and `woman_id` her number; both are empty for a list, whose filter
+    and identifiers stand in `detail`.
     """
 
     __tablename__ = "audit"
     __table_args__ = (
         Index("ix_audit_at", "at", "id"),
         Index("ix_audit_subject", "subject", "at", "id"),
+        Index("ix_audit_woman", "woman_id", "at", "id"),
         Index("ix_audit_user_name", "user_name", "at", "id"),
     )
 
@@ -33,13 +35,14 @@ class AuditRow(Base):
     user_name: Mapped[str] = mapped_column(String(80))
     action: Mapped[str] = mapped_column(String(60), index=True)
     subject: Mapped[str] = mapped_column(String(80), default="")
+    woman_id: Mapped[int | None]
     detail: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)
 
 
 NEWEST = (AuditRow.at.desc(), AuditRow.id.desc())
 
 
-def record(session: Session, user: Any, action: str, *, subject: str = "", fold: bool = False, **detail: Any) -> None:
+def record(session: Session, user: Any, action: str, *, woman: Any = None, fold: bool = False, **detail: Any) -> None:
     """Write a row, or count it into the same user's last row when `fold` and nothing changed.
 
     Parameters
@@ -48,10 +51,11 @@ def record(session: Session, user: Any, action: str, *, subject: str = "", fold:
         With ``id`` and ``name``; None before sign-in.
     action : str
         For example ``assessment.read``.
-    subject : str
-        The woman's pseudonym.
+    woman : Woman or None
+        Whom it concerns.
     """
     moment = now()
+    subject, woman_id = (woman.pseudonym, woman.id) if woman is not None else ("", None)
     name = user.name if user is not None else str(detail.pop("name", ""))
     user_id = user.id or None if user is not None else None  # 0: no account, as of the demonstration
     if fold:
@@ -61,11 +65,18 @@ def record(session: Session, user: Any, action: str, *, subject: str = "", fold:
             last.times += 1
             last.last_at = moment
             return
-    session.add(
-        AuditRow(
-            at=moment, last_at=moment, user_id=user_id, user_name=name, action=action, subject=subject, detail=detail
-        )
-    )
+    who = {"user_id": user_id, "user_name": name, "subject": subject, "woman_id": woman_id}
+    session.add(AuditRow(at=moment, last_at=moment, action=action, detail=detail, **who))
+
+
+def of_woman(session: Session, woman: Any, after: str = "") -> Page[AuditRow]:
+    """Rows about a woman, newest first, also those from before she was merged or renamed."""
+    hers = select(type(woman).id).where(type(woman).merged_into_id == woman.id)
+    query = select(AuditRow).where(or_(AuditRow.woman_id == woman.id, AuditRow.woman_id.in_(hers)))
+    order = query.order_by(*NEWEST)
+    if begun := begun_after(after, (datetime.fromisoformat, int)):
+        order = order.where(tuple_(AuditRow.at, AuditRow.id) < begun)
+    return page_of(session, query, order, SIZE, lambda row: (row.at, row.id))
 
 
 def search(

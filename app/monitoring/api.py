@@ -12,7 +12,7 @@ from app.audit.store import record
 from app.errors import NotFoundError
 from app.monitoring import outcomes, service
 from app.monitoring.store import open_notices
-from app.patients.store import Fetus, hold, woman_by_pseudonym
+from app.patients.store import Fetus, hold, named
 from app.sessions import Database
 from app.texts import Moment, Word
 
@@ -42,19 +42,17 @@ class OutcomeAnswer(BaseModel):
 def entered(session: Session, user: User, fetus: Fetus, ph: float, born_at: datetime) -> OutcomeAnswer:
     hold(session, fetus.pregnancy.woman)
     row = outcomes.enter(session, fetus, ph, born_at, user)
-    pseudonym = fetus.pregnancy.woman.pseudonym
-    record(session, user, "outcome.enter", subject=pseudonym, fetus=fetus.label, ph=ph)
+    woman = fetus.pregnancy.woman
+    record(session, user, "outcome.enter", woman=woman, fetus=fetus.label, ph=ph)
     return OutcomeAnswer(
-        patient=pseudonym, fetus=fetus.label, umbilical_artery_ph=row.ph, born_at=row.born_at, entered_by=row.by
+        patient=woman.pseudonym, fetus=fetus.label, umbilical_artery_ph=row.ph, born_at=row.born_at, entered_by=row.by
     )
 
 
 @router.post("/patients/{pseudonym}/outcomes", status_code=201, tags=["patients"])
 def enter_outcome(pseudonym: str, body: OutcomeRequest, user: Clinician, session: Database) -> OutcomeAnswer:
     """Enter cord pH and birth; it feeds the live calibration of the bundle that assessed this fetus."""
-    woman = woman_by_pseudonym(session, pseudonym)
-    if woman is None:
-        raise NotFoundError(f"patient {pseudonym}")
+    woman = named(session, pseudonym)
     fetus = next((each for each in woman.pregnancies[-1].fetuses if each.label == body.fetus), None)
     if fetus is None:
         raise NotFoundError(f"fetus {body.fetus} of patient {pseudonym}")

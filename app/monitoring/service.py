@@ -1,6 +1,6 @@
 """Inputs, results and outcomes at a hospital since a bundle serves there, and the alarms that follow.
 
-Synthetic women and replaced assessments do not count.
+Synthetic women do not count, nor do assessments that were replaced or entered in error.
 """
 
 from collections import Counter
@@ -124,7 +124,7 @@ def _outcomes(session: Session, hospital: str, bundle_id: str) -> dict[str, Any]
         .join(Fetus.pregnancy)
         .join(Pregnancy.woman)
         .where(Assessment.fetus_id.in_(ph_of), Woman.synthetic.is_(False), Assessment.score.is_not(None))
-        .where(Figures.values["event"].as_string() == MILD.event)
+        .where(Figures.values["event"].as_string() == MILD.event, CURRENT)
         .order_by(Assessment.id)
     )
     by_fetus = {

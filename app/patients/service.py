@@ -7,8 +7,9 @@ from sqlalchemy.orm.attributes import set_committed_value
 
 from app.orm import now
 from app.patients.ages import MAX_AGE_DAYS, parse_age
+from app.patients.names import check_new
 from app.patients.schemas import PatientRequest
-from app.patients.store import Fetus, Pregnancy, Woman, woman_by_pseudonym
+from app.patients.store import Fetus, Pregnancy, Woman, similar_to, woman_by_pseudonym
 from models.errors import FetalHealthError, InputError, RangeError
 from models.growth.dating import TERM_DAYS, by_crown_rump_length, by_last_menstrual_period
 
@@ -19,14 +20,20 @@ def register(session: Session, request: PatientRequest, *, synthetic: bool = Fal
     Raises
     ------
     FetalHealthError
-        The pseudonym is taken.
+        The pseudonym is taken, in whatever case and width.
+    InputError
+        The pseudonym cannot stand in an address.
     """
-    if woman_by_pseudonym(session, request.pseudonym) is not None:
-        raise FetalHealthError(f"a patient {request.pseudonym!r} exists already")
+    there = woman_by_pseudonym(session, request.pseudonym)
+    if there is not None:
+        name = request.pseudonym
+        also = "" if there.pseudonym == name else f", as {there.pseudonym!r}"
+        raise FetalHealthError(f"a patient {name!r} exists already{also}")
     return _added(session, request, synthetic=synthetic)
 
 
 def _added(session: Session, request: PatientRequest, *, synthetic: bool = False) -> Woman:
+    check_new(request.pseudonym)
     moment = now()
     woman = Woman(pseudonym=request.pseudonym, synthetic=synthetic, created_at=moment)
     pregnancy = Pregnancy(woman=woman, parity=request.parity, created_at=moment)
@@ -34,6 +41,39 @@ def _added(session: Session, request: PatientRequest, *, synthetic: bool = False
     pregnancy.fetuses.append(Fetus(label="A"))
     session.add(woman)
     return woman
+
+
+class UnknownPatientError(FetalHealthError):
+    """No woman has this pseudonym; some may have one that is easily taken for it.
+
+    Attributes
+    ----------
+    similar : list of str
+        Their pseudonyms.
+    """
+
+    def __init__(self, pseudonym: str, similar: list[str]) -> None:
+        super().__init__(pseudonym, similar)
+        self.pseudonym, self.similar = pseudonym, similar
+
+    def __str__(self) -> str:
+        """One line for the caller."""
+        others = f"; similar: {', '.join(self.similar)}" if self.similar else ""
+        return f"no patient {self.pseudonym!r} is registered{others}"
+
+
+def check_known(session: Session, pseudonym: str, *, must_exist: bool = False) -> None:
+    """Refuse an unknown pseudonym that is easily taken for a known one, or any unknown one where she must exist.
+
+    Raises
+    ------
+    UnknownPatientError
+        With the similar pseudonyms.
+    """
+    if woman_by_pseudonym(session, pseudonym) is None:
+        similar = [woman.pseudonym for woman in similar_to(session, pseudonym)]
+        if similar or must_exist:
+            raise UnknownPatientError(pseudonym, similar)
 
 
 def fetus_of(session: Session, request: PatientRequest, label: str) -> Fetus:

@@ -1,40 +1,71 @@
 """The patient record: woman, pregnancy, fetus, examination, and the files of examinations."""
 
-import unicodedata
+from collections.abc import Callable
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import JSON, ColumnElement, ForeignKey, LargeBinary, String, UniqueConstraint, and_, select, update
+from sqlalchemy import (
+    JSON,
+    ColumnElement,
+    ForeignKey,
+    LargeBinary,
+    String,
+    UniqueConstraint,
+    and_,
+    or_,
+    select,
+    update,
+)
 from sqlalchemy.orm import Mapped, Session, mapped_column, relationship, selectinload
 
+from app.errors import NotFoundError
 from app.orm import Base
 from app.paging import SIZE, Page, among, begun_after, few, page_of
+from app.patients.names import likenesses, search_key, unique_key
 from app.transactions import OutdatedError
 
 # Ordered by code points on both engines, so that an index finds what begins with a text.
 BY_BYTES = String(400).with_variant(String(400, collation="C"), "postgresql")
 LAST = "\U0010ffff"
+MOST_SIMILAR, MOST_TO_MERGE = 20, 500
 
 
-def _search_key(context: Any) -> str:
-    return search_key(context.get_current_parameters()["pseudonym"])
+def _of_pseudonym(form: Callable[[str], str]) -> Any:
+    """The default of a column that holds a form of the pseudonym."""
+    return lambda context: form(context.get_current_parameters()["pseudonym"])
 
 
 class Woman(Base):
     """A woman under a pseudonym; `synthetic` marks generated ones wherever they show.
 
     `version` counts the changes of her record. Who changes it holds her row first (`hold`).
+    `unique_key` is None for a name that earlier releases let in: one that another woman has in another case or width,
+    or that cannot stand in an address. A merged woman (`merged_into_id`) keeps her row, so that her name leads to the
+    other one; `merged` says which rows went over.
     """
 
     __tablename__ = "woman"
 
     id: Mapped[int] = mapped_column(primary_key=True)
     pseudonym: Mapped[str] = mapped_column(String(80), unique=True)
-    search_key: Mapped[str] = mapped_column(BY_BYTES, index=True, default=_search_key)
+    search_key: Mapped[str] = mapped_column(BY_BYTES, index=True, default=_of_pseudonym(search_key))
+    unique_key: Mapped[str | None] = mapped_column(String(400), unique=True, default=_of_pseudonym(unique_key))
+    alike: Mapped[str] = mapped_column(String(400), index=True, default=_of_pseudonym(lambda n: likenesses(n)[0]))
+    alike_joined: Mapped[str] = mapped_column(
+        String(400), index=True, default=_of_pseudonym(lambda n: likenesses(n)[1])
+    )
+    merged_into_id: Mapped[int | None] = mapped_column(ForeignKey("woman.id"), index=True)
+    merged: Mapped[dict[str, Any] | None] = mapped_column(JSON)
     synthetic: Mapped[bool] = mapped_column(default=False)
     version: Mapped[int] = mapped_column(default=0)
     created_at: Mapped[datetime]
     pregnancies: Mapped[list["Pregnancy"]] = relationship(back_populates="woman", order_by="Pregnancy.id")
+    merged_into: Mapped["Woman | None"] = relationship(remote_side="Woman.id")
+
+    def rename(self, pseudonym: str) -> None:
+        """Give her another pseudonym, with all its forms."""
+        self.pseudonym, self.search_key, self.unique_key = pseudonym, search_key(pseudonym), unique_key(pseudonym)
+        self.alike, self.alike_joined = likenesses(pseudonym)
 
 
 class Pregnancy(Base):
@@ -105,8 +136,62 @@ class StoredFile(Base):
 
 
 def woman_by_pseudonym(session: Session, pseudonym: str) -> Woman | None:
-    """The woman of this pseudonym."""
-    return session.scalar(select(Woman).where(Woman.pseudonym == pseudonym))
+    """The woman of this pseudonym, in whatever case and width; the other one where she was merged."""
+    exact = session.scalar(select(Woman).where(Woman.pseudonym == pseudonym))
+    woman = exact or session.scalar(select(Woman).where(Woman.unique_key == unique_key(pseudonym)))
+    return woman.merged_into or woman if woman is not None else None
+
+
+def woman_of(session: Session, identifier: int) -> Woman:
+    """The woman of this number; the other one where she was merged.
+
+    Raises
+    ------
+    NotFoundError
+        There is none.
+    """
+    woman = session.get(Woman, identifier)
+    if woman is None:
+        raise NotFoundError(f"patient number {identifier}")
+    return woman.merged_into or woman
+
+
+def named(session: Session, pseudonym: str) -> Woman:
+    """As `woman_by_pseudonym`.
+
+    Raises
+    ------
+    NotFoundError
+        There is none.
+    """
+    woman = woman_by_pseudonym(session, pseudonym)
+    if woman is None:
+        raise NotFoundError(f"patient {pseudonym}")
+    return woman
+
+
+def similar_to(session: Session, pseudonym: str) -> list[Woman]:
+    """Other women whose pseudonyms are easily taken for this one, a few at most."""
+    alike, joined = likenesses(pseudonym)
+    query = (
+        select(Woman)
+        .where(or_(Woman.alike == alike, Woman.alike_joined == joined), Woman.pseudonym != pseudonym)
+        .where(Woman.merged_into_id.is_(None))
+        .order_by(Woman.id)
+        .limit(MOST_SIMILAR)
+    )
+    return list(session.scalars(query))
+
+
+def merged_into(session: Session, woman: Woman) -> list[Woman]:
+    """Records that were merged into this one."""
+    return list(session.scalars(select(Woman).where(Woman.merged_into_id == woman.id).order_by(Woman.id)))
+
+
+def to_merge(session: Session, limit: int = MOST_TO_MERGE) -> list[Woman]:
+    """Women whose names earlier releases let in, oldest first: they may be others' under another spelling."""
+    query = select(Woman).where(Woman.unique_key.is_(None), Woman.merged_into_id.is_(None)).order_by(Woman.id)
+    return list(session.scalars(query.limit(limit)))
 
 
 def hold(session: Session, woman: Woman, seen: int | None = None) -> None:
@@ -134,9 +219,10 @@ def hold(session: Session, woman: Woman, seen: int | None = None) -> None:
         session.refresh(woman, ["version"])
 
 
-def search_key(pseudonym: str) -> str:
-    """The form of a pseudonym by which it is searched: case and width of letters do not count."""
-    return unicodedata.normalize("NFKC", pseudonym).casefold()
+def hold_all(session: Session, *women: Woman) -> None:
+    """Hold the records of several women, in the order of their numbers, so that two never wait for each other."""
+    for woman in sorted(set(women), key=lambda each: each.id):
+        hold(session, woman)
 
 
 def begins_with(search: str) -> ColumnElement[bool]:

@@ -21,7 +21,7 @@ from tests.examples import HEALTHY
 def test_no_pair_of_actions_contradicts_itself(engine: str, request: pytest.FixtureRequest) -> None:
     address = None if engine == "sqlite" else request.getfixturevalue("postgresql_database")
     table = measure(address, trials=3)
-    assert len(table) == 40
+    assert len(table) == 49
     assert {pair: wrong for pair, (_, wrong) in table.items() if wrong} == {}
 
 
