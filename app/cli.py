@@ -10,6 +10,7 @@ import typer
 
 from app.commands import assessments, data
 from app.commands.accounts import user_app
+from app.commands.audit import audit_app
 from app.commands.backup import backup_app, restore
 from app.commands.bundles import models_app
 from app.commands.schedules import schedule_app
@@ -24,6 +25,7 @@ app.add_typer(models_app, name="models")
 app.add_typer(data.data_app, name="data")
 app.add_typer(user_app, name="user")
 app.add_typer(backup_app, name="backup")
+app.add_typer(audit_app, name="audit")
 app.command()(restore)
 app.add_typer(schedule_app, name="schedule")
 app.add_typer(federate_app, name="federate")

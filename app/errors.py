@@ -74,6 +74,13 @@ class SignInNeededError(Problem):
         super().__init__(401, "Sign in, or send a valid API token.", headers={"WWW-Authenticate": "Bearer"})
 
 
+class PasswordChangeNeededError(Problem):
+    """The password was chosen by somebody else: nothing is done before it is changed."""
+
+    def __init__(self) -> None:
+        super().__init__(403, "Change your password first: somebody else chose it.")
+
+
 def wants_json(request: Request) -> bool:
     """True for the API, the probes and every client that does not ask for HTML."""
     return request.url.path.startswith("/api/") or "text/html" not in request.headers.get("accept", "")
@@ -108,6 +115,8 @@ def install(app: FastAPI) -> None:
             return problem(request, 401, SESSION_OVER)
         if error.status_code == 401 and not wants_json(request):
             return RedirectResponse(f"/sign-in?next={request.url.path}", 303)
+        if isinstance(error, PasswordChangeNeededError) and not wants_json(request) and not by_script:
+            return RedirectResponse("/account", 303)
         return _answer(request, error)
 
     @app.exception_handler(RequestValidationError)

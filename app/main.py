@@ -10,9 +10,12 @@ from starlette.middleware.gzip import GZipMiddleware
 from starlette.staticfiles import StaticFiles
 
 from app import api, errors, probes
+from app.accounts import administration
 from app.accounts import routes as accounts
+from app.accounts.passwords import Queue
 from app.assessments import routes as assessments
 from app.audit import routes as audit
+from app.audit.chain import Sealer
 from app.evidence import routes as evidence
 from app.monitoring import routes as monitoring
 from app.pages import BANNER
@@ -45,10 +48,13 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         attempt(place.sessions, place.bundles.ensure_shipped)
         clock = Clock(app.state.workers, place)
         clock.start()
+        app.state.sealer.start()
         if chosen.workers:
             settle()
         yield
         clock.stop()
+        app.state.sealer.stop()
+        app.state.passwords.close()
         app.state.workers.close()
         place.engine.dispose()
 
@@ -66,9 +72,12 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.state.sessions = place.sessions
     app.state.bundle = place.bundles
     app.state.workers = Workers(place)
+    app.state.passwords = Queue()
+    app.state.sealer = Sealer(place.sessions, chosen.audit_heads)
     app.state.metrics = probes.Metrics()
     errors.install(app)
-    for module in (api, assessments, patients, accounts, audit, retraining, evidence, monitoring, probes):
+    record = (assessments, patients, audit, evidence, monitoring)
+    for module in (api, *record, accounts, administration, retraining, probes):
         app.include_router(module.router)
     static = Path(str(files("app"))) / "static"
     app.mount("/static", StaticFiles(directory=static), name="static")

@@ -37,6 +37,8 @@ class Settings(BaseSettings):
         Processor seconds and memory that one request may take in a worker.
     secure_cookies : bool
         Send cookies over TLS only: set it behind a TLS proxy.
+    audit_heads : Path or None
+        File outside to which the head of the audit's chain is added; see the how-to on the audit.
     scan_valid_days : int
         A scan further than this from the CTG is shown with its date and does not enter the score.
     prior : str
@@ -62,6 +64,7 @@ class Settings(BaseSettings):
     request_cpu_s: int = Field(5, ge=1, le=3600)
     request_memory_mb: int = Field(300, ge=50, le=1_000_000)
     secure_cookies: bool = False
+    audit_heads: Path | None = None
     scan_valid_days: int = 28
     prior: str = "training"
     nice: Literal["amended", "2022"] = "amended"

@@ -12,8 +12,9 @@ from typing import Any
 
 import httpx
 
-from app.accounts.service import create_account, create_token
+from app.accounts.service import create_account
 from app.accounts.store import Role
+from app.accounts.tokens import create_token
 from app.database import make_engine, migrate, session_factory
 from app.settings import Settings
 from app.transactions import unit_of_work
@@ -66,6 +67,14 @@ class Installation:
         """A client with the token of a user."""
         headers = {"Authorization": f"Bearer {self.tokens[name]}"}
         return httpx.Client(base_url=base or self.base, headers=headers, timeout=120, **options)
+
+    def person(self, name: str, base: str = "", **options: Any) -> httpx.Client:
+        """A client that has signed in as a user does in the browser: only a person signs."""
+        client = httpx.Client(base_url=base or self.base, timeout=120, **options)
+        client.post("/sign-in", data={"name": name, "password": PASSWORD})
+        page = client.get("/account").text
+        client.headers["X-CSRF-Token"] = page.split('name="csrf_token" value="')[1].split('"')[0]
+        return client
 
     def serve(self, port: int | None = None) -> subprocess.Popen[bytes]:
         """Start a server and wait until it is ready."""

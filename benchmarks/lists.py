@@ -101,7 +101,7 @@ def fill(place: Installation, rows: int, result: dict[str, Any], bundle: str) ->
                     }
                 )
                 audits += [
-                    {"at": at, "last_at": at, "times": 1, "user_name": f"user-{k}", "action": "assessment.read"}
+                    {"at": at, "user_name": f"user-{k}", "action": "assessment.read"}
                     | {"subject": name, "detail": {"assessment": key}}
                     for k in rng.integers(0, 20, 4).tolist()
                 ]

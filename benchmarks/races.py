@@ -192,7 +192,7 @@ def together(clients: list[httpx.Client], case: Case, actions: tuple[str, str]) 
 @contextmanager
 def _clients(place: Installation, name: str, count: int = 2) -> Iterator[list[httpx.Client]]:
     with ExitStack() as stack:
-        yield [stack.enter_context(place.client(f"{name}-{number}")) for number in range(count)]
+        yield [stack.enter_context(place.person(f"{name}-{number}")) for number in range(count)]
 
 
 def record_races(place: Installation, trials: int) -> dict[tuple[str, str], tuple[Counter[int], list[str]]]:

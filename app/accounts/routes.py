@@ -1,14 +1,16 @@
-"""Sign-in and sign-out, accounts for administrators, API tokens for everyone."""
+"""Sign-in and sign-out; one's own password, sessions and tokens."""
 
-from typing import Annotated
+import asyncio
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Form, Query, Request
-from sqlalchemy import select
+from starlette.concurrency import run_in_threadpool
 from starlette.responses import RedirectResponse, Response
 
 from app.accounts import service
-from app.accounts.guards import COOKIE, Administrator, AnyUser, Public
-from app.accounts.store import Account, ApiToken, Role
+from app.accounts.guards import Person, Public, User, cookie_name, place_of
+from app.accounts.store import Account, ApiToken, Role, Scope, by_name, sessions_of, tokens_of
+from app.accounts.tokens import DAYS, MOST_DAYS, create_token
 from app.audit.store import record
 from app.errors import NotFoundError, Problem
 from app.orm import now
@@ -19,6 +21,7 @@ from app.transactions import unit_of_work
 from models.errors import InputError
 
 router = APIRouter(include_in_schema=False)
+Password = Annotated[str, Form(max_length=200)]
 
 
 def _local(path: str) -> str:
@@ -33,34 +36,47 @@ def sign_in_page(request: Request, next: Annotated[str, Query(max_length=400)] =
 
 
 @router.post("/sign-in", dependencies=[Public])
-def sign_in(
+async def sign_in(
     request: Request,
     name: Annotated[str, Form(max_length=80)],
-    password: Annotated[str, Form(max_length=200)],
+    password: Password,
     next: Annotated[str, Form(max_length=400)] = "/",
 ) -> Response:
     """Open a session; wrong attempts are counted and audited."""
     if request.headers.get("sec-fetch-site", "same-origin") not in {"same-origin", "none"}:
         raise Problem(403, "Sign in from this application's own page.")
-    refusal = secret = None
-    target = _local(next)
+    state, place = request.app.state, place_of(request)
+    queued = state.passwords.submit(service.check_password, state.sessions, place, name, password)
+    try:
+        number = await asyncio.wrap_future(queued)
+    except service.SignInRefusedError as error:
+        await run_in_threadpool(_refused, request, name)
+        return render(request, "sign_in.html", {"next": _local(next), "error": str(error)}, 401)
+    return await run_in_threadpool(_signed_in, request, number, _local(next))
+
+
+def _refused(request: Request, name: str) -> None:
+    """A row of the audit; the name only where there is such an account, since people type passwords there."""
     with unit_of_work(request.app.state.sessions) as session:
-        try:
-            secret, opened = service.sign_in(session, name, password)
-            session.flush()
-            account = session.get_one(Account, opened.account_id)
-            record(session, account, "sign-in")
-            if target == "/" and account.role == Role.OPERATOR:
-                target = "/federation"  # operators may not see the worklist
-        except service.SignInRefusedError as error:
-            refusal = str(error)
-            record(session, None, "sign-in.refused", name=name[:80])
-    if secret is None:
-        return render(request, "sign_in.html", {"next": target, "error": refusal}, 401)
-    response = RedirectResponse(target, 303)
+        account = by_name(session, name.strip())
+        shown = account.name if account else ""
+        record(session, None, "sign-in.refused", place=place_of(request), name=shown, known=account is not None)
+
+
+def _signed_in(request: Request, number: int, target: str) -> Response:
     settings = request.app.state.settings
+    with unit_of_work(request.app.state.sessions) as session:
+        account = session.get_one(Account, number)
+        place = place_of(request)
+        secret = service.open_session(session, account, place, request.headers.get("user-agent", ""), settings)
+        record(session, account, "sign-in", place=place, handle=service.digest(secret)[:12])
+        if target == "/" and account.role == Role.OPERATOR:
+            target = "/federation"  # operators may not see the worklist
+        if account.must_change:
+            target = "/account"
+    response = RedirectResponse(target, 303)
     response.set_cookie(
-        COOKIE,
+        cookie_name(request),
         secret,
         max_age=int(settings.session_hours * 3600),
         httponly=True,
@@ -71,40 +87,47 @@ def sign_in(
 
 
 @router.post("/sign-out")
-def sign_out(request: Request, user: AnyUser, session: Database) -> Response:
+def sign_out(request: Request, user: Person, session: Database) -> Response:
     """Close the session."""
-    service.sign_out(session, request.cookies.get(COOKIE, ""))
+    service.end_sessions(session, user.id or 0, only=user.session)
     record(session, user, "sign-out")
     response = RedirectResponse("/sign-in", 303)
-    response.delete_cookie(COOKIE)
+    response.delete_cookie(cookie_name(request), secure=request.app.state.settings.secure_cookies)
     return response
 
 
 @router.get("/account")
-def account(request: Request, user: AnyUser, session: Database) -> Response:
-    """The user's own tokens and password."""
-    return render(request, "account.html", {"tokens": _tokens(session, user.id), "secret": None})
+def account(request: Request, user: Person, session: Database) -> Response:
+    """The user's own tokens, sessions and password."""
+    return _page(request, user, session)
 
 
-def _tokens(session: Database, account_id: int | None) -> list[ApiToken]:
-    query = select(ApiToken).where(ApiToken.account_id == account_id, ApiToken.revoked_at.is_(None))
-    return list(session.scalars(query.order_by(ApiToken.id)))
+def _page(request: Request, user: User, session: Database, status: int = 200, **more: Any) -> Response:
+    tokens, opened = tokens_of(session, user.id, now()), sessions_of(session, user.id)
+    choices = {"scopes": list(Scope), "days": DAYS, "most_days": MOST_DAYS}
+    values = {"tokens": tokens, "sessions": opened, "secret": None, "error": None, **choices, **more}
+    return render(request, "account.html", values, status)
 
 
 @router.post("/account/tokens")
-def create_token(
-    request: Request, user: AnyUser, session: Database, label: Annotated[str, Form(max_length=80)]
+def add_token(
+    request: Request,
+    user: Person,
+    session: Database,
+    label: Annotated[str, Form(max_length=80)],
+    scopes: Annotated[list[Scope] | None, Form()] = None,
+    days: Annotated[int, Form()] = DAYS,
 ) -> Response:
     """Create a token and show it once."""
     owner = session.get_one(Account, user.id)
-    secret = service.create_token(session, owner, label)
-    record(session, user, "token.create", label=label)
+    secret = create_token(session, owner, label, scopes or (), days)
+    record(session, user, "token.create", label=label, scopes=[str(scope) for scope in scopes or ()], days=days)
     session.flush()
-    return render(request, "account.html", {"tokens": _tokens(session, user.id), "secret": secret})
+    return _page(request, user, session, secret=secret)
 
 
 @router.post("/account/tokens/{identifier}/revoke")
-def revoke_token(identifier: Number, user: AnyUser, session: Database) -> Response:
+def revoke_token(identifier: Number, user: Person, session: Database) -> Response:
     """Revoke one of one's own tokens."""
     token = session.get(ApiToken, identifier)
     if token is None or token.account_id != user.id:
@@ -114,52 +137,39 @@ def revoke_token(identifier: Number, user: AnyUser, session: Database) -> Respon
     return RedirectResponse("/account", 303)
 
 
-@router.post("/account/password")
-def change_password(
-    user: AnyUser,
-    session: Database,
-    present: Annotated[str, Form(max_length=200)],
-    new: Annotated[str, Form(max_length=200)],
-) -> Response:
-    """Change one's own password."""
-    try:
-        service.sign_in(session, user.name, present)
-    except service.SignInRefusedError:
-        raise InputError("the present password is wrong") from None
-    service.set_password(session.get_one(Account, user.id), new)
-    record(session, user, "password.change")
+@router.post("/account/sessions/end")
+def end_sessions(user: Person, session: Database, handle: Annotated[str, Form(max_length=12)] = "") -> Response:
+    """End one of one's own sessions, or all others."""
+    if handle and not handle.isalnum():
+        raise InputError("there is no such session")
+    ended = service.end_sessions(session, user.id or 0, but="" if handle else user.session, only=handle)
+    record(session, user, "session.end", ended=ended)
     return RedirectResponse("/account", 303)
 
 
-@router.get("/users")
-def users(request: Request, user: Administrator, session: Database) -> Response:
-    """All accounts."""
-    rows = list(session.scalars(select(Account).order_by(Account.name)))
-    return render(request, "users.html", {"rows": rows, "roles": [role.value for role in Role]})
+@router.post("/account/password")
+async def change_password(request: Request, user: Person, present: Password, new: Password) -> Response:
+    """Change one's own password; other sessions and all tokens end."""
+    state = request.app.state
+    queued = state.passwords.submit(_changed, request, user, present, new)
+    try:
+        await asyncio.wrap_future(queued)
+    except service.SignInRefusedError:
+        raise InputError("the present password is wrong") from None
+    return RedirectResponse("/account", 303)
 
 
-@router.post("/users")
-def add_user(
-    user: Administrator,
-    session: Database,
-    name: Annotated[str, Form(max_length=80)],
-    password: Annotated[str, Form(max_length=200)],
-    role: Annotated[Role, Form()],
-) -> Response:
-    """Add an account."""
-    added = service.create_account(session, name, password, role)
-    record(session, user, "user.add", added=added.name, role=role.value)
-    return RedirectResponse("/users", 303)
-
-
-@router.post("/users/{identifier}/active")
-def set_active(identifier: Number, user: Administrator, session: Database, active: Annotated[bool, Form()]) -> Response:
-    """Close or reopen an account; one's own stays open."""
-    row = session.get(Account, identifier)
-    if row is None:
-        raise NotFoundError(f"user {identifier}")
-    if row.id == user.id:
-        raise InputError("you cannot close your own account")
-    row.active = active
-    record(session, user, "user.active", changed=row.name, active=active)
-    return RedirectResponse("/users", 303)
+def _changed(request: Request, user: User, present: str, new: str) -> None:
+    sessions = request.app.state.sessions
+    try:
+        service.check_password(sessions, user.place, user.name, present)
+    except service.SignInRefusedError:
+        with unit_of_work(sessions) as session:
+            record(session, user, "password.refused")
+        raise
+    with unit_of_work(sessions) as session:
+        own = session.get_one(Account, user.id)
+        service.set_password(own, new)
+        own.must_change = False
+        ended = service.end_everything(session, own.id, but=user.session)
+        record(session, user, "password.change", **ended)

@@ -1,34 +1,26 @@
-"""Passwords, sign-in with lock-out, sessions and tokens."""
+"""Accounts, sign-in and sessions."""
 
 import secrets
 from datetime import timedelta
-from functools import cache
 from hashlib import sha256
+from typing import Any
 
-from pwdlib import PasswordHash
-from sqlalchemy import delete, select
-from sqlalchemy.orm import Session
+from sqlalchemy import delete, or_, update
+from sqlalchemy.orm import Session, sessionmaker
 
+from app.accounts import attempts, passwords
 from app.accounts.store import Account, ApiToken, Role, SignedIn, by_name
 from app.orm import now
 from app.settings import Settings
+from app.transactions import unit_of_work
 from models.errors import InputError
 
-MAX_ATTEMPTS = 5
-LOCK = timedelta(minutes=15)
-MIN_PASSWORD = 12
-
-passwords = PasswordHash.recommended()  # Argon2id; the tests put a cheaper one here
-
-
-@cache
-def _no_account() -> str:
-    """A hash that no password matches, so that an unknown name takes as long as a wrong password."""
-    return passwords.hash(secrets.token_urlsafe(24))
+CLOCKS_DIFFER = timedelta(minutes=5)
+SEEN_EVERY = timedelta(seconds=30)
 
 
 class SignInRefusedError(Exception):
-    """Wrong name or password, or a locked account; the message is for the user."""
+    """Wrong name or password; the message is for the user."""
 
 
 def digest(secret: str) -> str:
@@ -36,20 +28,20 @@ def digest(secret: str) -> str:
     return sha256(secret.encode()).hexdigest()
 
 
-def create_account(session: Session, name: str, password: str, role: Role) -> Account:
+def create_account(session: Session, name: str, password: str, role: Role, *, must_change: bool = False) -> Account:
     """Add an account.
 
     Raises
     ------
     InputError
-        The name is taken or empty, or the password is too short.
+        The name is taken or empty, or the password is short or easily guessed.
     """
     name = name.strip()
     if not name or len(name) > 80:
         raise InputError("a user name has 1 to 80 characters")
     if by_name(session, name) is not None:
         raise InputError(f"there is a user named {name!r} already")
-    account = Account(name=name, password_hash="", role=role.value, created_at=now())
+    account = Account(name=name, password_hash="", role=role.value, must_change=must_change, created_at=now())
     set_password(account, password)
     session.add(account)
     session.flush()
@@ -57,85 +49,96 @@ def create_account(session: Session, name: str, password: str, role: Role) -> Ac
 
 
 def set_password(account: Account, password: str) -> None:
-    """Set a new password and lift a lock."""
-    if len(password) < MIN_PASSWORD:
-        raise InputError(f"a password needs at least {MIN_PASSWORD} characters")
-    account.password_hash = passwords.hash(password)
-    account.failed_attempts, account.locked_until = 0, None
+    """Set a new password; an InputError where it is short or easily guessed."""
+    passwords.check_strength(password, account.name)
+    account.password_hash = passwords.hasher.hash(password)
 
 
-def sign_in(session: Session, name: str, password: str) -> tuple[str, SignedIn]:
-    """Check name and password; returns the cookie's secret and the session.
+def check_password(sessions: sessionmaker[Session], place: str, name: str, password: str) -> int:
+    """Compare a password with that of an account; returns the account's number.
 
     Raises
     ------
     SignInRefusedError
-        The same words whether the name exists or not. The failed attempt is left in `session`: commit it.
+        Name or password is wrong, or the account is closed: the same words for each.
+    TooManyAttemptsError
+        This attempt has to wait.
     """
-    account = by_name(session, name.strip())
-    moment = now()
-    if account is not None and account.locked_until is not None and account.locked_until > moment:
-        minutes = int((account.locked_until - moment).total_seconds() // 60) + 1
-        raise SignInRefusedError(
-            f"This account is locked after {MAX_ATTEMPTS} failed attempts. Try again in {minutes} min."
-        )
-    nobody = _no_account()
-    good = passwords.verify(password, account.password_hash if account else nobody)
-    if account is None or not good or not account.active:
-        if account is not None:
-            account.failed_attempts += 1
-            if account.failed_attempts >= MAX_ATTEMPTS:
-                account.locked_until, account.failed_attempts = moment + LOCK, 0
+    name = name.strip()
+    attempts.reserve(sessions, place, name)
+    with unit_of_work(sessions) as session:
+        account = by_name(session, name)
+        number, stored = (account.id, account.password_hash) if account is not None else (0, "")
+        usable = account is not None and account.active and bool(stored)
+    good = passwords.hasher.verify(password, stored or passwords.nobody())
+    if not good or not usable:
         raise SignInRefusedError("User name or password is wrong.")
-    account.failed_attempts, account.locked_until = 0, None
-    secret = secrets.token_urlsafe(32)
+    with unit_of_work(sessions) as session:
+        attempts.succeeded(session, place, name)
+    return number
+
+
+def open_session(session: Session, account: Account, place: str, agent: str, settings: Settings) -> str:
+    """Open a session; returns the cookie's secret. Outlived sessions of anybody are deleted."""
+    moment, secret = now(), secrets.token_urlsafe(32)
+    idle, old = timedelta(minutes=settings.idle_minutes), timedelta(hours=settings.session_hours)
+    outlived = or_(SignedIn.last_seen_at < moment - idle, SignedIn.created_at < moment - old)
+    session.execute(delete(SignedIn).where(outlived))
     opened = SignedIn(
         secret_hash=digest(secret),
         account_id=account.id,
         csrf_token=secrets.token_urlsafe(32),
+        place=place[:60],
+        agent=agent[:200],
         created_at=moment,
         last_seen_at=moment,
     )
     session.add(opened)
-    return secret, opened
+    return secret
 
 
 def resume(session: Session, secret: str, settings: Settings) -> SignedIn | None:
-    """The live session of a cookie, or None; an outlived one is deleted."""
+    """The live session of a cookie, or None; an outlived one is deleted, and one from the future too."""
     opened = session.get(SignedIn, digest(secret))
     if opened is None:
         return None
     moment = now()
     too_old = moment - opened.created_at > timedelta(hours=settings.session_hours)
     idle = moment - opened.last_seen_at > timedelta(minutes=settings.idle_minutes)
-    if too_old or idle or not opened.account.active:
+    set_back = opened.last_seen_at - moment > CLOCKS_DIFFER
+    if too_old or idle or set_back or not opened.account.active:
         session.delete(opened)
         return None
-    if moment - opened.last_seen_at > timedelta(seconds=30):
+    if moment - opened.last_seen_at > SEEN_EVERY:
         opened.last_seen_at = moment
     return opened
 
 
-def sign_out(session: Session, secret: str) -> None:
-    """End a session."""
-    session.execute(delete(SignedIn).where(SignedIn.secret_hash == digest(secret)))
+def end_sessions(session: Session, account_id: int, *, but: str = "", only: str = "") -> int:
+    """End the sessions of an account; returns how many.
+
+    Parameters
+    ----------
+    but, only : str
+        Handle of the one that stays, or of the one that ends.
+    """
+    query = delete(SignedIn).where(SignedIn.account_id == account_id)
+    if but:
+        query = query.where(SignedIn.secret_hash.not_like(f"{but}%"))
+    if only:
+        query = query.where(SignedIn.secret_hash.like(f"{only}%"))
+    return session.execute(query).rowcount  # type: ignore[attr-defined,no-any-return]
 
 
-def create_token(session: Session, account: Account, label: str) -> str:
-    """A new API token; the return value is the only copy."""
-    if not label.strip():
-        raise InputError("a token needs a label, for example the system that uses it")
-    secret = "fh_" + secrets.token_urlsafe(32)
-    session.add(ApiToken(account_id=account.id, label=label.strip()[:80], token_hash=digest(secret), created_at=now()))
-    return secret
+def revoke_tokens(session: Session, account_id: int) -> int:
+    """Revoke the tokens of an account; returns how many."""
+    live = update(ApiToken).where(ApiToken.account_id == account_id, ApiToken.revoked_at.is_(None))
+    return session.execute(live.values(revoked_at=now())).rowcount  # type: ignore[attr-defined,no-any-return]
 
 
-def account_of_token(session: Session, secret: str) -> Account | None:
-    """The account behind a live token."""
-    token = session.scalar(select(ApiToken).where(ApiToken.token_hash == digest(secret)))
-    if token is None or token.revoked_at is not None or not token.account.active:
-        return None
-    moment = now()
-    if token.last_used_at is None or moment - token.last_used_at > timedelta(minutes=1):
-        token.last_used_at = moment
-    return token.account
+def end_everything(session: Session, account_id: int, *, but: str = "") -> dict[str, Any]:
+    """End the sessions and tokens of an account, as after a change of its password; returns how many of each."""
+    return {
+        "sessions": end_sessions(session, account_id, but=but),
+        "tokens": revoke_tokens(session, account_id),
+    }

@@ -2,8 +2,9 @@
 
 from datetime import datetime
 from enum import StrEnum
+from typing import Any
 
-from sqlalchemy import ForeignKey, String, select
+from sqlalchemy import JSON, ForeignKey, String, select
 from sqlalchemy.orm import Mapped, Session, mapped_column, relationship
 
 from app.orm import Base
@@ -17,8 +18,17 @@ class Role(StrEnum):
     ADMINISTRATOR = "administrator"
 
 
+class Scope(StrEnum):
+    """What a system with a token may do, within the role of the token's owner."""
+
+    READ = "read"
+    ASSESS = "assess"
+    REVIEW = "review"
+    OPERATE = "operate"
+
+
 class Account(Base):
-    """A person who signs in."""
+    """A person who signs in. `must_change` is set with a password that somebody else chose."""
 
     __tablename__ = "account"
 
@@ -27,8 +37,7 @@ class Account(Base):
     password_hash: Mapped[str] = mapped_column(String(200))
     role: Mapped[str] = mapped_column(String(20))
     active: Mapped[bool] = mapped_column(default=True)
-    failed_attempts: Mapped[int] = mapped_column(default=0)
-    locked_until: Mapped[datetime | None]
+    must_change: Mapped[bool] = mapped_column(default=False)
     created_at: Mapped[datetime]
 
 
@@ -40,9 +49,16 @@ class SignedIn(Base):
     secret_hash: Mapped[str] = mapped_column(String(64), primary_key=True)
     account_id: Mapped[int] = mapped_column(ForeignKey("account.id", ondelete="CASCADE"), index=True)
     csrf_token: Mapped[str] = mapped_column(String(64))
+    place: Mapped[str] = mapped_column(String(60), default="")
+    agent: Mapped[str] = mapped_column(String(200), default="")
     created_at: Mapped[datetime]
-    last_seen_at: Mapped[datetime]
+    last_seen_at: Mapped[datetime] = mapped_column(index=True)
     account: Mapped[Account] = relationship(lazy="joined")
+
+    @property
+    def handle(self) -> str:
+        """By which it is named on pages and in the audit; nobody can sign in with it."""
+        return self.secret_hash[:12]
 
 
 class ApiToken(Base):
@@ -54,7 +70,9 @@ class ApiToken(Base):
     account_id: Mapped[int] = mapped_column(ForeignKey("account.id", ondelete="CASCADE"), index=True)
     label: Mapped[str] = mapped_column(String(80))
     token_hash: Mapped[str] = mapped_column(String(64), unique=True)
+    scopes: Mapped[list[str]] = mapped_column(JSON)
     created_at: Mapped[datetime]
+    expires_at: Mapped[datetime]
     last_used_at: Mapped[datetime | None]
     revoked_at: Mapped[datetime | None]
     account: Mapped[Account] = relationship(lazy="joined")
@@ -63,3 +81,15 @@ class ApiToken(Base):
 def by_name(session: Session, name: str) -> Account | None:
     """The account of this name."""
     return session.scalar(select(Account).where(Account.name == name))
+
+
+def sessions_of(session: Session, account_id: int | None) -> list[SignedIn]:
+    """Open sessions of an account, the last used first."""
+    query = select(SignedIn).where(SignedIn.account_id == account_id)
+    return list(session.scalars(query.order_by(SignedIn.last_seen_at.desc())))
+
+
+def tokens_of(session: Session, account_id: int | None, moment: datetime) -> list[ApiToken]:
+    """Tokens of an account that were not revoked and have not ended."""
+    live: Any = (ApiToken.revoked_at.is_(None), ApiToken.expires_at > moment)
+    return list(session.scalars(select(ApiToken).where(ApiToken.account_id == account_id, *live).order_by(ApiToken.id)))

@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import JSONResponse, RedirectResponse, Response
 
-from app.accounts.guards import Clinician, User
+from app.accounts.guards import Clinician, Reviewer, Signer, User
 from app.assessments import jobs, store
 from app.assessments import review as review_
 from app.assessments.forms import moment_of, read_files, read_request
@@ -200,7 +200,7 @@ Seen = Annotated[str, Form(max_length=9)]
 @router.post("/assessments/{identifier}/review")
 def review(
     identifier: Number,
-    user: Clinician,
+    user: Reviewer,
     session: Database,
     verdict: Annotated[str, Form(max_length=12)],
     reason: Annotated[str, Form(max_length=80)] = "",
@@ -214,7 +214,7 @@ def review(
 
 
 @router.post("/assessments/{identifier}/sign")
-def sign(identifier: Number, user: Clinician, session: Database, seen: Seen = "") -> Response:
+def sign(identifier: Number, user: Signer, session: Database, seen: Seen = "") -> Response:
     """Sign an assessment."""
     assessment = _change(session, identifier, seen)
     review_.sign(session, assessment, user)
@@ -245,7 +245,7 @@ async def move(request: Request, identifier: Number, user: Clinician, form: Anno
 
 @router.post("/assessments/{identifier}/notes")
 def add_note(
-    identifier: Number, user: Clinician, session: Database, text: Annotated[str, Form(max_length=4000)] = ""
+    identifier: Number, user: Reviewer, session: Database, text: Annotated[str, Form(max_length=4000)] = ""
 ) -> Response:
     """Add a note."""
     assessment = _change(session, identifier, "")

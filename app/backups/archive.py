@@ -48,6 +48,8 @@ class Contents:
         Rows of each table.
     files : int
         Files of bundles, runs and federation.
+    audit_head : str
+        Of the audit's chain (`app.audit.chain`); empty where nothing is chained.
     """
 
     schema: str
@@ -55,6 +57,7 @@ class Contents:
     version: str
     rows: dict[str, int]
     files: int
+    audit_head: str = ""
 
 
 def backup(settings: Settings, archive: Path) -> Contents:
@@ -92,6 +95,7 @@ def _write(settings: Settings, stream: IO[bytes]) -> Contents:
     members: dict[str, dict[str, Any]] = {}
     rows: dict[str, int] = {}
     with tarfile.open(fileobj=stream, mode="w|gz") as tar, _snapshot(settings) as (connection, schema):
+        head = _audit_head(connection)
         for name, count, content in _dumped(connection):
             rows[name] = count
             _add(tar, members, f"{TABLES}{name}.jsonl", content)
@@ -104,6 +108,7 @@ def _write(settings: Settings, stream: IO[bytes]) -> Contents:
             "created": now().isoformat(),
             "version": code_version(),
             "rows": rows,
+            "audit_head": head,
             "members": members,
         }
         _add(tar, {}, MANIFEST, io.BytesIO(json.dumps(about, indent=1).encode()))
@@ -112,7 +117,8 @@ def _write(settings: Settings, stream: IO[bytes]) -> Contents:
 
 def _contents(about: dict[str, Any]) -> Contents:
     files = sum(not name.startswith(TABLES) for name in about["members"])
-    return Contents(about["schema"], about["created"], about["version"], about["rows"], files)
+    head = about.get("audit_head", "")
+    return Contents(about["schema"], about["created"], about["version"], about["rows"], files, head)
 
 
 def _add(tar: tarfile.TarFile, members: dict[str, dict[str, Any]], name: str, content: IO[bytes]) -> None:
@@ -170,6 +176,16 @@ def _dumped(connection: "Connection") -> Iterator[tuple[str, int, IO[bytes]]]:
                 content.write(json.dumps(line, ensure_ascii=False, separators=(",", ":")).encode() + b"\n")
                 count += 1
             yield table.name, count, content
+
+
+def _audit_head(connection: "Connection") -> str:
+    """The head of the audit's chain, as far as the snapshot reaches."""
+    from sqlalchemy import inspect, text
+
+    if not inspect(connection).has_table("audit_link"):  # a schema from before there was a chain
+        return ""
+    last = connection.execute(text("SELECT position, hash FROM audit_link ORDER BY position DESC LIMIT 1")).first()
+    return f"{last.position}:{last.hash}" if last else ""
 
 
 def _files(settings: Settings) -> Iterator[tuple[str, Path]]:

@@ -53,4 +53,5 @@ def _words(contents: "Contents") -> str:
     if not contents.schema:
         return contents.version
     rows = f"{sum(contents.rows.values())} rows of {len(contents.rows)} tables, {contents.files} files"
-    return f"{rows}, schema {contents.schema}, version {contents.version}, {contents.created[:16]} UTC"
+    head = f", audit {contents.audit_head}" if contents.audit_head else ""
+    return f"{rows}, schema {contents.schema}, version {contents.version}, {contents.created[:16]} UTC{head}"

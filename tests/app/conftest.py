@@ -15,9 +15,10 @@ from pwdlib import PasswordHash
 from pwdlib.hashers.argon2 import Argon2Hasher
 from typer.testing import CliRunner
 
-from app.accounts import service as accounts
-from app.accounts.service import create_account, create_token
+from app.accounts import passwords
+from app.accounts.service import create_account
 from app.accounts.store import Role
+from app.accounts.tokens import create_token
 from app.bundles.service import BundleRegistry
 from app.cli import app as command
 from app.database import make_engine, migrate, session_factory
@@ -30,8 +31,8 @@ from models.ultrasound.segmentation import Segmenter
 from tests.conftest import need
 
 PASSWORD = "correct horse battery"
-PRODUCTION_PASSWORDS = accounts.passwords
-accounts.passwords = PasswordHash((Argon2Hasher(time_cost=1, memory_cost=8, parallelism=1),))  # a cheap hash
+PRODUCTION_PASSWORDS = passwords.hasher
+passwords.hasher = PasswordHash((Argon2Hasher(time_cost=1, memory_cost=8, parallelism=1),))  # a cheap hash
 
 
 ROUTES: dict[str, list[Any]] = {}

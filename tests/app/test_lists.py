@@ -111,7 +111,7 @@ def test_the_audit_has_pages_and_days(client: TestClient, tokens: dict[str, str]
     with unit_of_work(client.app.state.sessions) as session:  # type: ignore[attr-defined]
         for number in range(20):
             at = datetime(2026, 3, 1, 12, tzinfo=UTC) + timedelta(days=number)
-            session.add(AuditRow(at=at, last_at=at, user_name="anna", action="x", subject=f"P-{number % 2}", detail={}))
+            session.add(AuditRow(at=at, user_name="anna", action="x", subject=f"P-{number % 2}", detail={}))
     assert len(everything(client, "/api/v1/audit?limit=3&name=anna")) == 20
     assert len(everything(client, "/api/v1/audit?limit=3&name=anna&subject=P-1")) == 10
     days = everything(client, "/api/v1/audit?limit=3&name=anna&since=2026-03-05&until=2026-03-09")

@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 from fastapi.testclient import TestClient
 
-from app.accounts.service import create_account, create_token
+from app.accounts.service import create_account
 from app.accounts.store import Role
+from app.accounts.tokens import create_token
 from app.database import make_engine, migrate, session_factory
 from app.main import create_app
 from app.orm import Base
