@@ -10,7 +10,7 @@ import tempfile
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from itertools import combinations_with_replacement, pairwise
@@ -192,7 +192,7 @@ def together(clients: list[httpx.Client], case: Case, actions: tuple[str, str]) 
 @contextmanager
 def _clients(place: Installation, name: str, count: int = 2) -> Iterator[list[httpx.Client]]:
     with ExitStack() as stack:
-        yield [stack.enter_context(place.person(f"{name}-{number}")) for number in range(count)]
+        yield [stack.enter_context(closing(place.person(f"{name}-{number}"))) for number in range(count)]
 
 
 def record_races(place: Installation, trials: int) -> dict[tuple[str, str], tuple[Counter[int], list[str]]]:
