@@ -54,6 +54,11 @@ def test_entered_in_error_leaves_the_worklist_and_stays_in_the_record(api: TestC
     page = api.get(f"/assessments/{number}", headers={"Accept": "text/html"}).text
     assert "Entered in error" in page
     assert "Sign and lock" not in page
+    assert (
+        page.index("There is no judgement here")
+        < page.index("What it said, kept for the record")
+        < page.index("risk c")
+    )
     (row,) = audited(api, "assessment.withdraw")
     assert row.detail == {"assessments": [number], "reason": "test recording"}
 
