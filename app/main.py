@@ -23,7 +23,7 @@ from app.patients import routes as patients
 from app.retraining import routes as retraining
 from app.retraining.schedule import Clock
 from app.schema import require_whole
-from app.security import BodyLimit, SecurityHeaders
+from app.security import BodyLimit, Hosts, SecurityHeaders
 from app.settings import Settings
 from app.settings import settings as read_settings
 from app.transactions import attempt
@@ -86,5 +86,6 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.add_middleware(GZipMiddleware, minimum_size=2048, compresslevel=2)
     app.add_middleware(probes.Measure)
     app.add_middleware(BodyLimit, max_bytes=chosen.max_upload_mb * 2**20)
-    app.add_middleware(SecurityHeaders)
+    app.add_middleware(Hosts, names=(chosen.host, *chosen.host_names))
+    app.add_middleware(SecurityHeaders, tls=chosen.secure_cookies)
     return app

@@ -10,6 +10,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.accounts.guards import AnyUser, Public
 from app.api import schema
+from app.errors import NotFoundError
 from app.pages import render
 from app.readiness import hindrance
 from app.transactions import unit_of_work
@@ -75,7 +76,9 @@ def ready(request: Request) -> Response:
 
 @router.get("/metrics", dependencies=[Public])
 def metrics(request: Request) -> Response:
-    """The metrics as Prometheus text."""
+    """The metrics as Prometheus text, unless the installation closed them."""
+    if not request.app.state.settings.metrics:
+        raise NotFoundError("the page of metrics")
     return Response(generate_latest(request.app.state.metrics.registry), media_type=CONTENT_TYPE_LATEST)
 
 

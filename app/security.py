@@ -1,4 +1,4 @@
-"""Security headers and the limit on request bodies, as plain ASGI middleware."""
+"""Names of the host, security headers and the limit on request bodies, as plain ASGI middleware."""
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -20,11 +20,54 @@ HEADERS = {
 }
 
 
-class SecurityHeaders:
-    """Adds the headers; only static files may be cached."""
+# With TLS: the browser asks for nothing without it for a year.
+STRICT_TRANSPORT = "max-age=31536000"
+LOCAL = ("localhost", "127.0.0.1", "[::1]")
 
-    def __init__(self, app: ASGIApp) -> None:
+
+class Hosts:
+    """Answers only under the names of this installation: no address of ours is ever made from another's `Host`.
+
+    Parameters
+    ----------
+    names : tuple of str
+        Beside those of this machine itself; ``*`` is any.
+    """
+
+    def __init__(self, app: ASGIApp, names: tuple[str, ...]) -> None:
         self.app = app
+        self.names = frozenset(name.lower() for name in (*LOCAL, *names))
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Handle one ASGI connection."""
+        if scope["type"] != "http" or "*" in self.names or self._name(scope) in self.names:
+            await self.app(scope, receive, send)
+            return
+        from starlette.requests import Request
+
+        line = "This application is not served under that name: add it to FETAL_HEALTH_HOSTS."
+        await problem(Request(scope), 400, line)(scope, receive, send)
+
+    @staticmethod
+    def _name(scope: Scope) -> str:
+        """The host without its port."""
+        host = Headers(scope=scope).get("host", "").lower()
+        name, colon, port = host.rpartition(":")
+        return name if colon and port.isdecimal() else host
+
+
+class SecurityHeaders:
+    """Adds the headers; only static files may be cached.
+
+    Parameters
+    ----------
+    tls : bool
+        Browsers reach the application over TLS.
+    """
+
+    def __init__(self, app: ASGIApp, *, tls: bool = False) -> None:
+        self.app = app
+        self.headers = HEADERS | ({"Strict-Transport-Security": STRICT_TRANSPORT} if tls else {})
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle one ASGI connection."""
@@ -35,7 +78,7 @@ class SecurityHeaders:
         async def with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
-                for name, value in HEADERS.items():
+                for name, value in self.headers.items():
                     headers[name] = value
                 static = scope["path"].startswith("/static/")
                 headers["Cache-Control"] = "public, max-age=86400" if static else "no-store"

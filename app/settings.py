@@ -27,6 +27,10 @@ class Settings(BaseSettings):
         Folder of the federation that is served from this machine, for retraining between hospitals.
     host, port
         Where the server listens.
+    hosts : str
+        Names under which browsers reach the application, separated by commas; this machine's own need not be named.
+    metrics : bool
+        Answer ``/metrics``, to anyone who reaches it.
     session_hours, idle_minutes : float
         Longest life of a session, and of an idle one.
     max_upload_mb : int
@@ -57,6 +61,8 @@ class Settings(BaseSettings):
     federation: Path | None = None
     host: str = "127.0.0.1"
     port: int = 8080
+    hosts: str = ""
+    metrics: bool = True
     session_hours: float = 12.0
     idle_minutes: float = 30.0
     max_upload_mb: int = 40
@@ -80,6 +86,11 @@ class Settings(BaseSettings):
     def _known_prior(cls, value: str) -> str:
         Prior.parse(value)
         return value
+
+    @property
+    def host_names(self) -> tuple[str, ...]:
+        """The names of `hosts`."""
+        return tuple(name.strip() for name in self.hosts.split(",") if name.strip())
 
     @property
     def circumstances(self) -> Circumstances:

@@ -1,5 +1,6 @@
 """The application on a temporary SQLite home, with one user a role."""
 
+import os
 import shutil
 import uuid
 from collections.abc import Callable, Iterator
@@ -30,6 +31,7 @@ from models.bundle import Bundle
 from models.ultrasound.segmentation import Segmenter
 from tests.conftest import need
 
+os.environ["FETAL_HEALTH_HOSTS"] = "testserver"  # the name that the test client uses
 PASSWORD = "correct horse battery"
 PRODUCTION_PASSWORDS = passwords.hasher
 passwords.hasher = PasswordHash((Argon2Hasher(time_cost=1, memory_cost=8, parallelism=1),))  # a cheap hash
