@@ -8,6 +8,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import RedirectResponse, Response
 
 from app.accounts import service
+from app.accounts.attempts import TooManyAttemptsError
 from app.accounts.guards import Person, Public, User, cookie_name, place_of
 from app.accounts.store import Account, ApiToken, Role, Scope, by_name, sessions_of, tokens_of
 from app.accounts.tokens import DAYS, MOST_DAYS, create_token
@@ -21,6 +22,7 @@ from app.transactions import unit_of_work
 from models.errors import InputError
 
 router = APIRouter(include_in_schema=False)
+REFUSED_AFTER_S = 1.0  # so that who guesses on some connections asks no more often than that on each
 Password = Annotated[str, Form(max_length=200)]
 
 
@@ -49,7 +51,11 @@ async def sign_in(
     queued = state.passwords.submit(service.check_password, state.sessions, place, name, password)
     try:
         number = await asyncio.wrap_future(queued)
+    except TooManyAttemptsError:
+        await asyncio.sleep(REFUSED_AFTER_S)
+        raise
     except service.SignInRefusedError as error:
+        await asyncio.sleep(REFUSED_AFTER_S)
         await run_in_threadpool(_refused, request, name)
         return render(request, "sign_in.html", {"next": _local(next), "error": str(error)}, 401)
     return await run_in_threadpool(_signed_in, request, number, _local(next))

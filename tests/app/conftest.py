@@ -16,7 +16,7 @@ from pwdlib import PasswordHash
 from pwdlib.hashers.argon2 import Argon2Hasher
 from typer.testing import CliRunner
 
-from app.accounts import passwords
+from app.accounts import passwords, routes
 from app.accounts.service import create_account
 from app.accounts.store import Role
 from app.accounts.tokens import create_token
@@ -34,6 +34,7 @@ from tests.conftest import need
 os.environ["FETAL_HEALTH_HOSTS"] = "testserver"  # the name that the test client uses
 PASSWORD = "correct horse battery"
 PRODUCTION_PASSWORDS = passwords.hasher
+routes.REFUSED_AFTER_S = 0.0
 passwords.hasher = PasswordHash((Argon2Hasher(time_cost=1, memory_cost=8, parallelism=1),))  # a cheap hash
 
 
