@@ -58,10 +58,15 @@ def add_user(
     return _page(request, session, shown=(added.name, chosen))
 
 
-def _other(session: Database, user: User, identifier: int) -> Account:
+def _account(session: Database, identifier: int) -> Account:
     row = session.get(Account, identifier)
     if row is None:
         raise NotFoundError(f"user {identifier}")
+    return row
+
+
+def _other(session: Database, user: User, identifier: int) -> Account:
+    row = _account(session, identifier)
     if row.id == user.id:
         raise InputError("another administrator must do this to your own account")
     return row
@@ -109,9 +114,7 @@ def reset(request: Request, identifier: Number, user: Administrator, session: Da
 @router.post("/users/{identifier}/unlock")
 def unlock(identifier: Number, user: Administrator, session: Database) -> Response:
     """Let an account be tried again at once, from everywhere."""
-    row = session.get(Account, identifier)
-    if row is None:
-        raise NotFoundError(f"user {identifier}")
+    row = _account(session, identifier)
     attempts.forget(session, row.name)
     record(session, user, "user.unlock", changed=row.name)
     return RedirectResponse("/users", 303)
@@ -120,8 +123,6 @@ def unlock(identifier: Number, user: Administrator, session: Database) -> Respon
 @router.post("/users/{identifier}/sign-out")
 def sign_out_everywhere(identifier: Number, user: Administrator, session: Database) -> Response:
     """End all sessions and tokens of an account."""
-    row = session.get(Account, identifier)
-    if row is None:
-        raise NotFoundError(f"user {identifier}")
+    row = _account(session, identifier)
     record(session, user, "user.sign-out", changed=row.name, **service.end_everything(session, row.id))
     return RedirectResponse("/users", 303)

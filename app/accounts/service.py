@@ -28,7 +28,7 @@ def digest(secret: str) -> str:
     return sha256(secret.encode()).hexdigest()
 
 
-def create_account(session: Session, name: str, password: str, role: Role, *, must_change: bool = False) -> Account:
+def create_account(session: Session, name: str, password: str, role: Role) -> Account:
     """Add an account.
 
     Raises
@@ -41,7 +41,7 @@ def create_account(session: Session, name: str, password: str, role: Role, *, mu
         raise InputError("a user name has 1 to 80 characters")
     if by_name(session, name) is not None:
         raise InputError(f"there is a user named {name!r} already")
-    account = Account(name=name, password_hash="", role=role.value, must_change=must_change, created_at=now())
+    account = Account(name=name, password_hash="", role=role.value, created_at=now())
     set_password(account, password)
     session.add(account)
     session.flush()

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from datetime import UTC
 from pathlib import Path
 
-from sqlalchemy import String, func, select
+from sqlalchemy import ColumnElement, String, func, select
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Mapped, Session, mapped_column, sessionmaker
 
@@ -39,6 +39,9 @@ class AuditLink(Base):
     position: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
     row_id: Mapped[int] = mapped_column(unique=True)
     hash: Mapped[str] = mapped_column(String(64))
+
+
+UNLINKED = ~select(AuditLink.row_id).where(AuditLink.row_id == AuditRow.id).exists()
 
 
 @dataclass(frozen=True)
@@ -86,14 +89,17 @@ def head(session: Session) -> Head:
     return Head(last.position, last.hash) if last else Head(0, BEGINNING)
 
 
+def _new(session: Session) -> tuple[ColumnElement[bool], ...]:
+    """Conditions of rows that are not chained yet, without looking at all the older ones."""
+    newest = session.scalar(select(func.max(AuditLink.row_id))) or 0
+    return AuditRow.id > newest - LATE, UNLINKED
+
+
 def seal(session: Session) -> int:
     """Chain rows that have no link yet; returns how many. An IntegrityError where another server was faster."""
     last = head(session)
-    newest = session.scalar(select(func.max(AuditLink.row_id))) or 0
-    linked = select(AuditLink.row_id).where(AuditLink.row_id == AuditRow.id).exists()
-    query = select(AuditRow).where(AuditRow.id > newest - LATE, ~linked).order_by(AuditRow.id).limit(AT_ONCE)
     position, before = last.position, last.hash
-    for row in session.scalars(query):
+    for row in session.scalars(select(AuditRow).where(*_new(session)).order_by(AuditRow.id).limit(AT_ONCE)):
         position += 1
         before = link_hash(before, position, row)
         session.add(AuditLink(position=position, row_id=row.id, hash=before))
@@ -122,7 +128,7 @@ class Verdict:
 
 def verify(session: Session, heads: list[Head]) -> Verdict:
     """Compute the chain again from the rows, and compare it with its links and with heads that were kept elsewhere."""
-    expected = {known.position: known.hash for known in heads}
+    expected = {noted.position: noted.hash for noted in heads}
     problems: list[str] = []
     position, before = 0, BEGINNING
     links = select(AuditLink, AuditRow).outerjoin(AuditRow, AuditRow.id == AuditLink.row_id)
@@ -137,12 +143,11 @@ def verify(session: Session, heads: list[Head]) -> Verdict:
             before = computed
     if not problems:
         problems += [
-            f"the chain ended at link {known.position} once, and has {position} links now"
-            for known in heads
-            if known.position > position
+            f"the chain ended at link {noted.position} once, and has {position} links now"
+            for noted in heads
+            if noted.position > position
         ]
-    linked = select(AuditLink.row_id).where(AuditLink.row_id == AuditRow.id).exists()
-    newer = session.scalar(select(func.count()).select_from(AuditRow).where(~linked)) or 0
+    newer = session.scalar(select(func.count()).select_from(AuditRow).where(UNLINKED)) or 0
     return Verdict(Head(position, before), problems, newer)
 
 
@@ -221,7 +226,5 @@ class Sealer:
             self._written = present
 
     def _waiting(self) -> bool:
-        linked = select(AuditLink.row_id).where(AuditLink.row_id == AuditRow.id).exists()
         with self._sessions() as session:
-            newest = session.scalar(select(func.max(AuditLink.row_id))) or 0
-            return session.scalar(select(AuditRow.id).where(AuditRow.id > newest - LATE, ~linked).limit(1)) is not None
+            return session.scalar(select(AuditRow.id).where(*_new(session)).limit(1)) is not None

@@ -104,11 +104,11 @@ class Filters:
     until: date | None = None
 
 
-def of_woman(session: Session, woman: Any, after: str = "") -> Page[AuditRow]:
+def of_woman(session: Session, woman: Any) -> Page[AuditRow]:
     """Rows about a woman, newest first, also those from before she was merged or renamed."""
     hers = select(type(woman).id).where(type(woman).merged_into_id == woman.id)
     query = select(AuditRow).where(or_(AuditRow.woman_id == woman.id, AuditRow.woman_id.in_(hers)))
-    return _page(session, query, after, SIZE)
+    return _page(session, query, "", SIZE)
 
 
 def search(session: Session, filters: Filters, after: str = "", limit: int = SIZE) -> Page[AuditRow]:

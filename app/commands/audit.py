@@ -19,15 +19,15 @@ def verify(
     from app.home import session_of_home
     from app.settings import settings
 
-    known = [Head.parse(text) for text in head or ()]
+    noted = [Head.parse(text) for text in head or ()]
     place = heads or settings().audit_heads
     if place is not None and (heads is not None or place.exists()):
-        known += heads_in(place)
+        noted += heads_in(place)
     with session_of_home() as session:
-        verdict = run(session, known)
+        verdict = run(session, noted)
     for problem in verdict.problems:
         typer.echo(f"CHANGED  {problem}")
-    compared = f"{len(known)} heads compared" if known else "no head to compare with: give one that was kept elsewhere"
+    compared = f"{len(noted)} heads compared" if noted else "no head to compare with: give one that was kept elsewhere"
     typer.echo(f"{verdict.head.position} rows chained, {verdict.newer} newer; {compared}")
     if verdict.problems:
         raise typer.Exit(1)
