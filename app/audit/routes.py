@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Annotated
 from urllib.parse import urlencode
 
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, Depends, Query, Request
 from sqlalchemy.orm import Session, sessionmaker
 from starlette.responses import Response, StreamingResponse
 
@@ -24,43 +24,50 @@ Action = Annotated[str, Query(max_length=60)]
 COLUMNS = ("id", "at", "user", "action", "subject", "place", "session", "detail")
 
 
+def chosen(
+    subject: Word = "", name: Word = "", action: Action = "", since: Day = "", until: Day = ""
+) -> dict[str, str]:
+    """The filters as a form sends them."""
+    return {"subject": subject, "name": name, "action": action, "since": since, "until": until}
+
+
+Chosen = Annotated[dict[str, str], Depends(chosen)]
+
+
+def _filters(chosen: dict[str, str]) -> Filters:
+    days = (day_of(name, chosen[name]) for name in ("since", "until"))
+    return Filters(chosen["subject"], chosen["name"], chosen["action"], *days)
+
+
 @router.get("/audit")
-def audit(
-    request: Request,
-    user: Auditor,
-    session: Database,
-    subject: Word = "",
-    name: Word = "",
-    action: Action = "",
-    since: Day = "",
-    until: Day = "",
-    after: After = "",
-) -> Response:
+def audit(request: Request, user: Auditor, session: Database, chosen: Chosen, after: After = "") -> Response:
     """Rows by woman, user, action and day; reading them is audited as well."""
-    filters = Filters(subject, name, action, day_of("since", since), day_of("until", until))
-    record(session, user, "audit.read", fold=True, filter=name, subject=subject, of_action=action)
+    filters = _filters(chosen)
+    record(
+        session, user, "audit.read", fold=True, filter=filters.user, subject=filters.subject, of_action=filters.action
+    )
     session.flush()
     page = search(session, filters, after)
-    chosen = {"subject": subject, "name": name, "action": action, "since": since, "until": until}
     export = f"/audit/export?{urlencode({key: value for key, value in chosen.items() if value})}"
     values = {"page": page, "next": page.next_of(request), "head": head(session), "export": export}
     return render(request, "audit.html", {**values, **chosen})
 
 
 @router.get("/audit/export")
-def export(
-    request: Request,
-    user: Auditor,
-    session: Database,
-    subject: Word = "",
-    name: Word = "",
-    action: Action = "",
-    since: Day = "",
-    until: Day = "",
-) -> Response:
+def export(request: Request, user: Auditor, session: Database, chosen: Chosen) -> Response:
     """The same rows as a table (CSV), oldest first."""
-    filters = Filters(subject, name, action, day_of("since", since), day_of("until", until))
-    record(session, user, "audit.export", filter=name, subject=subject, of_action=action, since=since, until=until)
+    filters = _filters(chosen)
+    since, until = chosen["since"], chosen["until"]
+    record(
+        session,
+        user,
+        "audit.export",
+        filter=filters.user,
+        subject=filters.subject,
+        of_action=filters.action,
+        since=since,
+        until=until,
+    )
     lines = _lines(request.app.state.sessions, filters)
     headers = {"Content-Disposition": 'attachment; filename="audit.csv"'}
     return StreamingResponse(lines, media_type="text/csv; charset=utf-8", headers=headers)
